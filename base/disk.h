@@ -1,0 +1,62 @@
+// File-system operations whose order matters, behind an interface that tests can fake: record, cut short at any prefix, and
+// look at what a crash would have left (tests/support/crash_disk.h).
+//
+// Everything that writes to a workspace goes through a Disk. Reading may use it too, or map files (base/mapped_file.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cairn {
+
+namespace fs = std::filesystem;
+
+// A file being written, front to back. Destroying it closes it; nothing is durable before sync().
+class DiskFile {
+ public:
+  virtual ~DiskFile() = default;
+  virtual void write(std::string_view bytes) = 0;
+  virtual void sync() = 0;                                  // fsync
+  virtual void close() = 0;
+};
+
+struct DiskEntry {
+  std::string name;
+  bool is_directory = false;
+  std::uint64_t bytes = 0;
+};
+
+// All operations throw Error naming the path and the reason.
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  virtual std::unique_ptr<DiskFile> create(const fs::path& path) = 0;              // exclusive: fails if it exists
+  virtual std::unique_ptr<DiskFile> append(const fs::path& path) = 0;              // creates if missing
+  virtual std::string read(const fs::path& path) = 0;
+  virtual bool exists(const fs::path& path) = 0;
+  virtual std::uint64_t size(const fs::path& path) = 0;
+  virtual std::vector<DiskEntry> list(const fs::path& directory) = 0;              // sorted by name bytes
+  virtual void make_directories(const fs::path& directory) = 0;
+  virtual void rename(const fs::path& from, const fs::path& to) = 0;               // atomic; replaces a file at `to`
+  // Atomic; returns false (and leaves both) when `to` exists.
+  virtual bool rename_new(const fs::path& from, const fs::path& to) = 0;
+  virtual void sync_directory(const fs::path& directory) = 0;
+  virtual void make_read_only(const fs::path& path) = 0;
+  virtual void remove(const fs::path& path) = 0;                                   // a file; missing is fine
+  virtual void remove_tree(const fs::path& path) = 0;                              // missing is fine
+};
+
+Disk& real_disk();
+
+// Writes a whole file so that readers see the old bytes or all of the new ones: temporary name in the same folder, write, sync,
+// rename, sync the folder.
+void write_file_atomically(Disk& disk, const fs::path& path, std::string_view bytes);
+void write_file_atomically(const fs::path& path, std::string_view bytes);
+std::string read_file(const fs::path& path);
+
+}  // namespace cairn

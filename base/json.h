@@ -1,0 +1,31 @@
+// JSON values (nlohmann::json), their canonical text, and reading with errors that name the file and the place.
+//
+// Include base/json_fwd.h where a declaration is enough: this header is heavy.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json_fwd.h"
+
+extern template class nlohmann::basic_json<>;
+
+namespace cairn {
+
+// Parses `text`; `origin` is the name that errors carry ("config.json"). Errors name line and column.
+// Duplicate keys, NaN, trailing text, invalid UTF-8 and nesting deeper than 256 are refused.
+Json parse_json(std::string_view text, std::string_view origin);
+Json read_json(const std::filesystem::path& path);
+
+// The one text of a value (spec/lineage.md §2.2): keys sorted by bytes, UTF-8 without escapes beyond the required ones, no
+// insignificant space, integers as integers, doubles in shortest round-trip form (always with '.' or 'e', so that they stay
+// doubles). NaN and infinities are refused. parse_json(canonical_json(v)) == v, and canonical_json of that is the same bytes.
+std::string canonical_json(const Json& value);
+
+// Two-space indent for people; keys sorted; ends with a newline. Not for hashing.
+std::string pretty_json(const Json& value);
+
+}  // namespace cairn

@@ -1,0 +1,54 @@
+// Tokenizers of the byte-level BPE family, from and to Hugging Face's tokenizer.json (spec/apertus.md §6).
+//
+// Encoding equals the `tokenizers` library's, id by id. A Tokenizer is immutable and may be used from any thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json_fwd.h"
+
+namespace cairn::text {
+
+using TokenId = std::int32_t;
+
+enum class SpecialTokens {
+  parse,     // added tokens in the text become their ids, as in the `tokenizers` library
+  as_text,   // text is only text: what a user typed can never become a special token
+};
+
+class Tokenizer {
+ public:
+  // `path` is a tokenizer.json or a folder that holds one. Errors name the file, the key and what was expected.
+  static Tokenizer load(const std::filesystem::path& path);
+  static Tokenizer from_json(const Json& json, std::string_view origin);
+
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+
+  // Never adds BOS or EOS; the caller does (pack, chat, evaluation each have their own rule). Invalid UTF-8 is encoded byte by byte.
+  std::vector<TokenId> encode(std::string_view text, SpecialTokens special = SpecialTokens::parse) const;
+  void encode_to(std::string_view text, SpecialTokens special, std::vector<TokenId>& out) const;   // appends
+  std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
+  // The bytes of one token (a part of a UTF-8 character, perhaps); what streaming needs.
+  std::string token_bytes(TokenId id) const;
+
+  std::int64_t vocab_size() const;                     // highest id + 1
+  std::optional<TokenId> id_of(std::string_view token) const;    // by its written form: "<s>", "Ġthe"
+  TokenId require(std::string_view token) const;       // as id_of, Error naming the tokenizer when missing
+  bool is_special(TokenId id) const;
+
+ private:
+  struct State;
+  explicit Tokenizer(std::shared_ptr<const State> state);
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace cairn::text

@@ -1,0 +1,116 @@
+// Every operation of the tensor math, once: shapes, formula, source. A backend (ref, cpu, cuda) is a table of these functions.
+//
+// Conventions. N rows (tokens, B*T), D model width, H query heads, K key/value heads (H a multiple of K), E head width, V
+// vocabulary. Matrices are row-major and contiguous unless said otherwise. "+=" accumulates into the output; all else overwrites.
+// Gradients are named by a leading d. No output may alias an input unless said so. Shapes and types are checked by the functions
+// here (Error on mismatch), then the backend's function is called. The same arguments give the same bits on one backend, for
+// any number of threads: reductions are ordered by shape alone.
+//
+// A backend must fill the required entries of its table; the optional (fused) ones default to a composition of required ones, and that
+// composition is their test oracle.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/thread_pool.h"
+#include "kernels/tensor.h"
+
+namespace cairn {
+
+struct Backend;
+
+// What an operation runs with: the backend's table, threads, and a scratch allocator that the backend manages.
+struct Context {
+  const Backend& backend;
+  ThreadPool& pool;
+};
+
+enum class Transpose : bool { no = false, yes = true };
+
+struct RopeScaling {             // "llama3" frequency rescaling (spec/apertus.md §1.3); factor 1 = off
+  double factor = 1.0;
+  double low_freq_factor = 1.0;
+  double high_freq_factor = 4.0;
+  double original_positions = 8192;
+};
+
+struct AdamWParams {
+  double lr, beta1, beta2, eps, weight_decay;
+  std::int64_t step;             // counts from 1
+};
+
+struct AdEMAMixParams {          // all schedules already evaluated for this step (engine/train/optimizer)
+  double lr, beta1, beta2, beta3, alpha, eps, weight_decay;
+  std::int64_t step;
+};
+
+namespace ops {
+
+// y[n] = table[tokens[n]].   y [N, D]; table [V, D]; tokens i32 [N], each in [0, V) (checked).
+void embedding_forward(Context&, Tensor y, Tensor table, Tensor tokens);
+// dtable[v] += sum over n with tokens[n] == v of dy[n], in ascending n.
+void embedding_backward(Context&, Tensor dtable, Tensor dy, Tensor tokens);
+
+// y = x / rms(x) * w over the last dimension.  x, y [N, D]; w [D]; inv_rms [N] is kept for the backward.
+//   rms(x) = sqrt(mean(x^2) + eps)                                          (Zhang & Sennrich 2019)
+// With w [E] and x viewed as [N*H, E] this is also QK-norm.
+void rmsnorm_forward(Context&, Tensor y, Tensor inv_rms, Tensor x, Tensor w, double eps);
+//   dx = inv_rms * (w*dy - xhat * mean(w*dy*xhat)),  dw += sum_n dy*xhat,  xhat = x * inv_rms
+void rmsnorm_backward(Context&, Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor inv_rms);
+
+// c = op(a) op(b), or c += with accumulate.  op(a) [M, K], op(b) [K, N], c [M, N]; f32 or f64.
+// A linear layer y = x W^T with W [out, in] is matmul(y, x, no, w, yes); its backward dx = dy W and dW += dy^T x.
+void matmul(Context&, Tensor c, Tensor a, Transpose ta, Tensor b, Transpose tb, bool accumulate = false);
+
+// Rotates pairs (i, i + E/2) of each head by the angle positions[n] * frequency(i), half-split layout (spec/apertus.md §1.3).
+// x, y [N, H, E] (y may be x); cos, sin [P, E/2] tables from rope_table; positions i32 [N], each in [0, P) (checked).
+void rope_forward(Context&, Tensor y, Tensor x, Tensor cos, Tensor sin, Tensor positions);
+void rope_backward(Context&, Tensor dx, Tensor dy, Tensor cos, Tensor sin, Tensor positions);   // the inverse rotation; dx may be dy
+
+// Causal grouped-query attention inside documents.  q, o [B, T, H, E]; k, v [B, S, K, E], S >= T: query t stands at key position
+// S - T + t. first_key i32 [B, T]: query t sees keys first_key[b, t] .. S - T + t (0 <= first_key[b, t] <= S - T + t). lse f32/f64
+// [B, H, T] is kept for the backward: lse = log sum_j exp(scale * q.k_j).   Query head h reads key/value head h / (H/K).
+//   o = sum_j softmax_j(scale * q.k_j) v_j
+void attention_forward(Context&, Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor first_key, double scale);
+//   P = exp(scale*q.k - lse), dP = do.v, dS = P * (dP - sum_j P*dP), dq = scale * dS k, dk = scale * dS^T q, dv = P^T do   (S == T)
+void attention_backward(Context&, Tensor dq, Tensor dk, Tensor dv, Tensor d_o, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
+                        Tensor first_key, double scale);
+
+// y = xIELU(x) with raw scalars a_p, a_n [1] (spec/apertus.md §1.4): alpha_p = softplus(a_p), alpha_n = 0.5 + softplus(a_n);
+//   x > 0: alpha_p x^2 + x/2;   x <= 0: alpha_n (expm1(min(x, eps)) - x) + x/2,  eps = -1e-6.       x, y [N, F]
+void xielu_forward(Context&, Tensor y, Tensor x, Tensor a_p, Tensor a_n);
+// dx overwritten; da_p, da_n [1] += . Where x is in (eps, 0] the clamp kills the exponential term, as autograd has it.
+void xielu_backward(Context&, Tensor dx, Tensor da_p, Tensor da_n, Tensor dy, Tensor x, Tensor a_p, Tensor a_n);
+
+// y = a + b elementwise; y may be a or b.
+void add(Context&, Tensor y, Tensor a, Tensor b);
+// y = factor * x; y may be x.
+void scale(Context&, Tensor y, Tensor x, double factor);
+
+// Row n: loss[n] = weight[n] * (logsumexp(logits[n]) - logits[n, target[n]]), and logits[n] becomes its gradient
+//   weight[n] * (softmax(logits[n]) - onehot(target[n])) when `with_gradient`, else is left alone.
+// logits [N, V]; targets i32 [N] in [0, V) (checked where weight != 0); weights, losses [N]. Weight 0 gives loss 0 and gradient 0.
+void cross_entropy(Context&, Tensor losses, Tensor logits, Tensor targets, Tensor weights, bool with_gradient);
+
+// Sum of squares of all elements, in double, in an order given by the size alone.
+double sum_of_squares(Context&, Tensor x);
+
+// In place on p and the moments (all the same shape). Decoupled weight decay.
+//   m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr (m/(1-b1^t) / (sqrt(v)/sqrt(1-b2^t) + eps) + wd p)    (Loshchilov & Hutter 2019)
+void adamw(Context&, Tensor p, Tensor m, Tensor v, Tensor g, const AdamWParams&);
+//   m1, v as above; m2 = b3 m2 + (1-b3) g; p -= lr ((m1/(1-b1^t) + alpha m2) / (sqrt(v)/sqrt(1-b2^t) + eps) + wd p)   (spec/apertus.md §3.1)
+void ademamix(Context&, Tensor p, Tensor m1, Tensor m2, Tensor v, Tensor g, const AdEMAMixParams&);
+
+}  // namespace ops
+
+// cos and sin tables [positions, head_width/2] of the rotary embedding with base theta; angles formed in float32 as the reference
+// does for f32 tables, in double for f64 (spec/apertus.md §1.3).
+void rope_table(Tensor cos, Tensor sin, double theta, const RopeScaling& scaling);
+
+// The backends of this build. Names: "ref" (the specification; f32 and f64), "cpu" (f32).
+const Backend& ref_backend();
+const Backend& cpu_backend();
+const Backend& backend_by_name(const std::string& name);    // throws Error (usage) naming the known ones
+
+}  // namespace cairn
