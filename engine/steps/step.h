@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,14 +19,15 @@ namespace cairn::steps {
 class StepContext;
 
 // The closed vocabulary of artifact kinds; also the ids in the ledger's table `kind` (lineage/schema.sql).
-// raw, documents, decisions, report, tokenizer, token_shards, checkpoint, model, task, eval_result, release, run_record, file, partial
+// raw, documents, decisions, report, tokenizer, token_shards, checkpoint, model, task, eval_result, release, run_record, file,
+// partial
 
 struct InputSpec {
   std::string role;
-  std::string kind;            // "any" accepts all
+  std::string kind;  // "any" accepts all
   std::string help;
   bool optional = false;
-  bool many = false;           // a list of artifacts, order matters
+  bool many = false;  // a list of artifacts, order matters
 };
 
 struct OutputSpec {
@@ -34,42 +36,47 @@ struct OutputSpec {
   std::string help;
 };
 
-// Files outside the workspace that the config names; the executor hashes and adopts them, in place, as inputs of role `role`, so that
-// they are in the action key and in the lineage like all else.
+// Files outside the workspace that the config names; the executor hashes and adopts them, in place, as inputs of role `role`, so
+// that they are in the action key and in the lineage like all else. The step finds them as ctx.inputs(role), in the order given
+// here (external.h says which files of a folder belong). A role that `inputs` does not declare has kind "raw".
 struct External {
   std::string role;
-  std::string path;            // file or folder; relative paths are relative to the pipeline file, or to the current folder
-  std::vector<std::string> globs;   // of a folder: what belongs to it ("**/*.html"); empty = all
+  std::string path;                // file or folder; relative paths are relative to the pipeline file, or to the current folder
+  std::vector<std::string> globs;  // of a folder: what belongs to it ("**/*.html"); empty = all
 };
 
 enum class Exactness {
-  everywhere,                  // L3: same bits on any machine and thread count: curation, tokenizing, packing
-  within_class,                // L1: same bits for the same binary, device type and instruction set: training, generation
-  none,                        // L0: not reproducible by nature (exec of an unknown program)
+  everywhere,    // L3: same bits on any machine and thread count: curation, tokenizing, packing
+  within_class,  // L1: same bits for the same binary, device type and instruction set: training, generation
+  none,          // L0: not reproducible by nature (exec of an unknown program)
 };
 
 struct StepSpec {
-  std::string name;            // as typed: "train-tokenizer"
-  int version = 1;             // bump when the same inputs would give other bytes
-  std::string summary;         // one line
+  std::string name;     // as typed: "train-tokenizer"
+  int version = 1;      // bump when the same inputs would give other bytes
+  std::string summary;  // one line
   std::vector<InputSpec> inputs;
   std::vector<OutputSpec> outputs;
   Schema config = object({});
   // How it is executed; recorded, never hashed (threads, cache sizes). Given as the `runtime` block of the config.
   Schema runtime = object({});
   Exactness exactness = Exactness::everywhere;
-  std::function<std::vector<External>(const Config&)> externals;   // optional
+  std::function<std::vector<External>(const Config&)> externals;  // optional
   std::function<void(StepContext&)> run;
+
+  const InputSpec* find_input(const std::string& role) const;  // nullptr when undeclared
+  const OutputSpec* find_output(const std::string& role) const;
 };
 
 class StepRegistry {
  public:
-  void add(StepSpec spec);                              // Error on a name taken
+  void add(StepSpec spec);  // Error on a name taken or ill-formed, or without run
+  bool knows(const std::string& name) const;
   const StepSpec& find(const std::string& name) const;  // Error (usage) with the nearest known name
   std::vector<const StepSpec*> all() const;             // in order of addition
 
  private:
-  std::vector<StepSpec> specs_;
+  std::vector<std::unique_ptr<const StepSpec>> specs_;  // addresses stay
 };
 
 }  // namespace cairn::steps

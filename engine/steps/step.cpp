@@ -1,0 +1,63 @@
+#include "engine/steps/step.h"
+
+#include "base/error.h"
+
+namespace cairn::steps {
+namespace {
+
+bool is_step_name(const std::string& name) {
+  if (name.empty() || name.front() == '-' || name.back() == '-') return false;
+  for (const char c : name) {
+    if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-') return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const InputSpec* StepSpec::find_input(const std::string& role) const {
+  for (const InputSpec& input : inputs) {
+    if (input.role == role) return &input;
+  }
+  return nullptr;
+}
+
+const OutputSpec* StepSpec::find_output(const std::string& role) const {
+  for (const OutputSpec& output : outputs) {
+    if (output.role == role) return &output;
+  }
+  return nullptr;
+}
+
+void StepRegistry::add(StepSpec spec) {
+  if (!is_step_name(spec.name)) fail("step '{}': a name is lower-case letters, digits and inner '-'", spec.name);
+  if (!spec.run) fail("step '{}' has no function to run", spec.name);
+  if (knows(spec.name)) fail("step '{}' is registered twice", spec.name);
+  specs_.push_back(std::make_unique<const StepSpec>(std::move(spec)));
+}
+
+bool StepRegistry::knows(const std::string& name) const {
+  for (const auto& spec : specs_) {
+    if (spec->name == name) return true;
+  }
+  return false;
+}
+
+const StepSpec& StepRegistry::find(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& spec : specs_) {
+    if (spec->name == name) return *spec;
+    names.push_back(spec->name);
+  }
+  const std::string near = nearest_name(name, names);
+  if (near.empty()) fail_usage("there is no step '{}'; `cairn schema` lists the steps", name);
+  fail_usage("there is no step '{}'. Did you mean '{}'?", name, near);
+}
+
+std::vector<const StepSpec*> StepRegistry::all() const {
+  std::vector<const StepSpec*> specs;
+  for (const auto& spec : specs_) specs.push_back(spec.get());
+  return specs;
+}
+
+}  // namespace cairn::steps
