@@ -6,8 +6,8 @@
 // here (Error on mismatch), then the backend's function is called. The same arguments give the same bits on one backend, for
 // any number of threads: reductions are ordered by shape alone.
 //
-// A backend must fill the required entries of its table; the optional (fused) ones default to a composition of required ones, and that
-// composition is their test oracle.
+// A backend must fill the required entries of its table; the optional (fused) ones default to a composition of required ones, and
+// that composition is their test oracle.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace cairn {
 
 struct Backend;
 
-// What an operation runs with: the backend's table, threads, and a scratch allocator that the backend manages.
+// What an operation runs with: the backend's table and threads. A backend keeps what scratch memory it needs, per thread.
 struct Context {
   const Backend& backend;
   ThreadPool& pool;
@@ -28,7 +28,7 @@ struct Context {
 
 enum class Transpose : bool { no = false, yes = true };
 
-struct RopeScaling {             // "llama3" frequency rescaling (spec/apertus.md §1.3); factor 1 = off
+struct RopeScaling {  // "llama3" frequency rescaling (spec/apertus.md §1.3); factor 1 = off
   double factor = 1.0;
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
@@ -37,10 +37,10 @@ struct RopeScaling {             // "llama3" frequency rescaling (spec/apertus.m
 
 struct AdamWParams {
   double lr, beta1, beta2, eps, weight_decay;
-  std::int64_t step;             // counts from 1
+  std::int64_t step;  // counts from 1
 };
 
-struct AdEMAMixParams {          // all schedules already evaluated for this step (engine/train/optimizer)
+struct AdEMAMixParams {  // all schedules already evaluated for this step (engine/train/optimizer)
   double lr, beta1, beta2, beta3, alpha, eps, weight_decay;
   std::int64_t step;
 };
@@ -59,28 +59,32 @@ void rmsnorm_forward(Context&, Tensor y, Tensor inv_rms, Tensor x, Tensor w, dou
 //   dx = inv_rms * (w*dy - xhat * mean(w*dy*xhat)),  dw += sum_n dy*xhat,  xhat = x * inv_rms
 void rmsnorm_backward(Context&, Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor inv_rms);
 
-// c = op(a) op(b), or c += with accumulate.  op(a) [M, K], op(b) [K, N], c [M, N]; f32 or f64.
+// c = op(a) op(b), or c += with accumulate.  op(a) [M, K], op(b) [K, N], c [M, N]. Rows may lie apart (strides[0] > columns).
 // A linear layer y = x W^T with W [out, in] is matmul(y, x, no, w, yes); its backward dx = dy W and dW += dy^T x.
 void matmul(Context&, Tensor c, Tensor a, Transpose ta, Tensor b, Transpose tb, bool accumulate = false);
 
 // Rotates pairs (i, i + E/2) of each head by the angle positions[n] * frequency(i), half-split layout (spec/apertus.md §1.3).
 // x, y [N, H, E] (y may be x); cos, sin [P, E/2] tables from rope_table; positions i32 [N], each in [0, P) (checked).
 void rope_forward(Context&, Tensor y, Tensor x, Tensor cos, Tensor sin, Tensor positions);
-void rope_backward(Context&, Tensor dx, Tensor dy, Tensor cos, Tensor sin, Tensor positions);   // the inverse rotation; dx may be dy
+// The inverse rotation; dx may be dy.
+void rope_backward(Context&, Tensor dx, Tensor dy, Tensor cos, Tensor sin, Tensor positions);
 
 // Causal grouped-query attention inside documents.  q, o [B, T, H, E]; k, v [B, S, K, E], S >= T: query t stands at key position
-// S - T + t. first_key i32 [B, T]: query t sees keys first_key[b, t] .. S - T + t (0 <= first_key[b, t] <= S - T + t). lse f32/f64
-// [B, H, T] is kept for the backward: lse = log sum_j exp(scale * q.k_j).   Query head h reads key/value head h / (H/K).
+// S - T + t. first_key i32 [B, T]: query t sees keys first_key[b, t] .. S - T + t (0 <= first_key[b, t] <= S - T + t).
+// lse [B, H, T] is kept for the backward: lse = log sum_j exp(scale * q.k_j). Query head h reads key/value head h / (H/K).
+// q, k, v, o and their gradients may have strides in all dimensions but the last (a cache of more positions, fused projections).
 //   o = sum_j softmax_j(scale * q.k_j) v_j
 void attention_forward(Context&, Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor first_key, double scale);
-//   P = exp(scale*q.k - lse), dP = do.v, dS = P * (dP - sum_j P*dP), dq = scale * dS k, dk = scale * dS^T q, dv = P^T do   (S == T)
+// For S == T; dq, dk, dv are overwritten:
+//   P = exp(scale*q.k - lse), dP = do.v, dS = P * (dP - sum_j P*dP), dq = scale * dS k, dk = scale * dS^T q, dv = P^T do
 void attention_backward(Context&, Tensor dq, Tensor dk, Tensor dv, Tensor d_o, Tensor q, Tensor k, Tensor v, Tensor o, Tensor lse,
                         Tensor first_key, double scale);
 
 // y = xIELU(x) with raw scalars a_p, a_n [1] (spec/apertus.md §1.4): alpha_p = softplus(a_p), alpha_n = 0.5 + softplus(a_n);
 //   x > 0: alpha_p x^2 + x/2;   x <= 0: alpha_n (expm1(min(x, eps)) - x) + x/2,  eps = -1e-6.       x, y [N, F]
 void xielu_forward(Context&, Tensor y, Tensor x, Tensor a_p, Tensor a_n);
-// dx overwritten; da_p, da_n [1] += . Where x is in (eps, 0] the clamp kills the exponential term, as autograd has it.
+// dx overwritten; da_p, da_n [1] += . Where x is in (eps, 0] the clamp kills the exponential term, as autograd has it (at eps
+// itself half of it passes).
 void xielu_backward(Context&, Tensor dx, Tensor da_p, Tensor da_n, Tensor dy, Tensor x, Tensor a_p, Tensor a_n);
 
 // y = a + b elementwise; y may be a or b.
@@ -90,16 +94,18 @@ void scale(Context&, Tensor y, Tensor x, double factor);
 
 // Row n: loss[n] = weight[n] * (logsumexp(logits[n]) - logits[n, target[n]]), and logits[n] becomes its gradient
 //   weight[n] * (softmax(logits[n]) - onehot(target[n])) when `with_gradient`, else is left alone.
-// logits [N, V]; targets i32 [N] in [0, V) (checked where weight != 0); weights, losses [N]. Weight 0 gives loss 0 and gradient 0.
+// logits [N, V]; targets i32 [N] in [0, V) (checked where weight != 0); weights, losses [N]. Weight 0: loss 0, gradient 0.
 void cross_entropy(Context&, Tensor losses, Tensor logits, Tensor targets, Tensor weights, bool with_gradient);
 
 // Sum of squares of all elements, in double, in an order given by the size alone.
 double sum_of_squares(Context&, Tensor x);
 
 // In place on p and the moments (all the same shape). Decoupled weight decay.
-//   m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr (m/(1-b1^t) / (sqrt(v)/sqrt(1-b2^t) + eps) + wd p)    (Loshchilov & Hutter 2019)
+//   m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr (m/(1-b1^t) / (sqrt(v)/sqrt(1-b2^t) + eps) + wd p)
+//                                                                           (Loshchilov & Hutter 2019)
 void adamw(Context&, Tensor p, Tensor m, Tensor v, Tensor g, const AdamWParams&);
-//   m1, v as above; m2 = b3 m2 + (1-b3) g; p -= lr ((m1/(1-b1^t) + alpha m2) / (sqrt(v)/sqrt(1-b2^t) + eps) + wd p)   (spec/apertus.md §3.1)
+//   m1, v as above; m2 = b3 m2 + (1-b3) g; p -= lr ((m1/(1-b1^t) + alpha m2) / (sqrt(v)/sqrt(1-b2^t) + eps) + wd p)
+//                                                                           (spec/apertus.md §3.1)
 void ademamix(Context&, Tensor p, Tensor m1, Tensor m2, Tensor v, Tensor g, const AdEMAMixParams&);
 
 }  // namespace ops
@@ -111,6 +117,6 @@ void rope_table(Tensor cos, Tensor sin, double theta, const RopeScaling& scaling
 // The backends of this build. Names: "ref" (the specification; f32 and f64), "cpu" (f32).
 const Backend& ref_backend();
 const Backend& cpu_backend();
-const Backend& backend_by_name(const std::string& name);    // throws Error (usage) naming the known ones
+const Backend& backend_by_name(const std::string& name);  // throws Error (usage) naming the known ones
 
 }  // namespace cairn

@@ -13,7 +13,7 @@ namespace cairn {
 enum class Dtype : std::uint8_t { f64, f32, bf16, f16, i32, i8, fp8_e4m3 };
 
 std::int64_t dtype_bytes(Dtype dtype);
-const char* dtype_name(Dtype dtype);               // "float32", ...
+const char* dtype_name(Dtype dtype);  // "float32", ...
 
 enum class DeviceKind : std::uint8_t { cpu, cuda };
 
@@ -45,9 +45,9 @@ struct Tensor {
     return static_cast<T*>(data);
   }
 
-  Tensor reshape(std::initializer_list<std::int64_t> sizes) const;       // contiguous only; same size
-  Tensor rows(std::int64_t begin, std::int64_t end) const;               // [begin, end) of the first dimension
-  std::string describe() const;                                          // "float32 [8, 512, 256]"
+  Tensor reshape(std::initializer_list<std::int64_t> sizes) const;  // contiguous only; same size
+  Tensor rows(std::int64_t begin, std::int64_t end) const;          // [begin, end) of the first dimension
+  std::string describe() const;                                     // "float32 [8, 512, 256]"
 };
 
 }  // namespace cairn

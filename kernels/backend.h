@@ -1,0 +1,52 @@
+// A backend: the table of its operations. Model code calls the functions of ops.h, which check shapes and types and then come
+// here, so an entry may rely on everything that ops.h demands. Signatures and formulas: kernels/ops.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/ops.h"
+
+namespace cairn {
+
+struct Backend {
+  std::string name;      // "ref", "cpu"
+  std::string isa;       // instruction set, part of the determinism class: "avx512", "avx2", "neon", "generic"; "any" for ref
+  bool float64 = false;  // takes f64 tensors besides f32
+
+  // Required.
+  void (*embedding_forward)(Context&, const Tensor& y, const Tensor& table, const Tensor& tokens) = nullptr;
+  void (*embedding_backward)(Context&, const Tensor& dtable, const Tensor& dy, const Tensor& tokens) = nullptr;
+  void (*rmsnorm_forward)(Context&, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w,
+                          double eps) = nullptr;
+  void (*rmsnorm_backward)(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
+                           const Tensor& inv_rms) = nullptr;
+  void (*matmul)(Context&, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb,
+                 bool accumulate) = nullptr;
+  void (*rope)(Context&, const Tensor& y, const Tensor& x, const Tensor& cos, const Tensor& sin, const Tensor& positions,
+               bool inverse) = nullptr;
+  void (*attention_forward)(Context&, const Tensor& o, const Tensor& lse, const Tensor& q, const Tensor& k, const Tensor& v,
+                            const Tensor& first_key, double scale) = nullptr;
+  void (*attention_backward)(Context&, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o, const Tensor& q,
+                             const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse, const Tensor& first_key,
+                             double scale) = nullptr;
+  void (*xielu_forward)(Context&, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n) = nullptr;
+  void (*xielu_backward)(Context&, const Tensor& dx, const Tensor& da_p, const Tensor& da_n, const Tensor& dy, const Tensor& x,
+                         const Tensor& a_p, const Tensor& a_n) = nullptr;
+  void (*add)(Context&, const Tensor& y, const Tensor& a, const Tensor& b) = nullptr;
+  void (*scale)(Context&, const Tensor& y, const Tensor& x, double factor) = nullptr;
+  void (*cross_entropy)(Context&, const Tensor& losses, const Tensor& logits, const Tensor& targets, const Tensor& weights,
+                        bool with_gradient) = nullptr;
+  double (*sum_of_squares)(Context&, const Tensor& x) = nullptr;
+  void (*adamw)(Context&, const Tensor& p, const Tensor& m, const Tensor& v, const Tensor& g, const AdamWParams&) = nullptr;
+  void (*ademamix)(Context&, const Tensor& p, const Tensor& m1, const Tensor& m2, const Tensor& v, const Tensor& g,
+                   const AdEMAMixParams&) = nullptr;
+};
+
+// The cpu backend for one instruction set, and the names of those that this machine can run, best first ("generic" is always
+// last). cpu_backend() is the first. Error (usage) for a name that is unknown or that this machine cannot run.
+const Backend& cpu_backend_for_isa(const std::string& isa);
+std::vector<std::string> cpu_isa_names();
+std::string cpu_isa();  // of cpu_backend(); part of a run's determinism class
+
+}  // namespace cairn

@@ -1,0 +1,30 @@
+#include "kernels/ref/ref.h"
+
+namespace cairn {
+
+const Backend& ref_backend() {
+  static const Backend backend{
+      .name = "ref",
+      .isa = "any",
+      .float64 = true,
+      .embedding_forward = ref::embedding_forward,
+      .embedding_backward = ref::embedding_backward,
+      .rmsnorm_forward = ref::rmsnorm_forward,
+      .rmsnorm_backward = ref::rmsnorm_backward,
+      .matmul = ref::matmul,
+      .rope = ref::rope,
+      .attention_forward = ref::attention_forward,
+      .attention_backward = ref::attention_backward,
+      .xielu_forward = ref::xielu_forward,
+      .xielu_backward = ref::xielu_backward,
+      .add = ref::add,
+      .scale = ref::scale,
+      .cross_entropy = ref::cross_entropy,
+      .sum_of_squares = ref::sum_of_squares,
+      .adamw = ref::adamw,
+      .ademamix = ref::ademamix,
+  };
+  return backend;
+}
+
+}  // namespace cairn
