@@ -16,7 +16,8 @@ namespace cairn {
 
 namespace fs = std::filesystem;
 
-// A file being written, front to back. Destroying it closes it; nothing is durable before sync().
+// A file being written, front to back. Destroying it closes it; nothing is durable before sync(). Each write is one system call: gather
+// small pieces first.
 class DiskFile {
  public:
   virtual ~DiskFile() = default;
@@ -28,7 +29,8 @@ class DiskFile {
 struct DiskEntry {
   std::string name;
   bool is_directory = false;
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;     // of a file
+  bool is_file = false;        // a regular file; symbolic links and devices are neither file nor directory
 };
 
 // All operations throw Error naming the path and the reason.
@@ -38,10 +40,10 @@ class Disk {
   virtual std::unique_ptr<DiskFile> create(const fs::path& path) = 0;              // exclusive: fails if it exists
   virtual std::unique_ptr<DiskFile> append(const fs::path& path) = 0;              // creates if missing
   virtual std::string read(const fs::path& path) = 0;
-  virtual bool exists(const fs::path& path) = 0;
+  virtual bool exists(const fs::path& path) = 0;                                   // a dangling link exists too
   virtual std::uint64_t size(const fs::path& path) = 0;
   virtual std::vector<DiskEntry> list(const fs::path& directory) = 0;              // sorted by name bytes
-  virtual void make_directories(const fs::path& directory) = 0;
+  virtual void make_directories(const fs::path& directory) = 0;                    // durable once their parents are synced
   virtual void rename(const fs::path& from, const fs::path& to) = 0;               // atomic; replaces a file at `to`
   // Atomic; returns false (and leaves both) when `to` exists.
   virtual bool rename_new(const fs::path& from, const fs::path& to) = 0;

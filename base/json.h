@@ -15,14 +15,17 @@ extern template class nlohmann::basic_json<>;
 
 namespace cairn {
 
+inline constexpr int kMostJsonDepth = 256;
+
 // Parses `text`; `origin` is the name that errors carry ("config.json"). Errors name line and column.
-// Duplicate keys, NaN, trailing text, invalid UTF-8 and nesting deeper than 256 are refused.
+// Duplicate keys, NaN, trailing text, invalid UTF-8 (also half surrogate pairs in escapes) and nesting deeper than 256 are refused.
+// Whole numbers that fit 64 bits are integers, all others doubles; a number too large for a double is refused.
 Json parse_json(std::string_view text, std::string_view origin);
 Json read_json(const std::filesystem::path& path);
 
 // The one text of a value (spec/lineage.md §2.2): keys sorted by bytes, UTF-8 without escapes beyond the required ones, no
 // insignificant space, integers as integers, doubles in shortest round-trip form (always with '.' or 'e', so that they stay
-// doubles). NaN and infinities are refused. parse_json(canonical_json(v)) == v, and canonical_json of that is the same bytes.
+// doubles). NaN, infinities and strings that are not UTF-8 are refused. parse_json(canonical_json(v)) == v, and canonical_json of that is the same bytes.
 std::string canonical_json(const Json& value);
 
 // Two-space indent for people; keys sorted; ends with a newline. Not for hashing.

@@ -6,7 +6,8 @@
 namespace cairn {
 
 enum class LogLevel { quiet, normal, verbose };
-void set_log_level(LogLevel level);
+void set_log_level(LogLevel level);                       // for the whole process
+LogLevel log_level();
 
 void log_note(std::string_view line);                     // normal and verbose
 void log_warning(std::string_view line);                  // always

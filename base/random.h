@@ -21,9 +21,12 @@ class Random {
  public:
   Random(std::uint64_t seed, std::string_view purpose);
 
-  std::uint64_t bits(std::uint64_t index) const;                      // 64 uniform bits
+  // The counter is (index, first 8 bytes of SHA-256(purpose)), the key is the seed, all little-endian.
+  PhiloxCounter block(std::uint64_t index) const;                     // 128 uniform bits
+  std::uint64_t bits(std::uint64_t index) const;                      // 64 uniform bits: words 0 and 1 of the block
   double uniform(std::uint64_t index) const;                          // [0, 1), 53 bits
-  double normal(std::uint64_t index) const;                           // N(0, 1), Box-Muller of two halves of one block
+  // N(0, 1), Box-Muller of the two halves of one block. Same bits on every machine: it calls no libm function but sqrt.
+  double normal(std::uint64_t index) const;
   std::uint64_t below(std::uint64_t index, std::uint64_t n) const;    // [0, n), n >= 1, by 128-bit multiply (bias < n / 2^64)
 
  private:
