@@ -1,0 +1,77 @@
+#include "engine/train/read_set.h"
+
+#include "base/json.h"
+#include "engine/train/loader.h"
+#include "tests/engine/train/tiny.h"
+#include "tests/support/test.h"
+
+using namespace cairn;
+using namespace cairn::train;
+
+// The loader is asked for every batch, and each token that it hands out remembers the step: the arithmetic must agree.
+TEST_CASE("read set: first steps agree with what the loader really read") {
+  const std::int64_t T = 9, tokens = 400, batch = 4;
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens));
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(i);
+  const MemoryTokens stream(ids);
+  const Loader loader(stream, 77, batch, T, {});
+  for (const std::int64_t steps : {1, 5, 11, 25}) {  // 44 samples: 25 steps are more than two epochs
+    std::vector<std::int64_t> first(ids.size(), 0);
+    for (std::int64_t step = steps; step >= 1; --step) {
+      const TokenBatch read = loader.batch_at((step - 1) * batch);
+      for (const auto* side : {&read.tokens, &read.labels}) {
+        for (const std::int32_t id : *side) first[static_cast<std::size_t>(id)] = step;
+      }
+    }
+    const ReadSet set(77, loader.samples(), T, batch, 0, steps * batch);
+    CHECK(set.steps() == steps);
+    std::int64_t documents_read = 0;
+    std::optional<std::int64_t> earliest;
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t begin = 0; begin < tokens;) {
+      const std::int64_t length = std::min<std::int64_t>(1 + (begin * 7) % 23, tokens - begin);
+      std::int64_t expected = 0;
+      for (std::int64_t i = begin; i < begin + length; ++i) {
+        const std::int64_t step = first[static_cast<std::size_t>(i)];
+        if (step > 0 && (expected == 0 || step < expected)) expected = step;
+      }
+      CHECK(set.first_step({begin, begin + length}).value_or(0) == expected);
+      documents_read += expected > 0;
+      if (expected > 0 && (!earliest || expected < *earliest)) earliest = expected;
+      lengths.push_back(length);
+      begin += length;
+    }
+    const ReadSet::Count count = set.count(0, lengths);
+    CHECK(count.documents == static_cast<std::int64_t>(lengths.size()));
+    CHECK(count.read == documents_read);
+    CHECK(count.first_step == earliest);
+  }
+}
+
+TEST_CASE("read set: nothing read, nothing asked, and tokens that fill no sample") {
+  const ReadSet none(7, 10, 8, 2, 0, 0);
+  CHECK_FALSE(none.first_step({0, 50}).has_value());
+  const ReadSet all(7, 10, 8, 2, 0, 10);
+  CHECK_FALSE(all.first_step({5, 5}).has_value());
+  CHECK_FALSE(all.first_step({81, 90}).has_value());  // the last sample covers tokens 72..80
+  CHECK(all.first_step({80, 90}).has_value());
+}
+
+TEST_CASE("read set: goes through JSON, bad facts are refused by name") {
+  const ReadSet set(18446744073709551615ULL, 1000, 8, 4, 0, 400);
+  const Json facts = set.to_json();
+  const ReadSet back = ReadSet::from_json(facts);
+  CHECK(back.to_json() == facts);
+  CHECK(back.first_step({100, 120}) == set.first_step({100, 120}));
+  for (const auto& [key, value] : facts.items()) {
+    Json without = facts;
+    without.erase(key);
+    CHECK_MESSAGE(test::error_of([&] { ReadSet::from_json(without); }).find(key) != std::string::npos, key);
+  }
+  Json wrong = facts;
+  wrong["seed"] = "12x";
+  CHECK(test::error_of([&] { ReadSet::from_json(wrong); }).find("'12x' is not a seed") != std::string::npos);
+  wrong = facts;
+  wrong["first_position"] = 500;
+  CHECK(test::error_of([&] { ReadSet::from_json(wrong); }).find("do not fit together") != std::string::npos);
+}
