@@ -1,30 +1,78 @@
+// Which instruction sets this build has and this machine can run, and the backend of each.
 #include "kernels/backend.h"
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "kernels/cpu/ops.h"
 
 namespace cairn {
+namespace {
 
-const Backend& cpu_backend() {
-  static const Backend backend = [] {
-    Backend table = ref_backend();
-    table.name = "cpu";
-    table.isa = "generic";
-    table.float64 = false;
-    return table;
-  }();
+cpu::CpuBackend make_backend(const cpu::Routines& routines) {
+  cpu::CpuBackend backend;
+  backend.name = "cpu";
+  backend.isa = routines.isa;
+  backend.float64 = false;
+  backend.embedding_forward = cpu::embedding_forward;
+  backend.embedding_backward = cpu::embedding_backward;
+  backend.rmsnorm_forward = cpu::rmsnorm_forward;
+  backend.rmsnorm_backward = cpu::rmsnorm_backward;
+  backend.matmul = cpu::matmul;
+  backend.rope = cpu::rope;
+  backend.attention_forward = cpu::attention_forward;
+  backend.attention_backward = cpu::attention_backward;
+  backend.xielu_forward = cpu::xielu_forward;
+  backend.xielu_backward = cpu::xielu_backward;
+  backend.add = cpu::add;
+  backend.scale = cpu::scale;
+  backend.cross_entropy = cpu::cross_entropy;
+  backend.sum_of_squares = cpu::sum_of_squares;
+  backend.adamw = cpu::adamw;
+  backend.ademamix = cpu::ademamix;
+  backend.routines = &routines;
   return backend;
 }
 
+// Best first; "generic" runs everywhere.
+const std::vector<cpu::CpuBackend>& backends() {
+  static const std::vector<cpu::CpuBackend> list = [] {
+    std::vector<cpu::CpuBackend> found;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
+      found.push_back(make_backend(cpu::avx512::routines()));
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(make_backend(cpu::avx2::routines()));
+#elif defined(__aarch64__)
+    found.push_back(make_backend(cpu::neon::routines()));
+#endif
+    found.push_back(make_backend(cpu::generic::routines()));
+    return found;
+  }();
+  return list;
+}
+
+}  // namespace
+
+const Backend& cpu_backend() { return backends().front(); }
+
 const Backend& cpu_backend_for_isa(const std::string& isa) {
-  if (isa == "generic") return cpu_backend();
-  fail_usage("unknown instruction set '{}'; this machine runs: generic", isa);
+  std::string known;
+  for (const cpu::CpuBackend& backend : backends()) {
+    if (backend.isa == isa) return backend;
+    known += (known.empty() ? "" : ", ") + backend.isa;
+  }
+  fail_usage("unknown instruction set '{}'; this machine runs: {}", isa, known);
 }
 
 std::vector<std::string> cpu_isa_names() {
-  return {"generic"};
+  std::vector<std::string> names;
+  for (const cpu::CpuBackend& backend : backends()) names.push_back(backend.isa);
+  return names;
 }
-std::string cpu_isa() {
-  return cpu_backend().isa;
-}
+
+std::string cpu_isa() { return cpu_backend().isa; }
 
 }  // namespace cairn
