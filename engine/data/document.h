@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/disk.h"
@@ -14,27 +14,36 @@
 namespace cairn::data {
 
 struct Document {
-  std::string id;          // "sha256:" + hex of the text as ingested; stays the same through filters that edit
-  std::string text;        // UTF-8
-  std::string source;      // who can opt out: package, dataset, or registrable domain ("debian-reference")
-  std::string url;         // url, or path inside the source
-  std::string licence;     // SPDX expression, or "unknown"
-  std::string language;    // BCP 47 as declared ("de", "zh-cn"), or "und"
-  std::string retrieved;   // ISO 8601, UTC
+  std::string id;         // "sha256:" + hex of the text as ingested; stays the same through filters that edit
+  std::string text;       // UTF-8
+  std::string source;     // who can opt out: package, dataset, or registrable domain ("debian-reference")
+  std::string url;        // url, or path inside the source
+  std::string licence;    // SPDX expression, or "unknown"
+  std::string language;   // BCP 47 as declared ("de", "zh-cn"), or "und"
+  std::string retrieved;  // ISO 8601, UTC
 };
+
+inline constexpr std::string_view kIdPrefix = "sha256:";
+std::string document_id(std::string_view text);
+
+// One line of JSONL without its newline. parse is strict about what it knows ("text" must be a string) and skips the rest; it
+// takes "id" and the metadata at either level, so files of other makers are read too. Missing fields stay as they are. Errors
+// name the column: 'column 17: "text": expected a string, found a number'.
+void append_document_line(std::string& out, const Document& document);
+void parse_document_line(std::string_view line, Document& document);
 
 // Reads a folder of *.jsonl.zst shards in name order, documents in file order. Errors name shard and line.
 class DocumentReader {
  public:
   explicit DocumentReader(const std::filesystem::path& folder);
   ~DocumentReader();
-  bool next(Document& document);                       // false at the end
+  bool next(Document& document);  // false at the end
   std::size_t shard_count() const;
   // Where the document just returned stands.
-  std::size_t shard() const;                           // index among the shards
-  std::int64_t ordinal() const;                        // line in its shard, from 0
-  std::string shard_name(std::size_t shard) const;     // file name
-  std::uint64_t bytes_read() const;                    // compressed, for progress
+  std::size_t shard() const;                        // index among the shards
+  std::int64_t ordinal() const;                     // line in its shard, from 0
+  std::string shard_name(std::size_t shard) const;  // file name
+  std::uint64_t bytes_read() const;                 // compressed, for progress
   std::uint64_t bytes_total() const;
 
  private:
@@ -42,14 +51,41 @@ class DocumentReader {
   std::unique_ptr<State> state_;
 };
 
-// Writes documents-00000.jsonl.zst, ... of at most `shard_bytes` of text each. The bytes are a function of the documents alone.
+// Writes documents-00000.jsonl.zst, ... of at most `shard_bytes` of text each (more for a single longer document), at least one.
+// A shard is a row of zstd frames of about a megabyte of text, so that it can be read in parallel. The bytes are a function of
+// the documents alone. Not-UTF-8 text is an Error.
 class DocumentWriter {
  public:
   DocumentWriter(Disk& disk, const std::filesystem::path& folder, std::uint64_t shard_bytes = 64'000'000);
   ~DocumentWriter();
   void append(const Document& document);
-  void finish();                                       // required; syncs
+  void finish();  // required; syncs
   std::int64_t documents() const;
+  // Where the document appended last stands.
+  std::size_t shard() const;
+  std::int64_t ordinal() const;
+  static std::string shard_name(std::size_t shard);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Part of one shard that can be read alone: whole zstd frames.
+struct DocumentPiece {
+  std::size_t shard = 0;
+  std::uint64_t offset = 0, bytes = 0;  // compressed
+};
+
+// Shards of a folder, cut into pieces of about `piece_bytes` compressed bytes, for reading in parallel. Any thread may read.
+class DocumentPieces {
+ public:
+  explicit DocumentPieces(const std::filesystem::path& folder, std::uint64_t piece_bytes = 1'000'000);
+  ~DocumentPieces();
+  DocumentPieces(DocumentPieces&&) noexcept;
+  std::size_t size() const;
+  const DocumentPiece& piece(std::size_t index) const;
+  std::vector<Document> read(std::size_t index) const;  // errors name shard and line
 
  private:
   struct State;

@@ -1,0 +1,153 @@
+#include "engine/data/filters/c4.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/json.h"
+#include "engine/data/characters.h"
+#include "engine/text/unicode.h"
+
+namespace cairn::data {
+
+namespace {
+
+constexpr std::string_view kPolicies[] = {"terms of use", "privacy policy", "cookie policy",
+                                          "uses cookies", "use of cookies", "use cookies"};
+
+struct LineWords {
+  std::int64_t count = 0;
+  std::int64_t longest = 0;  // characters
+};
+
+// Words between white space.
+LineWords count_white_space_words(std::string_view line) {
+  LineWords words;
+  std::int64_t length_of_word = 0;
+  for (std::size_t at = 0; at < line.size();) {
+    int length;
+    const bool space = character_bits(text::decode_valid(line.data() + at, length)) & kSpace;
+    at += length;
+    if (space) {
+      length_of_word = 0;
+      continue;
+    }
+    if (length_of_word++ == 0) ++words.count;
+    words.longest = std::max(words.longest, length_of_word);
+  }
+  return words;
+}
+
+// Without [digits], [edit] and [citation needed]. Returns false, and leaves `out`, when there are none.
+bool remove_citations(std::string_view line, std::string& out) {
+  std::size_t at = line.find('[');
+  if (at == std::string_view::npos) return false;
+  out.clear();
+  std::size_t copied = 0;
+  for (; at != std::string_view::npos; at = line.find('[', at)) {
+    std::size_t end = at + 1;
+    for (const std::string_view word : {"edit]", "citation needed]"}) {
+      if (line.substr(at + 1).starts_with(word)) end = at + 1 + word.size();
+    }
+    if (end == at + 1) {
+      while (end < line.size() && line[end] >= '0' && line[end] <= '9') ++end;
+      end = end < line.size() && line[end] == ']' ? end + 1 : at + 1;
+    }
+    if (end > at + 1) {
+      out.append(line, copied, at - copied);
+      copied = end;
+    }
+    at = end;
+  }
+  if (copied == 0) return false;
+  out.append(line, copied);
+  return true;
+}
+
+bool ends_a_sentence(std::string_view line) {
+  return !line.empty() && std::string_view(".?!\"'").find(line.back()) != std::string_view::npos && !line.ends_with("...");
+}
+
+}  // namespace
+
+Judgement C4Filter::judge(const Document&, TextAnalysis& analysis) const {
+  const std::string_view text = analysis.text();
+  std::string kept, without_citations;
+  kept.reserve(text.size());
+  std::int64_t sentences = 0, removed = 0;
+  bool any = false;
+  std::vector<std::string_view> words;
+  for (std::string_view line : split_lines(text)) {
+    line = strip(line);
+    const LineWords counts = count_white_space_words(line);
+    const auto remove = [&removed, &counts] { removed += counts.count > 0; };
+    if (params_.max_word_length > 0 && counts.longest > params_.max_word_length) {
+      remove();
+      continue;
+    }
+    if (params_.citations && remove_citations(line, without_citations)) line = without_citations;
+    if ((params_.terminal_punctuation && !ends_a_sentence(line)) || counts.count < params_.min_words_per_line) {
+      remove();
+      continue;
+    }
+    const std::string lower = lower_case_ascii(line);
+    if (params_.lorem_ipsum && lower.find("lorem ipsum") != std::string::npos) return drop("lorem_ipsum", "holds 'lorem ipsum'");
+    if (params_.javascript && lower.find("javascript") != std::string::npos) {
+      remove();
+      continue;
+    }
+    if (params_.curly_bracket && line.find('{') != std::string_view::npos) return drop("curly_bracket", "holds a curly bracket");
+    if (params_.policy && std::any_of(std::begin(kPolicies), std::end(kPolicies),
+                                      [&lower](std::string_view policy) { return lower.find(policy) != std::string::npos; })) {
+      remove();
+      continue;
+    }
+    if (params_.min_sentences > 0) {
+      words.clear();
+      split_words(line, words);
+      sentences += count_sentences(words);
+    }
+    if (any) kept += '\n';
+    kept += line;
+    any = true;
+  }
+  if (params_.min_sentences > 0 && sentences < params_.min_sentences) {
+    return drop("too_few_sentences", fmt::format("{} sentences left, at least {} wanted", sentences, params_.min_sentences));
+  }
+  const std::string_view result = strip(kept);
+  if (result == text) return keep();
+  return edit("lines", fmt::format("{} lines removed", removed), std::string(result));
+}
+
+Variant C4Filter::variant() {
+  const C4Params d;
+  return {"c4",
+          {
+              field("terminal_punctuation", boolean().def(d.terminal_punctuation), "drop lines that do not end in . ? ! \" or '"),
+              field("citations", boolean().def(d.citations), "remove [12], [edit], [citation needed]"),
+              field("lorem_ipsum", boolean().def(d.lorem_ipsum), "drop documents that hold 'lorem ipsum'"),
+              field("javascript", boolean().def(d.javascript), "drop lines that hold 'javascript'"),
+              field("curly_bracket", boolean().def(d.curly_bracket), "drop documents that hold '{'"),
+              field("policy", boolean().def(d.policy), "drop lines about cookies, privacy policy and terms of use"),
+              field("min_sentences", integer().min(0).def(d.min_sentences), "fewest sentences left; 0 = no test"),
+              field("min_words_per_line", integer().min(0).def(d.min_words_per_line), "drop shorter lines; 0 = no test"),
+              field("max_word_length", integer().min(0).def(d.max_word_length), "drop lines with a longer word; 0 = no test"),
+          },
+          "line and document rules of C4, as in datatrove"};
+}
+
+std::unique_ptr<Filter> C4Filter::make(const Config& config) {
+  C4Params p;
+  p.terminal_punctuation = config.boolean("terminal_punctuation");
+  p.citations = config.boolean("citations");
+  p.lorem_ipsum = config.boolean("lorem_ipsum");
+  p.javascript = config.boolean("javascript");
+  p.curly_bracket = config.boolean("curly_bracket");
+  p.policy = config.boolean("policy");
+  p.min_sentences = config.integer("min_sentences");
+  p.min_words_per_line = config.integer("min_words_per_line");
+  p.max_word_length = config.integer("max_word_length");
+  return std::make_unique<C4Filter>(p);
+}
+
+}  // namespace cairn::data

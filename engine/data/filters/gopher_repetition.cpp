@@ -1,0 +1,175 @@
+#include "engine/data/filters/gopher_repetition.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "engine/data/characters.h"
+#include "engine/data/filters/duplicates.h"
+
+namespace cairn::data {
+
+namespace {
+
+// Parts of `text` between runs of at least `least` newlines; empty parts at the ends count, as in Python's re.split.
+std::vector<std::string_view> split_at_newlines(std::string_view text, std::size_t least) {
+  std::vector<std::string_view> parts;
+  std::size_t begin = 0;
+  for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at)) {
+    std::size_t end = at;
+    while (end < text.size() && text[end] == '\n') ++end;
+    if (end - at >= least) {
+      parts.push_back(text.substr(begin, at - begin));
+      begin = end;
+    }
+    at = end;
+  }
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
+double share(std::size_t part, std::size_t whole) {
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// Characters of words [0, i), for all i.
+std::vector<std::uint32_t> character_sums(const std::vector<std::string_view>& words) {
+  std::vector<std::uint32_t> sums(words.size() + 1, 0);
+  for (std::size_t i = 0; i < words.size(); ++i) sums[i + 1] = sums[i] + static_cast<std::uint32_t>(count_characters(words[i]));
+  return sums;
+}
+
+// Length of the most frequent n-gram, its words joined by spaces, times its count; the first of equally frequent ones.
+std::size_t top_n_gram_characters(std::size_t words, std::size_t n, const RunHashes& hashes,
+                                  const std::vector<std::uint32_t>& sums, HashCounts& counts) {
+  counts.reset(words);
+  std::uint32_t best = 0, best_first = 0;
+  for (std::size_t i = 0; i + n <= words; ++i) {
+    std::uint32_t first;
+    const std::uint32_t count = counts.add(hashes.of(i, i + n), static_cast<std::uint32_t>(i), first);
+    if (count > best || (count == best && first < best_first)) {
+      best = count;
+      best_first = first;
+    }
+  }
+  return static_cast<std::size_t>(best) * (sums[best_first + n] - sums[best_first] + n - 1);
+}
+
+// Characters in n-grams seen before; after one, the walk goes on behind it.
+std::size_t duplicated_n_gram_characters(std::size_t words, std::size_t n, const RunHashes& hashes,
+                                         const std::vector<std::uint32_t>& sums, HashCounts& counts) {
+  counts.reset(words);
+  std::size_t repeated = 0;
+  for (std::size_t i = 0; i + n <= words;) {
+    std::uint32_t first;
+    const bool seen = counts.add(hashes.of(i, i + n), static_cast<std::uint32_t>(i), first) > 1;
+    if (seen) repeated += sums[i + n] - sums[i];
+    i += seen ? n : 1;
+  }
+  return repeated;
+}
+
+Schema limits(const std::vector<NGramLimit>& defaults) {
+  Json list_of_pairs = Json::array();
+  for (const auto& [n, limit] : defaults) list_of_pairs.push_back({n, limit});
+  return list(list(number()).min(2).max(2)).def(list_of_pairs);
+}
+
+std::vector<NGramLimit> read_limits(const Config& config, std::string_view name) {
+  std::vector<NGramLimit> limits;
+  for (const Json& pair : config.json(name)) {
+    const double n = pair.at(0).get<double>(), limit = pair.at(1).get<double>();
+    if (n < 1 || n > 50 || n != static_cast<int>(n))
+      fail_usage("gopher_repetition.{}: n must be a whole number from 1 to 50, found {}", name, n);
+    limits.emplace_back(static_cast<int>(n), limit);
+  }
+  return limits;
+}
+
+}  // namespace
+
+Judgement GopherRepetitionFilter::judge(const Document&, TextAnalysis& analysis) const {
+  const std::string_view text = analysis.text();
+  if (text.empty()) return drop("empty", "no text");
+  const std::size_t characters = analysis.characters();
+  const auto over = [](double value, double limit) { return limit > 0 && value > limit; };
+
+  const std::vector<std::string_view> paragraphs = split_at_newlines(strip(text), 2);
+  const DuplicateCount same_paragraphs = count_duplicates(paragraphs);
+  if (const double s = share(same_paragraphs.parts, paragraphs.size()); over(s, params_.max_dup_paragraphs)) {
+    return drop("dup_para_frac",
+                fmt::format("{:.2f} of the paragraphs are repeats, limit {:.2f}", s, params_.max_dup_paragraphs));
+  }
+  if (const double s = share(same_paragraphs.characters, characters); over(s, params_.max_dup_paragraph_chars)) {
+    return drop("dup_para_char_frac",
+                fmt::format("repeated paragraphs cover {:.2f} of characters, limit {:.2f}", s, params_.max_dup_paragraph_chars));
+  }
+
+  const std::vector<std::string_view> lines = split_at_newlines(text, 1);
+  const DuplicateCount same_lines = count_duplicates(lines);
+  if (const double s = share(same_lines.parts, lines.size()); over(s, params_.max_dup_lines)) {
+    return drop("dup_line_frac", fmt::format("{:.2f} of the lines are repeats, limit {:.2f}", s, params_.max_dup_lines));
+  }
+  if (const double s = share(same_lines.characters, characters); over(s, params_.max_dup_line_chars)) {
+    return drop("dup_line_char_frac",
+                fmt::format("repeated lines cover {:.2f} of characters, limit {:.2f}", s, params_.max_dup_line_chars));
+  }
+
+  const std::vector<std::string_view>& words = analysis.words();
+  const std::vector<std::uint32_t> sums = character_sums(words);
+  const auto scale = static_cast<std::size_t>(analysis.unspaced_scale());
+  HashCounts counts;
+  if (!params_.top_n_grams.empty()) {
+    const RunHashes hashes(words, true);
+    for (const auto& [n, limit] : params_.top_n_grams) {
+      if (words.size() < n * scale) continue;
+      const double s = share(top_n_gram_characters(words.size(), n * scale, hashes, sums, counts), characters);
+      if (s > limit)
+        return drop(fmt::format("top_{}_gram", n),
+                    fmt::format("top {}-gram covers {:.2f} of characters, limit {:.2f}", n, s, limit));
+    }
+  }
+  if (!params_.dup_n_grams.empty()) {
+    const RunHashes hashes(words, false);
+    for (const auto& [n, limit] : params_.dup_n_grams) {
+      const double s = share(duplicated_n_gram_characters(words.size(), n * scale, hashes, sums, counts), characters);
+      if (s > limit) {
+        return drop(fmt::format("duplicated_{}_n_grams", n),
+                    fmt::format("repeated {}-grams cover {:.2f} of characters, limit {:.2f}", n, s, limit));
+      }
+    }
+  }
+  return keep();
+}
+
+Variant GopherRepetitionFilter::variant() {
+  const GopherRepetitionParams d;
+  return {"gopher_repetition",
+          {
+              field("max_dup_paragraphs", number().min(0).max(1).def(d.max_dup_paragraphs),
+                    "share of paragraphs that are repeats; 0 = no test"),
+              field("max_dup_paragraph_chars", number().min(0).max(1).def(d.max_dup_paragraph_chars),
+                    "share of characters in them; 0 = no test"),
+              field("max_dup_lines", number().min(0).max(1).def(d.max_dup_lines), "share of lines that are repeats; 0 = no test"),
+              field("max_dup_line_chars", number().min(0).max(1).def(d.max_dup_line_chars),
+                    "share of characters in them; 0 = no test"),
+              field("top_n_grams", limits(d.top_n_grams), "[n, limit] pairs: share of characters in the most frequent n-gram"),
+              field("dup_n_grams", limits(d.dup_n_grams), "[n, limit] pairs: share of characters in n-grams seen before"),
+          },
+          "repetition rules of Gopher, as in datatrove"};
+}
+
+std::unique_ptr<Filter> GopherRepetitionFilter::make(const Config& config) {
+  GopherRepetitionParams p;
+  p.max_dup_paragraphs = config.number("max_dup_paragraphs");
+  p.max_dup_paragraph_chars = config.number("max_dup_paragraph_chars");
+  p.max_dup_lines = config.number("max_dup_lines");
+  p.max_dup_line_chars = config.number("max_dup_line_chars");
+  p.top_n_grams = read_limits(config, "top_n_grams");
+  p.dup_n_grams = read_limits(config, "dup_n_grams");
+  return std::make_unique<GopherRepetitionFilter>(std::move(p));
+}
+
+}  // namespace cairn::data
