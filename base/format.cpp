@@ -60,39 +60,30 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// 12, -3.5, 1,234, 2e-4, 42.1k, 1.3 GB, 31%, 3m20s: digits first, then at most a unit; again and again for durations.
+// 3m20s after its first number: (unit number)* unit, with units of time.
+bool ends_like_duration(std::string_view rest) {
+  for (int parts = 0; !rest.empty(); ++parts) {
+    const std::size_t letters = std::min(rest.find_first_of("0123456789"), rest.size());
+    const std::string_view unit = rest.substr(0, letters);
+    if (parts > 2 || (unit != "d" && unit != "h" && unit != "m" && unit != "s")) return false;
+    rest.remove_prefix(letters);
+    if (rest.empty()) return true;
+    rest.remove_prefix(std::min(rest.find_first_not_of("0123456789"), rest.size()));
+  }
+  return false;
+}
+
+// 12, -3.5, 1,234, 2e-4, 42.1k, 1.3 GB, 31%, 42.1k tok/s, 3m20s: digits first, then at most a unit. Dates and digests are not.
 bool looks_like_number(std::string_view text) {
-  std::size_t at = 0;
-  const auto number = [&] {
-    const std::size_t start = at;
-    while (at < text.size() && (is_digit(text[at]) || ((text[at] == '.' || text[at] == ',') && at > start))) ++at;
-    return at > start;
-  };
-  const auto unit = [&] {
-    const std::size_t start = at;
-    if (at < text.size() && text[at] == ' ') ++at;
-    const std::size_t letters = at;
-    while (at < text.size() && !is_digit(text[at]) && text[at] != ' ' && text[at] != '-' && text[at] != '.' && text[at] != ':' &&
-           text[at] != '+')
-      ++at;
-    if (at == letters || at - letters > 8) {
-      at = start;
-      return false;
-    }
-    return true;
-  };
-  if (at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
-  if (!number()) return false;
-  if (at + 1 < text.size() && text[at] == 'e' && (is_digit(text[at + 1]) || text[at + 1] == '-' || text[at + 1] == '+')) {
-    at += 2;
-    while (at < text.size() && is_digit(text[at])) ++at;
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  if (text.empty() || !is_digit(text[0])) return false;
+  text.remove_prefix(std::min(text.find_first_not_of("0123456789.,"), text.size()));
+  if (text.size() > 1 && text[0] == 'e' && (is_digit(text[1]) || text[1] == '-' || text[1] == '+')) {
+    text.remove_prefix(2);
+    text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
   }
-  int parts = 1;
-  while (at < text.size()) {
-    if (!unit()) return false;
-    if (at < text.size() && (++parts > 3 || !number())) return false;
-  }
-  return true;
+  if (text.empty() || ends_like_duration(text)) return true;
+  return text.size() <= 10 && text[0] != '-' && text[0] != ':' && text.find_first_of("0123456789") == std::string_view::npos;
 }
 
 bool is_blank(std::string_view text) {

@@ -105,6 +105,7 @@ class Parser {
       return items;
     }
     for (;;) {
+      if (at_ >= text_.size()) complain_about_end(start, "a value");
       items.push_back(parse_value(depth));
       skip_space();
       if (peek() == ']') break;
@@ -128,7 +129,7 @@ class Parser {
     }
     for (;;) {
       const std::size_t key_at = at_;
-      if (peek() != '"') error("expected a key in quotes, found {}", found());
+      if (peek() != '"') complain_about_end(start, "a key in quotes");
       std::string key = parse_string();
       skip_space();
       if (peek() != ':') error("expected ':' after the key, found {}", found());
@@ -243,8 +244,8 @@ class Parser {
 
   static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-  void skip_digits(std::string_view after) {
-    if (!is_digit(peek())) error("expected a digit after {}, found {}", after, found());
+  void skip_digits(std::string_view where) {
+    if (!is_digit(peek())) error("expected a digit {}, found {}", where, found());
     while (is_digit(peek())) ++at_;
   }
 
@@ -256,18 +257,18 @@ class Parser {
       ++at_;
       if (is_digit(peek())) error_at(start, "a number may not begin with 0");
     } else {
-      skip_digits("'-'");
+      skip_digits("after '-'");
     }
     if (peek() == '.') {
       whole = false;
       ++at_;
-      skip_digits("'.'");
+      skip_digits("after '.'");
     }
     if (peek() == 'e' || peek() == 'E') {
       whole = false;
       ++at_;
       if (peek() == '+' || peek() == '-') ++at_;
-      skip_digits("the exponent sign");
+      skip_digits("in the exponent");
     }
     const std::string_view digits = text_.substr(start, at_ - start);
     const char* const begin = digits.data();
