@@ -119,6 +119,7 @@ void write_checkpoint(Disk& disk, const fs::path& folder, const model::Parameter
 
 std::string checkpoint_damage(const fs::path& folder) {
   try {
+    if (!fs::is_regular_file(folder / "manifest.json")) return "manifest.json: missing";
     const Json manifest = read_json(folder / "manifest.json");
     if (manifest.value("format", "") != kFormat) return "manifest.json: not of a checkpoint";
     const Json& files = manifest.at("files");

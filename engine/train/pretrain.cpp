@@ -1,0 +1,126 @@
+// step pretrain: token shards -> checkpoint.
+#include <filesystem>
+#include <vector>
+
+#include "base/format.h"
+#include "base/hash.h"
+#include "engine/model/config.h"
+#include "engine/train/model_choice.h"
+#include "engine/train/read_set.h"
+#include "engine/train/seed_text.h"
+#include "engine/train/shard_stream.h"
+#include "engine/train/steps.h"
+#include "engine/train/training_run.h"
+#include "kernels/cpu/peak.h"
+
+namespace cairn::train {
+
+namespace {
+
+using steps::StepContext;
+
+MaskOptions read_masks(const Config& config, const model::ModelConfig& model) {
+  MaskOptions masks;
+  masks.eod = model.eos.front();
+  masks.pad = model.pad;
+  const Config options = config.object("masks");
+  masks.mask_eod = options.boolean("eod_loss");
+  masks.reset_positions = options.boolean("reset_positions");
+  masks.document_attention = options.boolean("document_attention");
+  if (config.has("goldfish")) {
+    const Config goldfish = config.object("goldfish");
+    masks.goldfish = GoldfishParams{goldfish.integer("k"), goldfish.integer("h")};
+  }
+  return masks;
+}
+
+std::vector<std::filesystem::path> folders_of(const std::vector<steps::StepInput>& inputs) {
+  std::vector<std::filesystem::path> folders;
+  for (const steps::StepInput& input : inputs) folders.push_back(input.path);
+  return folders;
+}
+
+// What must be the same when a killed run goes on; also what the reader of a checkpoint alone can learn about its data.
+Json facts_of(const StepContext& ctx, const Loader& loader) {
+  Json data = Json::array();
+  for (const steps::StepInput& input : ctx.inputs("data")) data.push_back(input.digest.hex());
+  return {{"step", "pretrain"},
+          {"seed", seed_text(ctx.seed())},
+          {"config", sha256(canonical_json(ctx.config().json())).hex()},
+          {"data", data},
+          {"samples", loader.samples()},
+          {"sequence_length", loader.sequence_length()},
+          {"batch", loader.batch_size()}};
+}
+
+void describe(StepContext& ctx, const Trainer& trainer, const ReadSet& read, double loss) {
+  const std::int64_t parameters = trainer.activations().config().parameters();
+  ctx.describe_output("checkpoint", "parameters", parameters);
+  ctx.describe_output("checkpoint", "steps", read.steps());
+  ctx.describe_output("checkpoint", "read_set", read.to_json());
+  ctx.summarise(
+      fmt::format("{} parameters, {} steps, loss {:.3f}", format_count(static_cast<double>(parameters)), read.steps(), loss));
+}
+
+void pretrain(StepContext& ctx) {
+  const Config& config = ctx.config();
+  const std::int64_t batch = config.integer("batch"), T = config.integer("sequence_length"), count = config.integer("steps");
+
+  model::Parameters parameters = choose_model(ctx);
+  const model::ModelConfig shape = parameters.config();
+  const ShardStream stream(folders_of(ctx.inputs("data")), shape.vocab);
+  check_sequence_length(shape, T);
+  const Loader loader(stream, ctx.seed(), batch, T, read_masks(config, shape));
+
+  TrainerConfig options = read_trainer_config(config, count, batch);
+  options.micro_batch = config.has("micro_batch") ? config.integer("micro_batch") : batch;
+  options.sequence_length = T;
+  Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
+  Trainer trainer(context, options, std::move(parameters), [&](std::int64_t position) { return loader.batch_at(position); });
+  TrainingRun run{
+      ctx, trainer, count, T, facts_of(ctx, loader), shape.train_flops_per_token(T), measure_peak_flops(ctx.threads())};
+  const StepReport last = run_training(run);
+  describe(ctx, trainer, ReadSet(ctx.seed(), loader.samples(), T, batch, 0, trainer.state().samples), last.loss);
+}
+
+std::vector<Field> pretrain_fields() {
+  std::vector<Field> fields{
+      field("model", model_schema(), "shape of the model"),
+      field("sequence_length", integer().min(1).def(512), "tokens in a sample"),
+      field("batch", integer().min(1).def(8), "samples in a step"),
+      field("micro_batch", integer().min(1).def(nullptr), "samples in one forward and backward; the whole batch when left out"),
+      field("steps", integer().min(1), "optimizer steps"),
+      field("goldfish",
+            object({field("k", integer().min(1).def(50), "about one label in k is dropped"),
+                    field("h", integer().min(1).def(50), "labels in the hashed window")})
+                .def(Json::object()),
+            "labels left out of the loss so that no passage is learnt whole; null = none"),
+      field("masks",
+            object({field("eod_loss", boolean().def(true), "mask the loss at the end of a document, where another begins"),
+                    field("reset_positions", boolean().def(true), "positions restart with each document"),
+                    field("document_attention", boolean().def(true), "no attention across documents")})
+                .def(Json::object()),
+            "what keeps packed documents apart"),
+  };
+  for (Field& shared : training_fields({{"name", "ademamix"}}, {{"name", "wsd"}})) fields.push_back(std::move(shared));
+  return fields;
+}
+
+}  // namespace
+
+const steps::StepSpec kPretrain{
+    .name = "pretrain",
+    .version = 1,
+    .summary = "train a model from token shards",
+    .inputs = {{"data", "token_shards", "read one after another, in the order of the keyed permutation", false, true},
+               {"tokenizer", "tokenizer", "gives the vocabulary and the special tokens", true},
+               {"init", "any", "checkpoint or model folder to start from, instead of random weights", true}},
+    .outputs = {{"checkpoint", "checkpoint", "weights, optimizer state, position"}},
+    .config = object(pretrain_fields()),
+    .runtime = training_runtime(),
+    .exactness = steps::Exactness::within_class,
+    .externals = {},
+    .run = pretrain,
+};
+
+}  // namespace cairn::train

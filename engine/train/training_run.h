@@ -1,0 +1,40 @@
+// What every step that trains shares: the config of optimizer and schedule, and the loop with its checkpoints, metrics, and
+// stops.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/schema.h"
+#include "engine/steps/step_context.h"
+#include "engine/train/trainer.h"
+
+namespace cairn::train {
+
+// Config fields "optimizer" and "schedule" with the given defaults, "clip", "max_skips", "checkpoint_every", "keep_checkpoints"
+// and "optimizer_state".
+std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
+// Runtime fields of the same steps: "backend".
+Schema training_runtime();
+
+// Optimizer, schedule and clip of a config for `steps` steps of `batch` samples. Warm-ups of AdEMAMix that the config leaves open
+// last all steps; of the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
+TrainerConfig read_trainer_config(const Config& config, std::int64_t steps, std::int64_t batch);
+
+struct TrainingRun {
+  steps::StepContext& context;
+  Trainer& trainer;
+  std::int64_t steps = 0;
+  std::int64_t sequence_length = 0;  // positions in a sample, padding included
+  Json facts;                        // what a resuming attempt must agree with
+  double flops_per_token = 0;        // of a training step, for MFU
+  double peak_flops = 0;             // of this machine, as measured; 0 = unknown, no MFU
+};
+
+// Resumes from the newest whole checkpoint in the scratch folder, trains to the last step, and writes the output "checkpoint". A
+// requested stop writes a checkpoint first. One metrics line a step. Returns the report of the last step that was run here.
+StepReport run_training(TrainingRun& run);
+
+}  // namespace cairn::train
