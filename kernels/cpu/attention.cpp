@@ -6,8 +6,8 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr std::int64_t kFewQueries = 4;                    // of one head: below, scores are dot products and nothing is packed
-constexpr std::int64_t kQueriesInPiece = 8;                // blocks of queries in one piece of the forward pass
+constexpr std::int64_t kFewQueries = 4;      // of one head: below, scores are dot products and nothing is packed
+constexpr std::int64_t kQueriesInPiece = 8;  // blocks of queries in one piece of the forward pass
 
 float* at(const Tensor& tensor, std::int64_t b, std::int64_t head) {
   return tensor.as<float>() + b * tensor.strides[0] + head * tensor.strides[2];
@@ -18,15 +18,29 @@ float* at(const Tensor& tensor, std::int64_t b, std::int64_t head) {
 void attention_forward(Context& context, const Tensor& o, const Tensor& lse, const Tensor& q, const Tensor& k, const Tensor& v,
                        const Tensor& first_key, double scale) {
   const Routines& routines = routines_of(context);
-  const std::int64_t B = q.shape[0], T = q.shape[1], H = q.shape[2], E = q.shape[3], S = k.shape[1], K = k.shape[2], group = H / K;
+  const std::int64_t B = q.shape[0], T = q.shape[1], H = q.shape[2], E = q.shape[3], S = k.shape[1], K = k.shape[2],
+                     group = H / K;
   if (B * T * H * E == 0) return;
   const auto arguments = [&](std::int64_t b, std::int64_t h, std::int64_t heads) {
-    return AttentionForward{.first_query = 0, .queries = T, .T = T, .S = S, .E = E, .group = heads,
-                            .o = at(o, b, h), .o_stride = o.strides[1], .o_head = o.strides[2],
+    return AttentionForward{.first_query = 0,
+                            .queries = T,
+                            .T = T,
+                            .S = S,
+                            .E = E,
+                            .group = heads,
+                            .o = at(o, b, h),
+                            .o_stride = o.strides[1],
+                            .o_head = o.strides[2],
                             .lse = lse.as<float>() + (b * H + h) * T,
-                            .q = at(q, b, h), .k = at(k, b, h / group), .v = at(v, b, h / group),
-                            .q_stride = q.strides[1], .q_head = q.strides[2], .k_stride = k.strides[1], .v_stride = v.strides[1],
-                            .first_key = first_key.as<std::int32_t>() + b * T, .scale = static_cast<float>(scale)};
+                            .q = at(q, b, h),
+                            .k = at(k, b, h / group),
+                            .v = at(v, b, h / group),
+                            .q_stride = q.strides[1],
+                            .q_head = q.strides[2],
+                            .k_stride = k.strides[1],
+                            .v_stride = v.strides[1],
+                            .first_key = first_key.as<std::int32_t>() + b * T,
+                            .scale = static_cast<float>(scale)};
   };
   if (T <= kFewQueries) {
     context.pool.parallel_for(B * K, [&](std::int64_t piece) {
@@ -44,22 +58,40 @@ void attention_forward(Context& context, const Tensor& o, const Tensor& lse, con
   });
 }
 
-void attention_backward(Context& context, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o, const Tensor& q,
-                        const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse, const Tensor& first_key, double scale) {
+void attention_backward(Context& context, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o,
+                        const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse,
+                        const Tensor& first_key, double scale) {
   const Routines& routines = routines_of(context);
   const std::int64_t B = q.shape[0], T = q.shape[1], H = q.shape[2], E = q.shape[3], K = k.shape[2], group = H / K;
   if (B * T * H * E == 0) return;
   context.pool.parallel_for(B * K, [&](std::int64_t piece) {
     const std::int64_t b = piece / K, kv = piece % K, h = kv * group;
-    const AttentionBackward head{
-        .T = T, .E = E, .group = group,
-        .dq = at(dq, b, h), .dk = at(dk, b, kv), .dv = at(dv, b, kv),
-        .dq_stride = dq.strides[1], .dq_head = dq.strides[2], .dk_stride = dk.strides[1], .dv_stride = dv.strides[1],
-        .d_o = at(d_o, b, h), .q = at(q, b, h), .o = at(o, b, h), .k = at(k, b, kv), .v = at(v, b, kv),
-        .do_stride = d_o.strides[1], .do_head = d_o.strides[2], .q_stride = q.strides[1], .q_head = q.strides[2],
-        .o_stride = o.strides[1], .o_head = o.strides[2], .k_stride = k.strides[1], .v_stride = v.strides[1],
-        .lse = lse.as<float>() + (b * H + h) * T,
-        .first_key = first_key.as<std::int32_t>() + b * T, .scale = static_cast<float>(scale)};
+    const AttentionBackward head{.T = T,
+                                 .E = E,
+                                 .group = group,
+                                 .dq = at(dq, b, h),
+                                 .dk = at(dk, b, kv),
+                                 .dv = at(dv, b, kv),
+                                 .dq_stride = dq.strides[1],
+                                 .dq_head = dq.strides[2],
+                                 .dk_stride = dk.strides[1],
+                                 .dv_stride = dv.strides[1],
+                                 .d_o = at(d_o, b, h),
+                                 .q = at(q, b, h),
+                                 .o = at(o, b, h),
+                                 .k = at(k, b, kv),
+                                 .v = at(v, b, kv),
+                                 .do_stride = d_o.strides[1],
+                                 .do_head = d_o.strides[2],
+                                 .q_stride = q.strides[1],
+                                 .q_head = q.strides[2],
+                                 .o_stride = o.strides[1],
+                                 .o_head = o.strides[2],
+                                 .k_stride = k.strides[1],
+                                 .v_stride = v.strides[1],
+                                 .lse = lse.as<float>() + (b * H + h) * T,
+                                 .first_key = first_key.as<std::int32_t>() + b * T,
+                                 .scale = static_cast<float>(scale)};
     routines.attention_backward(head, thread_scratch(routines.attention_backward_scratch(T, E)));
   });
 }

@@ -56,7 +56,9 @@ const std::vector<cpu::CpuBackend>& backends() {
 
 }  // namespace
 
-const Backend& cpu_backend() { return backends().front(); }
+const Backend& cpu_backend() {
+  return backends().front();
+}
 
 const Backend& cpu_backend_for_isa(const std::string& isa) {
   std::string known;
@@ -73,6 +75,8 @@ std::vector<std::string> cpu_isa_names() {
   return names;
 }
 
-std::string cpu_isa() { return cpu_backend().isa; }
+std::string cpu_isa() {
+  return cpu_backend().isa;
+}
 
 }  // namespace cairn

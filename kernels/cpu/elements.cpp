@@ -7,10 +7,14 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr std::int64_t kPiece = 16 * 1024;                 // elements; sums are taken per piece, then in piece order
+constexpr std::int64_t kPiece = 16 * 1024;  // elements; sums are taken per piece, then in piece order
 
-double softplus(double x) { return x > 20 ? x : std::log1p(std::exp(x)); }
-double softplus_slope(double x) { return x > 20 ? 1.0 : 1 / (1 + std::exp(-x)); }
+double softplus(double x) {
+  return x > 20 ? x : std::log1p(std::exp(x));
+}
+double softplus_slope(double x) {
+  return x > 20 ? 1.0 : 1 / (1 + std::exp(-x));
+}
 
 struct Alphas {
   double raw_p, raw_n;

@@ -6,14 +6,18 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr std::int64_t kFewRows = 12;                      // below, packing B costs more than it saves
-constexpr std::int64_t kSmall = 1 << 18;                   // multiply-adds that are not worth a second thread
+constexpr std::int64_t kFewRows = 12;     // below, packing B costs more than it saves
+constexpr std::int64_t kSmall = 1 << 18;  // multiply-adds that are not worth a second thread
 
-std::int64_t divide_up(std::int64_t size, std::int64_t parts) { return (size + parts - 1) / parts; }
-std::int64_t round_up(std::int64_t size, std::int64_t unit) { return divide_up(size, unit) * unit; }
+std::int64_t divide_up(std::int64_t size, std::int64_t parts) {
+  return (size + parts - 1) / parts;
+}
+std::int64_t round_up(std::int64_t size, std::int64_t unit) {
+  return divide_up(size, unit) * unit;
+}
 
-// Blocks of C that are computed one after the other on any thread. Each packs its own operands, so the cut is where least is packed twice.
-// It may depend on the number of threads, since no element of C depends on the cut.
+// Blocks of C that are computed one after the other on any thread. Each packs its own operands, so the cut is where least is
+// packed twice. It may depend on the number of threads, since no element of C depends on the cut.
 struct Cut {
   std::int64_t rows, columns;
 };
@@ -43,8 +47,18 @@ Cut cut_blocks(std::int64_t M, std::int64_t N, std::int64_t K, const Routines& r
 void matmul(Context& context, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
   const Routines& routines = routines_of(context);
   const std::int64_t M = c.shape[0], N = c.shape[1], K = ta == Transpose::yes ? a.shape[0] : a.shape[1];
-  const GemmBlock whole{M, N, K, a.as<float>(), a.strides[0], ta == Transpose::yes, b.as<float>(), b.strides[0], tb == Transpose::yes,
-                        c.as<float>(), c.strides[0], accumulate};
+  const GemmBlock whole{M,
+                        N,
+                        K,
+                        a.as<float>(),
+                        a.strides[0],
+                        ta == Transpose::yes,
+                        b.as<float>(),
+                        b.strides[0],
+                        tb == Transpose::yes,
+                        c.as<float>(),
+                        c.strides[0],
+                        accumulate};
   if (M <= kFewRows && !whole.transposed_a && whole.transposed_b) {
     const std::int64_t columns = M * N * K < kSmall ? N : round_up(divide_up(N, 4 * context.pool.threads()), 24);
     context.pool.parallel_ranges(N, std::max<std::int64_t>(columns, 1), [&](std::int64_t begin, std::int64_t end) {

@@ -1,5 +1,5 @@
-// The operations of the cpu backend: they cut the work into pieces that depend on shapes alone, and hand each piece to a vector routine of the
-// instruction set in use (routines.h). Contracts: kernels/ops.h.
+// The operations of the cpu backend: they cut the work into pieces that depend on shapes alone, and hand each piece to a vector
+// routine of the instruction set in use (routines.h). Contracts: kernels/ops.h.
 #pragma once
 
 #include "kernels/backend.h"
@@ -12,7 +12,9 @@ struct CpuBackend : Backend {
 };
 
 // The routines of the backend that the operation was called on.
-inline const Routines& routines_of(const Context& context) { return *static_cast<const CpuBackend&>(context.backend).routines; }
+inline const Routines& routines_of(const Context& context) {
+  return *static_cast<const CpuBackend&>(context.backend).routines;
+}
 
 void embedding_forward(Context&, const Tensor& y, const Tensor& table, const Tensor& tokens);
 void embedding_backward(Context&, const Tensor& dtable, const Tensor& dy, const Tensor& tokens);
@@ -20,11 +22,13 @@ void rmsnorm_forward(Context&, const Tensor& y, const Tensor& inv_rms, const Ten
 void rmsnorm_backward(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
                       const Tensor& inv_rms);
 void matmul(Context&, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate);
-void rope(Context&, const Tensor& y, const Tensor& x, const Tensor& cos, const Tensor& sin, const Tensor& positions, bool inverse);
+void rope(Context&, const Tensor& y, const Tensor& x, const Tensor& cos, const Tensor& sin, const Tensor& positions,
+          bool inverse);
 void attention_forward(Context&, const Tensor& o, const Tensor& lse, const Tensor& q, const Tensor& k, const Tensor& v,
                        const Tensor& first_key, double scale);
 void attention_backward(Context&, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o, const Tensor& q,
-                        const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse, const Tensor& first_key, double scale);
+                        const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse, const Tensor& first_key,
+                        double scale);
 void xielu_forward(Context&, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n);
 void xielu_backward(Context&, const Tensor& dx, const Tensor& da_p, const Tensor& da_n, const Tensor& dy, const Tensor& x,
                     const Tensor& a_p, const Tensor& a_n);
@@ -34,6 +38,7 @@ void cross_entropy(Context&, const Tensor& losses, const Tensor& logits, const T
                    bool with_gradient);
 double sum_of_squares(Context&, const Tensor& x);
 void adamw(Context&, const Tensor& p, const Tensor& m, const Tensor& v, const Tensor& g, const AdamWParams&);
-void ademamix(Context&, const Tensor& p, const Tensor& m1, const Tensor& m2, const Tensor& v, const Tensor& g, const AdEMAMixParams&);
+void ademamix(Context&, const Tensor& p, const Tensor& m1, const Tensor& m2, const Tensor& v, const Tensor& g,
+              const AdEMAMixParams&);
 
 }  // namespace cairn::cpu

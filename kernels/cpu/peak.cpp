@@ -14,7 +14,7 @@ double measure_peak_flops(ThreadPool& pool) {
   const std::int64_t threads = pool.threads();
   std::vector<double> flops(static_cast<std::size_t>(threads));
   double best = 0;
-  std::int64_t rounds = 20'000;                            // about 0.1 ms; grows until a run takes 8 ms
+  std::int64_t rounds = 20'000;  // about 0.1 ms; grows until a run takes 8 ms
   const Clock::time_point start = Clock::now();
   while (Clock::now() - start < std::chrono::milliseconds(120)) {
     const Clock::time_point begin = Clock::now();

@@ -1,5 +1,6 @@
-// The vector routines of one instruction set, as a table of plain functions that each work on one piece of an operation in one thread.
-// kernels/cpu/*.cpp cut operations into pieces and call these; kernels/cpu/vector/*.cpp define them, compiled once per instruction set.
+// The vector routines of one instruction set, as a table of plain functions that each work on one piece of an operation in one
+// thread. kernels/cpu/*.cpp cut operations into pieces and call these; kernels/cpu/vector/*.cpp define them, compiled once per
+// instruction set.
 //
 // All tensors are float32; `n` counts rows or elements of the piece; pointers point at the piece.
 #pragma once
@@ -22,17 +23,17 @@ struct GemmBlock {
   bool accumulate;
 };
 
-// One query head of a batch element (attention_forward), or one key/value head with all of its `group` query heads (attention_decode,
-// attention_backward). Strides in floats: rows at *_stride, query heads of the group at *_head.
+// One query head of a batch element (attention_forward), or one key/value head with all of its `group` query heads
+// (attention_decode, attention_backward). Strides in floats: rows at *_stride, query heads of the group at *_head.
 struct AttentionForward {
-  std::int64_t first_query, queries;       // attention_forward computes these of the T queries; first_query is a multiple of tile_cols
+  std::int64_t first_query, queries;  // attention_forward computes these of the T queries; first_query is a multiple of tile_cols
   std::int64_t T, S, E, group;
   float* o;
   std::int64_t o_stride, o_head;
-  float* lse;                              // [group, T]
+  float* lse;  // [group, T]
   const float *q, *k, *v;
   std::int64_t q_stride, q_head, k_stride, v_stride;
-  const std::int32_t* first_key;           // [T]
+  const std::int32_t* first_key;  // [T]
   float scale;
 };
 struct AttentionBackward {
@@ -41,37 +42,37 @@ struct AttentionBackward {
   std::int64_t dq_stride, dq_head, dk_stride, dv_stride;
   const float *d_o, *q, *o, *k, *v;
   std::int64_t do_stride, do_head, q_stride, q_head, o_stride, o_head, k_stride, v_stride;
-  const float* lse;                        // [group, T]
-  const std::int32_t* first_key;           // [T]
+  const float* lse;               // [group, T]
+  const std::int32_t* first_key;  // [T]
   float scale;
 };
 
-struct AdamStep {                          // constants of one optimizer step, already combined in double
-  float beta1_rest, beta2_rest, beta3_rest;        // 1 - beta
-  float inverse_correction1;               // 1 / (1 - beta1^t)
-  float inverse_sqrt_correction2;          // 1 / sqrt(1 - beta2^t)
+struct AdamStep {                            // constants of one optimizer step, already combined in double
+  float beta1_rest, beta2_rest, beta3_rest;  // 1 - beta
+  float inverse_correction1;                 // 1 / (1 - beta1^t)
+  float inverse_sqrt_correction2;            // 1 / sqrt(1 - beta2^t)
   float alpha, eps, lr, weight_decay;
 };
 
 struct Routines {
   const char* isa;
-  std::int64_t tile_rows, tile_cols;       // of the matrix product's register tile
+  std::int64_t tile_rows, tile_cols;  // of the matrix product's register tile
 
-  std::int64_t (*gemm_scratch)(std::int64_t k);              // floats that gemm_block needs
+  std::int64_t (*gemm_scratch)(std::int64_t k);  // floats that gemm_block needs
   void (*gemm_block)(const GemmBlock&, float* scratch);
-  void (*gemm_dots)(const GemmBlock&);     // few rows, A not transposed, B transposed: every element a dot product, B read once
+  void (*gemm_dots)(const GemmBlock&);  // few rows, A not transposed, B transposed: every element a dot product, B read once
 
   std::int64_t (*attention_forward_scratch)(std::int64_t S, std::int64_t E);
   void (*attention_forward)(const AttentionForward&, float* scratch);
-  std::int64_t (*attention_decode_scratch)(std::int64_t rows, std::int64_t S, std::int64_t E);      // rows = group * T
-  void (*attention_decode)(const AttentionForward&, float* scratch);                               // few queries, many keys
+  std::int64_t (*attention_decode_scratch)(std::int64_t rows, std::int64_t S, std::int64_t E);  // rows = group * T
+  void (*attention_decode)(const AttentionForward&, float* scratch);                            // few queries, many keys
   std::int64_t (*attention_backward_scratch)(std::int64_t T, std::int64_t E);
   void (*attention_backward)(const AttentionBackward&, float* scratch);
 
   void (*rmsnorm_forward)(std::int64_t n, std::int64_t D, float* y, float* inv_rms, const float* x, const float* w, float eps);
   // dw_piece [D] is overwritten with this piece's sum.
-  void (*rmsnorm_backward)(std::int64_t n, std::int64_t D, float* dx, float* dw_piece, const float* dy, const float* x, const float* w,
-                           const float* inv_rms);
+  void (*rmsnorm_backward)(std::int64_t n, std::int64_t D, float* dx, float* dw_piece, const float* dy, const float* x,
+                           const float* w, const float* inv_rms);
   void (*rope)(std::int64_t n, std::int64_t H, std::int64_t E, float* y, const float* x, const float* cos, const float* sin,
                const std::int32_t* positions, float sign);
   void (*xielu_forward)(std::int64_t n, float* y, const float* x, float alpha_p, float alpha_n);
@@ -79,15 +80,15 @@ struct Routines {
   void (*xielu_backward)(std::int64_t n, float* dx, double* sums, const float* dy, const float* x, float alpha_p, float alpha_n);
   void (*add)(std::int64_t n, float* y, const float* a, const float* b);
   void (*scale)(std::int64_t n, float* y, const float* x, float factor);
-  void (*cross_entropy)(std::int64_t n, std::int64_t V, float* losses, float* logits, const std::int32_t* targets, const float* weights,
-                        bool with_gradient);
+  void (*cross_entropy)(std::int64_t n, std::int64_t V, float* losses, float* logits, const std::int32_t* targets,
+                        const float* weights, bool with_gradient);
   double (*sum_of_squares)(std::int64_t n, const float* x);
   void (*adamw)(std::int64_t n, float* p, float* m, float* v, const float* g, const AdamStep&);
   void (*ademamix)(std::int64_t n, float* p, float* m1, float* m2, float* v, const float* g, const AdamStep&);
 
   // Runs `rounds` of independent fused multiply-adds in registers; returns the flops done. *sink keeps the compiler honest.
   double (*fma_rounds)(std::int64_t rounds, float* sink);
-  void (*exp_array)(std::int64_t n, float* y, const float* x);                        // for the tests of simd_math.h
+  void (*exp_array)(std::int64_t n, float* y, const float* x);  // for the tests of simd_math.h
   void (*exp_minus_linear_array)(std::int64_t n, float* rest, float* exp, const float* x);
 };
 

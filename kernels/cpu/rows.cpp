@@ -8,10 +8,12 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr std::int64_t kPieceFloats = 32 * 1024;           // 128 KB: a piece fits L2 and is worth handing out
+constexpr std::int64_t kPieceFloats = 32 * 1024;  // 128 KB: a piece fits L2 and is worth handing out
 
 // Rows in a piece: a function of the shape alone, since some pieces are summed on their own.
-std::int64_t rows_in_piece(std::int64_t width) { return std::max<std::int64_t>(1, kPieceFloats / std::max<std::int64_t>(width, 1)); }
+std::int64_t rows_in_piece(std::int64_t width) {
+  return std::max<std::int64_t>(1, kPieceFloats / std::max<std::int64_t>(width, 1));
+}
 
 }  // namespace
 
@@ -69,8 +71,8 @@ void rope(Context& context, const Tensor& y, const Tensor& x, const Tensor& cos,
   const Routines& routines = routines_of(context);
   const std::int64_t N = x.shape[0], H = x.shape[1], E = x.shape[2];
   context.pool.parallel_ranges(N, rows_in_piece(H * E), [&](std::int64_t begin, std::int64_t end) {
-    routines.rope(end - begin, H, E, y.as<float>() + begin * H * E, x.as<float>() + begin * H * E, cos.as<float>(), sin.as<float>(),
-                  positions.as<std::int32_t>() + begin, inverse ? -1.0f : 1.0f);
+    routines.rope(end - begin, H, E, y.as<float>() + begin * H * E, x.as<float>() + begin * H * E, cos.as<float>(),
+                  sin.as<float>(), positions.as<std::int32_t>() + begin, inverse ? -1.0f : 1.0f);
   });
 }
 

@@ -9,7 +9,7 @@ float* thread_scratch(std::int64_t floats) {
   if (block.plan().bytes() < floats * 4) {
     ArenaPlan plan;
     plan.add("scratch", Dtype::f32, {floats});
-    block = Arena();                                       // the old block goes before the new one comes
+    block = Arena();  // the old block goes before the new one comes
     block = Arena(std::move(plan));
   }
   return block.tensor({0}).as<float>();

@@ -40,9 +40,10 @@ void attention_forward(Context&, const Tensor& o, const Tensor& lse, const Tenso
           for (std::int64_t j = first; j <= last; ++j) sum += std::exp(score[j] - highest);
           const double log_sum = highest + std::log(sum);
           lse.as<T>()[(b * H + h) * Tq + t] = static_cast<T>(log_sum);
+          for (std::int64_t j = first; j <= last; ++j) score[j] = std::exp(score[j] - log_sum);  // now probabilities
           for (std::int64_t e = 0; e < E; ++e) {
             double out = 0;
-            for (std::int64_t j = first; j <= last; ++j) out += std::exp(score[j] - log_sum) * head<T>(v, b, j, h / group)[e];
+            for (std::int64_t j = first; j <= last; ++j) out += score[j] * head<T>(v, b, j, h / group)[e];
             head<T>(o, b, t, h)[e] = static_cast<T>(out);
           }
         }

@@ -1,8 +1,9 @@
 // Attention by tiles, without ever holding a T x S matrix (Dao et al. 2022, in the order that suits vectors here).
 //
-// Scores are kept transposed, keys down and kNr queries across. So the softmax runs down the lanes without one horizontal operation, and each
-// of the products finds its operands in place: K and V are packed once per head, the probabilities are a B operand as they lie, and V, K and the
-// gradients are read where they are. Key blocks start at multiples of kKeys: the order of every sum depends on shapes and documents alone.
+// Scores are kept transposed, keys down and kNr queries across. So the softmax runs down the lanes without one horizontal
+// operation, and each of the products finds its operands in place: K and V are packed once per head, the probabilities are a B
+// operand as they lie, and V, K and the gradients are read where they are. Key blocks start at multiples of kKeys: the order of
+// every sum depends on shapes and documents alone.
 #include "kernels/cpu/vector/attention.h"
 
 #include <cmath>
@@ -14,11 +15,13 @@
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
-constexpr std::int64_t kQueries = kNr;                     // in a block
+constexpr std::int64_t kQueries = kNr;  // in a block
 constexpr std::int64_t kKeys = 8 * kMr;
 constexpr float kMasked = -1e30f;
 
-std::int64_t round_up(std::int64_t size, std::int64_t unit) { return (size + unit - 1) / unit * unit; }
+std::int64_t round_up(std::int64_t size, std::int64_t unit) {
+  return (size + unit - 1) / unit * unit;
+}
 
 // Which keys the queries of a block see, per lane and together. Lanes without a query see everything.
 struct Visible {
@@ -56,13 +59,14 @@ void pack_panels(const float* rows, std::int64_t stride, std::int64_t begin, std
 void scores(std::int64_t keys, std::int64_t E, const float* panels, const float* queries, float* out) {
   for (std::int64_t r = 0; r < keys; r += kMr) {
     const std::int64_t rows = keys - r < kMr ? keys - r : kMr;
-    tile_of_rows<kNv, Layout::columns_first>(rows)(E, panels + r * E, kMr, queries, kQueries, out + r * kQueries, kQueries, kQueries,
-                                                   false);
+    tile_of_rows<kNv, Layout::columns_first>(rows)(E, panels + r * E, kMr, queries, kQueries, out + r * kQueries, kQueries,
+                                                   kQueries, false);
   }
 }
 
 // [E, kQueries] transposed into the rows of `queries` queries, each lane times factor[lane].
-void store_transposed(const float* from, const float* factor, std::int64_t queries, std::int64_t E, float* to, std::int64_t stride) {
+void store_transposed(const float* from, const float* factor, std::int64_t queries, std::int64_t E, float* to,
+                      std::int64_t stride) {
   for (std::int64_t first = 0; first < queries; first += W) {
     const Vec by = load(factor + first);
     for (std::int64_t e = 0; e < E; e += W) {
@@ -79,10 +83,11 @@ void pack_queries(const float* q, std::int64_t stride, std::int64_t queries, std
   for (std::int64_t i = 0; i < E * kQueries; i += W) store(packed + i, load(packed + i) * splat(factor));
 }
 
-// One block of keys in the running softmax: scores become probabilities relative to the new maximum, `most` and `sum` move on, and `shrink` is what
-// the results so far must be multiplied by.
+// One block of keys in the running softmax: scores become probabilities relative to the new maximum, `most` and `sum` move on,
+// and `shrink` is what the results so far must be multiplied by.
 template <bool masked>
-void softmax_block(std::int64_t begin, std::int64_t keys, const Visible& visible, float* p, float* most, float* sum, float* shrink) {
+void softmax_block(std::int64_t begin, std::int64_t keys, const Visible& visible, float* p, float* most, float* sum,
+                   float* shrink) {
 #pragma GCC unroll 4
   for (int j = 0; j < kNv; ++j) {
     float* column = p + j * W;
@@ -100,7 +105,7 @@ void softmax_block(std::int64_t begin, std::int64_t keys, const Visible& visible
     Vec total = load(sum + j * W) * factor;
     for (std::int64_t r = 0; r < keys; ++r) {
       Vec e = exp(load(column + r * kQueries) - now);
-      if (masked) e = select(visible.at(begin + r, j), e, splat(0.0f));     // a lane that has seen no key yet has maximum kMasked
+      if (masked) e = select(visible.at(begin + r, j), e, splat(0.0f));  // a lane that has seen no key yet has maximum kMasked
       store(column + r * kQueries, e);
       total = total + e;
     }
@@ -122,9 +127,9 @@ void attention_forward(const AttentionForward& g, float* scratch) {
   for (std::int64_t t = g.first_query; t < end_query; ++t) least = g.first_key[t] < least ? g.first_key[t] : least;
   least = least / kKeys * kKeys;
 
-  float* queries = scratch;                                // [E, kQueries]
-  float* result = queries + E * kQueries + W;              // [E, kQueries]
-  float* block = result + E * kQueries;                    // [kKeys, kQueries]
+  float* queries = scratch;                    // [E, kQueries]
+  float* result = queries + E * kQueries + W;  // [E, kQueries]
+  float* block = result + E * kQueries;        // [kKeys, kQueries]
   float* panels = block + kKeys * kQueries;
   pack_panels(g.k, g.k_stride, least, offset + end_query, E, panels);
 
@@ -151,7 +156,8 @@ void attention_forward(const AttentionForward& g, float* scratch) {
           store(at, load(at) * load(factor + j * W));
         }
       }
-      multiply<Layout::columns_first>(E, kQueries, keys, g.v + begin * g.v_stride, g.v_stride, block, kQueries, result, kQueries, true);
+      multiply<Layout::columns_first>(E, kQueries, keys, g.v + begin * g.v_stride, g.v_stride, block, kQueries, result, kQueries,
+                                      true);
     }
     for (std::int64_t i = 0; i < count; ++i) g.lse[t + i] = static_cast<float>(most[i] + std::log(static_cast<double>(sum[i])));
     for (std::int64_t i = 0; i < kQueries; ++i) factor[i] = 1.0f / sum[i];
@@ -172,10 +178,10 @@ void attention_backward(const AttentionBackward& g, float* scratch) {
     next += floats;
     return taken;
   };
-  float* queries = take(E * kQueries + W);                 // q scaled, [E, kQueries]
-  float* gradients = take(E * kQueries + W);               // do, [E, kQueries]
-  float* dq = take(E * kQueries);                          // [E, kQueries]
-  float* query_rows = take(kQueries * wide);               // q and do as they are, zero beyond E
+  float* queries = take(E * kQueries + W);    // q scaled, [E, kQueries]
+  float* gradients = take(E * kQueries + W);  // do, [E, kQueries]
+  float* dq = take(E * kQueries);             // [E, kQueries]
+  float* query_rows = take(kQueries * wide);  // q and do as they are, zero beyond E
   float* gradient_rows = take(kQueries * wide);
   float* p = take(kKeys * kQueries);
   float* ds = take(kKeys * kQueries);
@@ -197,9 +203,9 @@ void attention_backward(const AttentionBackward& g, float* scratch) {
       const float* o = g.o + h * g.o_head + t * g.o_stride;
       pack_queries(q, g.q_stride, count, E, g.scale, queries);
       pack_queries(d_o, g.do_stride, count, E, 1.0f, gradients);
-      float lse[kQueries], mean[kQueries], ones[kQueries];                  // mean: sum_j P dP = do . o
+      float lse[kQueries], mean[kQueries], ones[kQueries];  // mean: sum_j P dP = do . o
       for (std::int64_t i = 0; i < kQueries; ++i) {
-        lse[i] = i < count ? g.lse[h * T + t + i] : 1e30f;                  // lanes without a query get P = 0
+        lse[i] = i < count ? g.lse[h * T + t + i] : 1e30f;  // lanes without a query get P = 0
         mean[i] = 0;
         ones[i] = 1;
         if (i >= count) continue;
@@ -218,7 +224,7 @@ void attention_backward(const AttentionBackward& g, float* scratch) {
         const std::int64_t keys = visible.most_last + 1 - begin < kKeys ? visible.most_last + 1 - begin : kKeys;
         const bool all = visible.all(begin, begin + keys);
         scores(keys, E, key_panels + begin * E, queries, p);
-        scores(keys, E, value_panels + begin * E, gradients, ds);           // dP
+        scores(keys, E, value_panels + begin * E, gradients, ds);  // dP
 #pragma GCC unroll 4
         for (int j = 0; j < kNv; ++j) {
           const Vec log_sum = load(lse + j * W), center = load(mean + j * W), factor = splat(g.scale);
@@ -233,7 +239,8 @@ void attention_backward(const AttentionBackward& g, float* scratch) {
         }
         multiply<Layout::rows_first>(keys, wide, count, p, kQueries, gradient_rows, wide, dv + begin * wide, wide, true);
         multiply<Layout::rows_first>(keys, wide, count, ds, kQueries, query_rows, wide, dk + begin * wide, wide, true);
-        multiply<Layout::columns_first>(E, kQueries, keys, g.k + begin * g.k_stride, g.k_stride, ds, kQueries, dq, kQueries, true);
+        multiply<Layout::columns_first>(E, kQueries, keys, g.k + begin * g.k_stride, g.k_stride, ds, kQueries, dq, kQueries,
+                                        true);
       }
       store_transposed(dq, ones, count, E, g.dq + h * g.dq_head + t * g.dq_stride, g.dq_stride);
     }
@@ -250,8 +257,8 @@ namespace {
 
 // out [R, E] = p [R, keys] v [keys, E]: v streams from memory once for R queries.
 template <int R>
-void weighted_rows(std::int64_t keys, std::int64_t E, const float* p, std::int64_t p_stride, const float* v, std::int64_t v_stride,
-                   float* const* out) {
+void weighted_rows(std::int64_t keys, std::int64_t E, const float* p, std::int64_t p_stride, const float* v,
+                   std::int64_t v_stride, float* const* out) {
   constexpr int kWide = 4;
   for (std::int64_t e = 0; e < E; e += kWide * W) {
     Vec sum[R][kWide];
@@ -280,15 +287,17 @@ void weighted_rows(std::int64_t keys, std::int64_t E, const float* p, std::int64
 
 }  // namespace
 
-std::int64_t attention_decode_scratch(std::int64_t rows, std::int64_t S, std::int64_t E) { return rows * (S + E) + 4 * W; }
+std::int64_t attention_decode_scratch(std::int64_t rows, std::int64_t S, std::int64_t E) {
+  return rows * (S + E) + 4 * W;
+}
 
 void attention_decode(const AttentionForward& g, float* scratch) {
   const std::int64_t E = g.E, offset = g.S - g.T, rows = g.group * g.T;
   std::int64_t least = g.first_key[0];
   for (std::int64_t t = 0; t < g.T; ++t) least = g.first_key[t] < least ? g.first_key[t] : least;
   const std::int64_t keys = g.S - least;
-  float* queries = scratch;                                // [group * T, E], scaled
-  float* p = scratch + rows * E;                           // [group * T, keys]
+  float* queries = scratch;       // [group * T, E], scaled
+  float* p = scratch + rows * E;  // [group * T, keys]
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* q = g.q + r / g.T * g.q_head + r % g.T * g.q_stride;
     for (std::int64_t e = 0; e < E; ++e) queries[r * E + e] = q[e] * g.scale;

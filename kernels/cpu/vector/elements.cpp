@@ -6,30 +6,32 @@
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
-constexpr float kBeta = 0.5f, kEps = -1e-6f;              // of xIELU (spec/apertus.md §1.4)
+constexpr float kBeta = 0.5f, kEps = -1e-6f;  // of xIELU (spec/apertus.md §1.4)
 
 // Calls body(index, lanes, read, write) for each vector of n elements; the last may be partial.
 template <typename Body>
 CAIRN_INLINE void each_vector(std::int64_t n, Body&& body) {
   std::int64_t i = 0;
   for (; i + W <= n; i += W) {
-    body(i, [](const float* p) { return load(p); }, [](float* p, Vec v) { store(p, v); });
+    body(
+        i, [](const float* p) { return load(p); }, [](float* p, Vec v) { store(p, v); });
   }
   if (i < n) {
     const std::int64_t left = n - i;
-    body(i, [left](const float* p) { return load_first(p, left); }, [left](float* p, Vec v) { store_first(p, v, left); });
+    body(
+        i, [left](const float* p) { return load_first(p, left); }, [left](float* p, Vec v) { store_first(p, v, left); });
   }
 }
 
 // expm1(min(x, eps)) - x for x <= 0, and the exponential part of its slope, which the clamp kills above eps and halves at eps.
 struct NegativeSide {
-  Vec value, slope;                                        // slope: d/dx expm1(min(x, eps))
+  Vec value, slope;  // slope: d/dx expm1(min(x, eps))
 };
 CAIRN_INLINE NegativeSide negative_side(Vec x) {
   const Vec eps = splat(kEps);
   const Mask below = greater(eps, x);
   const ExpMinusLinear e = exp_minus_linear(min(splat(0.0f), x));
-  const Vec clamped = splat(-9.999995e-07f) - x;           // expm1(eps) - x
+  const Vec clamped = splat(-9.999995e-07f) - x;  // expm1(eps) - x
   const Vec at = select(greater_equal(eps, x), e.exp * splat(0.5f), splat(0.0f));
   return {select(below, e.rest, clamped), select(below, e.exp, at)};
 }
@@ -123,7 +125,7 @@ void ademamix(std::int64_t n, float* p, float* m1, float* m2, float* v, const fl
 }
 
 double fma_rounds(std::int64_t rounds, float* sink) {
-  constexpr int kChains = 12;                              // more than latency times units; fits 16 registers
+  constexpr int kChains = 12;  // more than latency times units; fits 16 registers
   Vec sum[kChains];
   for (int i = 0; i < kChains; ++i) sum[i] = splat(sink[0] + static_cast<float>(i));
   const Vec a = splat(0.999f), b = splat(1e-3f);

@@ -1,8 +1,8 @@
 // One block of a matrix product, packed.
 //
-// Why it is fast: B is packed in slices of kNr columns and as much depth and width as stays in L2; a few panels of kMr rows of A are packed beside
-// it; then every multiply-add of the register tile (gemm_tile.h) finds both operands in L1 or streaming from L2, and C is touched once
-// per depth slice.
+// Why it is fast: B is packed in slices of kNr columns and as much depth and width as stays in L2; a few panels of kMr rows of A
+// are packed beside it; then every multiply-add of the register tile (gemm_tile.h) finds both operands in L1 or streaming from
+// L2, and C is touched once per depth slice.
 #include "kernels/cpu/vector/gemm.h"
 
 #include "kernels/cpu/vector/gemm_tile.h"
@@ -10,9 +10,9 @@
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
-constexpr std::int64_t kDepth = 384;                  // most of K that is summed in registers; slices are even
-constexpr std::int64_t kBlockFloats = 160 * 1024;     // packed B: 640 KB of a 1 MB L2
-constexpr std::int64_t kPanels = 8;                   // panels of A packed at a time
+constexpr std::int64_t kDepth = 384;               // most of K that is summed in registers; slices are even
+constexpr std::int64_t kBlockFloats = 160 * 1024;  // packed B: 640 KB of a 1 MB L2
+constexpr std::int64_t kPanels = 8;                // panels of A packed at a time
 
 // Slices of K are a function of K alone: the order of every sum is given by the shape.
 std::int64_t slice_depth(std::int64_t k) {
@@ -20,7 +20,9 @@ std::int64_t slice_depth(std::int64_t k) {
   return slices == 0 ? 0 : (k + slices - 1) / slices;
 }
 
-std::int64_t block_columns(std::int64_t depth) { return kBlockFloats / (depth * kNr) * kNr; }
+std::int64_t block_columns(std::int64_t depth) {
+  return kBlockFloats / (depth * kNr) * kNr;
+}
 
 void pack_b(const GemmBlock& g, std::int64_t k0, std::int64_t depth, std::int64_t j0, std::int64_t columns, float* packed) {
   for (std::int64_t j = 0; j < columns; j += kNr) {
@@ -73,7 +75,8 @@ void gemm_block(const GemmBlock& g, float* scratch) {
           const TileFn run = tile_of_rows<kNv, Layout::columns_first>(rows);
           for (std::int64_t j = 0; j < columns; j += kNr) {
             const std::int64_t cols = columns - j < kNr ? columns - j : kNr;
-            run(depth, packed_a + (i - i0) * depth, rows, packed_b + j * depth, kNr, g.c + i * g.ldc + j0 + j, g.ldc, cols, accumulate);
+            run(depth, packed_a + (i - i0) * depth, rows, packed_b + j * depth, kNr, g.c + i * g.ldc + j0 + j, g.ldc, cols,
+                accumulate);
           }
         }
       }
@@ -119,7 +122,8 @@ template <int R>
 static void dots_rows(const GemmBlock& g, std::int64_t i) {
   constexpr int S = R == 1 ? 8 : R == 2 ? 6 : 4;
   std::int64_t j = 0;
-  for (; j + S <= g.n; j += S) dots<R, S>(g.a + i * g.lda, g.lda, g.b + j * g.ldb, g.ldb, g.k, g.c + i * g.ldc + j, g.ldc, g.accumulate);
+  for (; j + S <= g.n; j += S)
+    dots<R, S>(g.a + i * g.lda, g.lda, g.b + j * g.ldb, g.ldb, g.k, g.c + i * g.ldc + j, g.ldc, g.accumulate);
   for (; j < g.n; ++j) dots<R, 1>(g.a + i * g.lda, g.lda, g.b + j * g.ldb, g.ldb, g.k, g.c + i * g.ldc + j, g.ldc, g.accumulate);
 }
 

@@ -1,7 +1,7 @@
 // The register tile of the matrix product: a few rows of C times kNv vectors, held in registers over the whole depth.
 //
-// Each element of C is one chain of fused multiply-adds in ascending k, whatever tile it falls into. That is why results do not depend on how
-// M and N are cut.
+// Each element of C is one chain of fused multiply-adds in ascending k, whatever tile it falls into. That is why results do not
+// depend on how M and N are cut.
 #pragma once
 
 #include <utility>
@@ -11,7 +11,8 @@
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
-// Where element (row i, depth k) of A lies: columns_first (packed panels, transposed views): a[k * stride + i]; otherwise a[i * stride + k].
+// Where element (row i, depth k) of A lies: columns_first (packed panels, transposed views): a[k * stride + i]; otherwise a[i *
+// stride + k].
 enum class Layout { columns_first, rows_first };
 
 // C [R rows, cols <= NV * W] = A [R, depth] B [depth, NV * W], or += . B rows are ldb apart and may be read up to NV * W wide.
@@ -60,7 +61,8 @@ __attribute__((noinline)) void tile(std::int64_t depth, const float* __restrict 
   }
 }
 
-using TileFn = void (*)(std::int64_t, const float*, std::int64_t, const float*, std::int64_t, float*, std::int64_t, std::int64_t, bool);
+using TileFn = void (*)(std::int64_t, const float*, std::int64_t, const float*, std::int64_t, float*, std::int64_t, std::int64_t,
+                        bool);
 
 template <int NV, Layout layout, int... R>
 CAIRN_INLINE TileFn pick_tile(std::int64_t rows, std::integer_sequence<int, R...>) {
@@ -75,9 +77,9 @@ CAIRN_INLINE TileFn tile_of_rows(std::int64_t rows) {
 
 // C [m, n] = A B (or +=) without packing: for operands that lie in cache and have a convenient layout already.
 template <Layout layout>
-CAIRN_INLINE void multiply(std::int64_t m, std::int64_t n, std::int64_t depth, const float* a, std::int64_t stride, const float* b,
-                           std::int64_t ldb, float* c, std::int64_t ldc, bool accumulate) {
-  const std::int64_t tiles = (m + kMr - 1) / kMr, rows_each = (m + tiles - 1) / tiles;       // even heights: no thin last tile
+CAIRN_INLINE void multiply(std::int64_t m, std::int64_t n, std::int64_t depth, const float* a, std::int64_t stride,
+                           const float* b, std::int64_t ldb, float* c, std::int64_t ldc, bool accumulate) {
+  const std::int64_t tiles = (m + kMr - 1) / kMr, rows_each = (m + tiles - 1) / tiles;  // even heights: no thin last tile
   for (std::int64_t j = 0; j < n; j += kNr) {
     const std::int64_t cols = n - j < kNr ? n - j : kNr;
     for (std::int64_t i = 0; i < m; i += rows_each) {
@@ -88,8 +90,8 @@ CAIRN_INLINE void multiply(std::int64_t m, std::int64_t n, std::int64_t depth, c
   }
 }
 
-// Packs `width` rows of a matrix whose rows are `ld` apart into dst[k * dst_width + row], k < depth: a transposition. Lanes from `width` to
-// dst_width become 0. Writes up to W - 1 floats beyond the end.
+// Packs `width` rows of a matrix whose rows are `ld` apart into dst[k * dst_width + row], k < depth: a transposition. Lanes from
+// `width` to dst_width become 0. Writes up to W - 1 floats beyond the end.
 CAIRN_INLINE void pack_transposed(const float* src, std::int64_t ld, std::int64_t width, std::int64_t depth, float* dst,
                                   std::int64_t dst_width) {
   for (std::int64_t k = 0; k < depth; k += W) {

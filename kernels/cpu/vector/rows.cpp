@@ -1,4 +1,5 @@
-// Operations on rows: RMSNorm, rotary embedding, cross entropy. A row is read from memory once and stays in L1 for the other passes.
+// Operations on rows: RMSNorm, rotary embedding, cross entropy. A row is read from memory once and stays in L1 for the other
+// passes.
 #include "kernels/cpu/vector/rows.h"
 
 #include <cmath>
@@ -21,7 +22,9 @@ CAIRN_INLINE float sum_row(std::int64_t D, Term&& term) {
   return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-CAIRN_INLINE Vec read(const float* p, std::int64_t left) { return left >= W ? load(p) : load_first(p, left); }
+CAIRN_INLINE Vec read(const float* p, std::int64_t left) {
+  return left >= W ? load(p) : load_first(p, left);
+}
 CAIRN_INLINE void write(float* p, Vec v, std::int64_t left) {
   if (left >= W) {
     store(p, v);
@@ -80,8 +83,8 @@ void rope(std::int64_t n, std::int64_t H, std::int64_t E, float* y, const float*
   }
 }
 
-void cross_entropy(std::int64_t n, std::int64_t V, float* losses, float* logits, const std::int32_t* targets, const float* weights,
-                   bool with_gradient) {
+void cross_entropy(std::int64_t n, std::int64_t V, float* losses, float* logits, const std::int32_t* targets,
+                   const float* weights, bool with_gradient) {
   for (std::int64_t row = 0; row < n; ++row, logits += V) {
     if (weights[row] == 0) {
       losses[row] = 0;
@@ -96,7 +99,7 @@ void cross_entropy(std::int64_t n, std::int64_t V, float* losses, float* logits,
 
     const float target_logit = logits[targets[row]];
     const Vec shift = splat(highest);
-    const Vec low = splat(-1e30f);                         // what lanes beyond the row count as: e^low = 0
+    const Vec low = splat(-1e30f);  // what lanes beyond the row count as: e^low = 0
     Vec sum = splat(0.0f);
     double total = 0;
     std::int64_t in_chunk = 0;
@@ -111,9 +114,9 @@ void cross_entropy(std::int64_t n, std::int64_t V, float* losses, float* logits,
         for (std::int64_t i = 0; i < left; ++i) lanes[i] = logits[v + i] - highest;
         e = exp(load(lanes));
       }
-      if (with_gradient) write(logits + v, e, left);       // becomes the gradient below: one exponential per logit
+      if (with_gradient) write(logits + v, e, left);  // becomes the gradient below: one exponential per logit
       sum = sum + e;
-      if (++in_chunk == 64) {                              // short chains of float32, then double
+      if (++in_chunk == 64) {  // short chains of float32, then double
         total += sum_lanes_double(sum);
         sum = splat(0.0f);
         in_chunk = 0;

@@ -1,8 +1,8 @@
 // Vectors of float32 for the instruction set that a file is compiled for: the one place that knows intrinsics.
 //
-// Files of this folder are compiled once per instruction set, each time with -DCAIRN_ISA=<name>, into a namespace of that name. They keep to plain
-// functions on pointers and include nothing with shared inline code (no <vector>, no <functional>): the linker keeps one copy of
-// such code, and it might be the copy with instructions that the machine lacks.
+// Files of this folder are compiled once per instruction set, each time with -DCAIRN_ISA=<name>, into a namespace of that name.
+// They keep to plain functions on pointers and include nothing with shared inline code (no <vector>, no <functional>): the linker
+// keeps one copy of such code, and it might be the copy with instructions that the machine lacks.
 #pragma once
 
 #include <cstdint>
@@ -28,26 +28,62 @@ using Vec = __m512;
 using Mask = __mmask16;
 using IntVec = __m512i;
 constexpr int W = 16;
-constexpr int kMr = 14, kNv = 2;             // 28 accumulators + 2 of B + 1 broadcast, of 32 registers
+constexpr int kMr = 14, kNv = 2;  // 28 accumulators + 2 of B + 1 broadcast, of 32 registers
 
-CAIRN_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
-CAIRN_INLINE void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
-CAIRN_INLINE Vec splat(float x) { return _mm512_set1_ps(x); }
-CAIRN_INLINE Mask first_lanes(std::int64_t n) { return static_cast<Mask>(n >= W ? 0xffffu : (1u << n) - 1u); }
-CAIRN_INLINE Vec load_first(const float* p, std::int64_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
-CAIRN_INLINE void store_first(float* p, Vec v, std::int64_t n) { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
-CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
-CAIRN_INLINE Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
-CAIRN_INLINE Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
-CAIRN_INLINE Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
-CAIRN_INLINE Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
-CAIRN_INLINE Mask greater_equal(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
-CAIRN_INLINE Mask both(Mask a, Mask b) { return static_cast<Mask>(a & b); }
-CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) { return _mm512_mask_blend_ps(m, no, yes); }
-CAIRN_INLINE IntVec bits(Vec a) { return _mm512_castps_si512(a); }
-CAIRN_INLINE Vec floats(IntVec a) { return _mm512_castsi512_ps(a); }
-CAIRN_INLINE IntVec add_int(IntVec a, IntVec b) { return _mm512_add_epi32(a, b); }
-CAIRN_INLINE IntVec shift_left_23(IntVec a) { return _mm512_slli_epi32(a, 23); }
+CAIRN_INLINE Vec load(const float* p) {
+  return _mm512_loadu_ps(p);
+}
+CAIRN_INLINE void store(float* p, Vec v) {
+  _mm512_storeu_ps(p, v);
+}
+CAIRN_INLINE Vec splat(float x) {
+  return _mm512_set1_ps(x);
+}
+CAIRN_INLINE Mask first_lanes(std::int64_t n) {
+  return static_cast<Mask>(n >= W ? 0xffffu : (1u << n) - 1u);
+}
+CAIRN_INLINE Vec load_first(const float* p, std::int64_t n) {
+  return _mm512_maskz_loadu_ps(first_lanes(n), p);
+}
+CAIRN_INLINE void store_first(float* p, Vec v, std::int64_t n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), v);
+}
+CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+CAIRN_INLINE Vec max(Vec a, Vec b) {
+  return _mm512_max_ps(a, b);
+}
+CAIRN_INLINE Vec min(Vec a, Vec b) {
+  return _mm512_min_ps(a, b);
+}
+CAIRN_INLINE Vec sqrt(Vec a) {
+  return _mm512_sqrt_ps(a);
+}
+CAIRN_INLINE Mask greater(Vec a, Vec b) {
+  return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+CAIRN_INLINE Mask greater_equal(Vec a, Vec b) {
+  return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
+}
+CAIRN_INLINE Mask both(Mask a, Mask b) {
+  return static_cast<Mask>(a & b);
+}
+CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) {
+  return _mm512_mask_blend_ps(m, no, yes);
+}
+CAIRN_INLINE IntVec bits(Vec a) {
+  return _mm512_castps_si512(a);
+}
+CAIRN_INLINE Vec floats(IntVec a) {
+  return _mm512_castsi512_ps(a);
+}
+CAIRN_INLINE IntVec add_int(IntVec a, IntVec b) {
+  return _mm512_add_epi32(a, b);
+}
+CAIRN_INLINE IntVec shift_left_23(IntVec a) {
+  return _mm512_slli_epi32(a, 23);
+}
 
 // In place: row i, lane j becomes row j, lane i.
 CAIRN_INLINE void transpose(Vec (&r)[W]) {
@@ -84,28 +120,62 @@ using Vec = __m256;
 using Mask = __m256;
 using IntVec = __m256i;
 constexpr int W = 8;
-constexpr int kMr = 6, kNv = 2;              // 12 accumulators + 2 of B + 1 broadcast, of 16 registers
+constexpr int kMr = 6, kNv = 2;  // 12 accumulators + 2 of B + 1 broadcast, of 16 registers
 
-CAIRN_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
-CAIRN_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
-CAIRN_INLINE Vec splat(float x) { return _mm256_set1_ps(x); }
+CAIRN_INLINE Vec load(const float* p) {
+  return _mm256_loadu_ps(p);
+}
+CAIRN_INLINE void store(float* p, Vec v) {
+  _mm256_storeu_ps(p, v);
+}
+CAIRN_INLINE Vec splat(float x) {
+  return _mm256_set1_ps(x);
+}
 CAIRN_INLINE __m256i first_lanes(std::int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n > W ? W : n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-CAIRN_INLINE Vec load_first(const float* p, std::int64_t n) { return _mm256_maskload_ps(p, first_lanes(n)); }
-CAIRN_INLINE void store_first(float* p, Vec v, std::int64_t n) { _mm256_maskstore_ps(p, first_lanes(n), v); }
-CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
-CAIRN_INLINE Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
-CAIRN_INLINE Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
-CAIRN_INLINE Vec sqrt(Vec a) { return _mm256_sqrt_ps(a); }
-CAIRN_INLINE Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
-CAIRN_INLINE Mask greater_equal(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
-CAIRN_INLINE Mask both(Mask a, Mask b) { return _mm256_and_ps(a, b); }
-CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, m); }
-CAIRN_INLINE IntVec bits(Vec a) { return _mm256_castps_si256(a); }
-CAIRN_INLINE Vec floats(IntVec a) { return _mm256_castsi256_ps(a); }
-CAIRN_INLINE IntVec add_int(IntVec a, IntVec b) { return _mm256_add_epi32(a, b); }
-CAIRN_INLINE IntVec shift_left_23(IntVec a) { return _mm256_slli_epi32(a, 23); }
+CAIRN_INLINE Vec load_first(const float* p, std::int64_t n) {
+  return _mm256_maskload_ps(p, first_lanes(n));
+}
+CAIRN_INLINE void store_first(float* p, Vec v, std::int64_t n) {
+  _mm256_maskstore_ps(p, first_lanes(n), v);
+}
+CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+CAIRN_INLINE Vec max(Vec a, Vec b) {
+  return _mm256_max_ps(a, b);
+}
+CAIRN_INLINE Vec min(Vec a, Vec b) {
+  return _mm256_min_ps(a, b);
+}
+CAIRN_INLINE Vec sqrt(Vec a) {
+  return _mm256_sqrt_ps(a);
+}
+CAIRN_INLINE Mask greater(Vec a, Vec b) {
+  return _mm256_cmp_ps(a, b, _CMP_GT_OQ);
+}
+CAIRN_INLINE Mask greater_equal(Vec a, Vec b) {
+  return _mm256_cmp_ps(a, b, _CMP_GE_OQ);
+}
+CAIRN_INLINE Mask both(Mask a, Mask b) {
+  return _mm256_and_ps(a, b);
+}
+CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) {
+  return _mm256_blendv_ps(no, yes, m);
+}
+CAIRN_INLINE IntVec bits(Vec a) {
+  return _mm256_castps_si256(a);
+}
+CAIRN_INLINE Vec floats(IntVec a) {
+  return _mm256_castsi256_ps(a);
+}
+CAIRN_INLINE IntVec add_int(IntVec a, IntVec b) {
+  return _mm256_add_epi32(a, b);
+}
+CAIRN_INLINE IntVec shift_left_23(IntVec a) {
+  return _mm256_slli_epi32(a, 23);
+}
 
 CAIRN_INLINE void transpose(Vec (&r)[W]) {
   __m256 t[8];
@@ -133,41 +203,87 @@ constexpr int W = 4;
 using Vec = float32x4_t;
 using Mask = uint32x4_t;
 using IntVec = int32x4_t;
-constexpr int kMr = 8, kNv = 3;              // 24 accumulators + 3 of B + 2 of A, of 32 registers
-CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
-CAIRN_INLINE Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }
-CAIRN_INLINE Vec min(Vec a, Vec b) { return vminq_f32(a, b); }
-CAIRN_INLINE Vec sqrt(Vec a) { return vsqrtq_f32(a); }
-CAIRN_INLINE Mask greater(Vec a, Vec b) { return vcgtq_f32(a, b); }
-CAIRN_INLINE Mask greater_equal(Vec a, Vec b) { return vcgeq_f32(a, b); }
-CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) { return vbslq_f32(m, yes, no); }
-CAIRN_INLINE IntVec bits(Vec a) { return vreinterpretq_s32_f32(a); }
-CAIRN_INLINE Vec floats(IntVec a) { return vreinterpretq_f32_s32(a); }
+constexpr int kMr = 8, kNv = 3;  // 24 accumulators + 3 of B + 2 of A, of 32 registers
+CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  return vfmaq_f32(c, a, b);
+}
+CAIRN_INLINE Vec max(Vec a, Vec b) {
+  return vmaxq_f32(a, b);
+}
+CAIRN_INLINE Vec min(Vec a, Vec b) {
+  return vminq_f32(a, b);
+}
+CAIRN_INLINE Vec sqrt(Vec a) {
+  return vsqrtq_f32(a);
+}
+CAIRN_INLINE Mask greater(Vec a, Vec b) {
+  return vcgtq_f32(a, b);
+}
+CAIRN_INLINE Mask greater_equal(Vec a, Vec b) {
+  return vcgeq_f32(a, b);
+}
+CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) {
+  return vbslq_f32(m, yes, no);
+}
+CAIRN_INLINE IntVec bits(Vec a) {
+  return vreinterpretq_s32_f32(a);
+}
+CAIRN_INLINE Vec floats(IntVec a) {
+  return vreinterpretq_f32_s32(a);
+}
 #else
 using Vec = float __attribute__((vector_size(16)));
 using Mask = std::int32_t __attribute__((vector_size(16)));
 using IntVec = std::int32_t __attribute__((vector_size(16)));
-constexpr int kMr = 4, kNv = 2;              // 8 accumulators + 2 of B + 1 broadcast, of 16 registers
-CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
-CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) { return (Vec)(((Mask)yes & m) | ((Mask)no & ~m)); }
-CAIRN_INLINE Mask greater(Vec a, Vec b) { return a > b; }
-CAIRN_INLINE Mask greater_equal(Vec a, Vec b) { return a >= b; }
-CAIRN_INLINE Vec max(Vec a, Vec b) { return select(a > b, a, b); }
-CAIRN_INLINE Vec min(Vec a, Vec b) { return select(a < b, a, b); }
-CAIRN_INLINE Vec sqrt(Vec a) { return Vec{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])}; }
-CAIRN_INLINE IntVec bits(Vec a) { return (IntVec)a; }
-CAIRN_INLINE Vec floats(IntVec a) { return (Vec)a; }
+constexpr int kMr = 4, kNv = 2;  // 8 accumulators + 2 of B + 1 broadcast, of 16 registers
+CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  return a * b + c;
+}
+CAIRN_INLINE Vec select(Mask m, Vec yes, Vec no) {
+  return (Vec)(((Mask)yes & m) | ((Mask)no & ~m));
+}
+CAIRN_INLINE Mask greater(Vec a, Vec b) {
+  return a > b;
+}
+CAIRN_INLINE Mask greater_equal(Vec a, Vec b) {
+  return a >= b;
+}
+CAIRN_INLINE Vec max(Vec a, Vec b) {
+  return select(a > b, a, b);
+}
+CAIRN_INLINE Vec min(Vec a, Vec b) {
+  return select(a < b, a, b);
+}
+CAIRN_INLINE Vec sqrt(Vec a) {
+  return Vec{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+}
+CAIRN_INLINE IntVec bits(Vec a) {
+  return (IntVec)a;
+}
+CAIRN_INLINE Vec floats(IntVec a) {
+  return (Vec)a;
+}
 #endif
-CAIRN_INLINE Vec splat(float x) { return Vec{x, x, x, x}; }
-CAIRN_INLINE Mask both(Mask a, Mask b) { return a & b; }
-CAIRN_INLINE IntVec add_int(IntVec a, IntVec b) { return a + b; }
-CAIRN_INLINE IntVec shift_left_23(IntVec a) { return a << 23; }
+CAIRN_INLINE Vec splat(float x) {
+  return Vec{x, x, x, x};
+}
+CAIRN_INLINE Mask both(Mask a, Mask b) {
+  return a & b;
+}
+CAIRN_INLINE IntVec add_int(IntVec a, IntVec b) {
+  return a + b;
+}
+CAIRN_INLINE IntVec shift_left_23(IntVec a) {
+  return a << 23;
+}
 CAIRN_INLINE Vec load(const float* p) {
   Vec v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
-CAIRN_INLINE void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+CAIRN_INLINE void store(float* p, Vec v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
 CAIRN_INLINE Vec load_first(const float* p, std::int64_t n) {
   float lanes[W] = {};
   for (std::int64_t i = 0; i < W && i < n; ++i) lanes[i] = p[i];

@@ -1,4 +1,5 @@
-// Exponentials on vectors. Errors were measured over all floats of the stated ranges by tests/kernels/exp_test.cpp, which holds these bounds.
+// Exponentials on vectors. Errors were measured over all floats of the stated ranges by tests/kernels/exp_test.cpp, which holds
+// these bounds.
 #pragma once
 
 #include "kernels/cpu/vector/simd.h"
@@ -13,10 +14,10 @@ struct ExpParts {
 
 // For -87.3 <= x <= 88.  Polynomial: Cephes expf (Moshier), degree 5 after the linear part.
 CAIRN_INLINE ExpParts exp_parts(Vec x) {
-  const Vec magic = splat(12582912.0f);                    // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  const Vec magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   const Vec shifted = fma(x, splat(1.44269504088896341f), magic);
   const Vec n = shifted - magic;
-  Vec r = fma(n, splat(-0.693359375f), x);                 // ln2 in two pieces; the first product is exact
+  Vec r = fma(n, splat(-0.693359375f), x);  // ln2 in two pieces; the first product is exact
   r = fma(n, splat(2.12194440e-4f), r);
   Vec tail = splat(1.9875691500e-4f);
   tail = fma(tail, r, splat(1.3981999507e-3f));

@@ -1,0 +1,197 @@
+// Every operation on every backend and instruction set against ref in float64, and the same bits for any number of threads.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "tests/kernels/op_cases.h"
+#include "tests/support/test.h"
+
+namespace cairn::test {
+namespace {
+
+std::vector<std::vector<double>> run(const OpCase& op_case, const Backend& backend, ThreadPool& pool, Dtype dtype) {
+  CaseMemory memory(op_case, dtype);
+  Context context{backend, pool};
+  if (op_case.prepare) op_case.prepare(context, memory.tensors());
+  op_case.run(context, memory.tensors());
+  std::vector<std::vector<double>> outputs;
+  for (std::size_t a = 0; a < op_case.arguments.size(); ++a) {
+    if (op_case.arguments[a].compared) outputs.push_back(numbers(memory.tensors()[a]));
+  }
+  return outputs;
+}
+
+void compare(const OpCase& op_case, const std::string& who, const std::vector<std::vector<double>>& got,
+             const std::vector<std::vector<double>>& want) {
+  std::size_t output = 0;
+  for (const Argument& argument : op_case.arguments) {
+    if (!argument.compared) continue;
+    double largest = op_case.magnitude, worst = 0;
+    for (const double value : want[output]) largest = std::max(largest, std::abs(value));
+    std::size_t where = 0;
+    for (std::size_t i = 0; i < want[output].size(); ++i) {
+      const double error = std::abs(got[output][i] - want[output][i]);
+      if (!(error <= worst)) worst = error, where = i;
+    }
+    const double allowed = op_case.tolerance * std::ldexp(largest, -24);
+    const bool close = worst <= allowed;
+    CHECK_MESSAGE(close, op_case.op << " " << op_case.shape << " on " << who << ": " << argument.name << "[" << where << "] is "
+                                    << got[output][where] << ", ref says " << want[output][where] << "; error "
+                                    << worst / std::ldexp(largest, -24) << " of 2^-24 of the largest entry, allowed "
+                                    << op_case.tolerance);
+    ++output;
+  }
+}
+
+void compare_all(bool production) {
+  ThreadPool pool(2);
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.production != production) continue;
+    const auto want = run(op_case, ref_backend(), pool, Dtype::f64);
+    compare(op_case, "ref in float32", run(op_case, ref_backend(), pool, Dtype::f32), want);
+    for (const std::string& isa : cpu_isa_names()) {
+      compare(op_case, "cpu " + isa, run(op_case, cpu_backend_for_isa(isa), pool, Dtype::f32), want);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every backend and instruction set agrees with the float64 reference: odd and small shapes") {
+  compare_all(false);
+}
+
+TEST_CASE("every instruction set agrees with the float64 reference: production shapes") {
+  // The reference takes seconds for each large product, so these are held against a few of its rows and columns, chosen across
+  // the tiles.
+  ThreadPool pool(2);
+  for (const OpCase& op_case : op_cases()) {
+    if (!op_case.production || op_case.flops > 3e8) continue;
+    const auto want = run(op_case, ref_backend(), pool, Dtype::f64);
+    for (const std::string& isa : cpu_isa_names()) {
+      compare(op_case, "cpu " + isa, run(op_case, cpu_backend_for_isa(isa), pool, Dtype::f32), want);
+    }
+  }
+  for (const OpCase& op_case : op_cases()) {
+    if (!op_case.production || op_case.op.rfind("matmul", 0) != 0 || op_case.flops <= 3e8) continue;
+    CaseMemory memory(op_case, Dtype::f32);
+    const std::vector<Tensor>& t = memory.tensors();
+    const std::int64_t M = t[0].shape[0], N = t[0].shape[1];
+    const bool ta = op_case.op[7] == 't', tb = op_case.op[8] == 't', adds = op_case.op.size() > 9;
+    const std::int64_t K = ta ? t[1].shape[0] : t[1].shape[1];
+    const std::vector<double> before = numbers(t[0]);
+    for (const std::string& isa : cpu_isa_names()) {
+      CaseMemory fresh(op_case, Dtype::f32);
+      Context context{cpu_backend_for_isa(isa), pool};
+      op_case.run(context, fresh.tensors());
+      double worst = 0;
+      for (std::int64_t sample = 0; sample < 400; ++sample) {
+        const std::int64_t m = sample * 7919 % M, n = sample * 104729 % N;
+        double sum = adds ? before[static_cast<std::size_t>(m * N + n)] : 0;
+        for (std::int64_t k = 0; k < K; ++k) {
+          sum += static_cast<double>(t[1].as<float>()[ta ? k * M + m : m * K + k]) * t[2].as<float>()[tb ? n * K + k : k * N + n];
+        }
+        worst = std::max(worst, std::abs(sum - fresh.tensors()[0].as<float>()[m * N + n]));
+      }
+      const double allowed =
+          op_case.tolerance * std::ldexp(4 * std::sqrt(static_cast<double>(K)), -24);  // entries reach 4 sqrt(K) here
+      CHECK_MESSAGE(worst <= allowed, op_case.op << " " << op_case.shape << " on " << isa << ": " << worst << " > " << allowed);
+    }
+  }
+}
+
+TEST_CASE("the same bits for 1, 2, 3 and 5 threads") {
+  std::vector<std::unique_ptr<ThreadPool>> pools;
+  for (const int threads : {1, 2, 3, 5}) pools.push_back(std::make_unique<ThreadPool>(threads));
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.flops > 1.5e9) continue;
+    const auto one = run(op_case, cpu_backend(), *pools[0], Dtype::f32);
+    for (std::size_t p = 1; p < pools.size(); ++p) {
+      const bool same = run(op_case, cpu_backend(), *pools[p], Dtype::f32) == one;
+      CHECK_MESSAGE(same, op_case.op << " " << op_case.shape << " differs between 1 and " << pools[p]->threads() << " threads");
+    }
+  }
+}
+
+TEST_CASE("a matrix product's element does not depend on how many other rows and columns there are") {
+  ThreadPool pool(1);
+  Context context{cpu_backend(), pool};
+  constexpr std::int64_t M = 61, N = 77, K = 450;
+  OpCase shape;
+  shape.op = "rows";
+  shape.arguments = {{"a", {M, K}}, {"b", {N, K}}, {"c", {M, N}, Fill::zero}, {"part", {M, N}, Fill::zero}};
+  CaseMemory memory(shape, Dtype::f32);
+  const Tensor a = memory.tensors()[0], b = memory.tensors()[1], c = memory.tensors()[2];
+  ops::matmul(context, c, a, Transpose::no, b, Transpose::yes);
+  const Tensor part = Tensor(memory.tensors()[3].data, Dtype::f32, {20, 33});
+  ops::matmul(context, part, a.rows(17, 37), Transpose::no, b.rows(40, 73), Transpose::yes);
+  for (std::int64_t m = 0; m < 20; ++m) {
+    for (std::int64_t n = 0; n < 33; ++n) CHECK(part.as<float>()[m * 33 + n] == c.as<float>()[(17 + m) * N + 40 + n]);
+  }
+}
+
+TEST_CASE("matrix products and attention take rows that lie apart") {
+  ThreadPool pool(2);
+  OpCase shape;
+  shape.op = "strided";
+  shape.arguments = {{"qkv", {2, 45, 4, 24}},
+                     {"o", {2, 45, 2, 24}, Fill::zero},
+                     {"lse", {2, 2, 45}, Fill::zero},
+                     {"first", {2, 45}, Fill::documents, false, 0}};
+  CaseMemory memory(shape, Dtype::f32);
+  const Tensor qkv = memory.tensors()[0], o = memory.tensors()[1], lse = memory.tensors()[2], first = memory.tensors()[3];
+  const auto heads = [&](std::int64_t begin, std::int64_t end) {
+    Tensor view = qkv;
+    view.data = qkv.as<float>() + begin * 24;
+    view.shape[2] = end - begin;
+    return view;
+  };
+  Context reference{ref_backend(), pool};
+  ops::attention_forward(reference, o, lse, heads(0, 2), heads(2, 3), heads(3, 4), first, 0.2);
+  const std::vector<double> want = numbers(o);
+  for (const std::string& isa : cpu_isa_names()) {
+    Context context{cpu_backend_for_isa(isa), pool};
+    ops::attention_forward(context, o, lse, heads(0, 2), heads(2, 3), heads(3, 4), first, 0.2);
+    const std::vector<double> got = numbers(o);
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK(got[i] == doctest::Approx(want[i]).epsilon(1e-5));
+  }
+
+  // c = a b on the inner columns of wider matrices.
+  Tensor wide = qkv.reshape({90, 96}), a = wide, b = wide;
+  a.shape = {90, 40, 1, 1};
+  b.data = wide.as<float>() + 40;
+  b.shape = {40, 50, 1, 1};
+  std::vector<float> expected(90 * 50), got(90 * 60, -1.0f);
+  ops::matmul(reference, Tensor(expected.data(), Dtype::f32, {90, 50}), a, Transpose::no, b, Transpose::no);
+  Tensor c(got.data(), Dtype::f32, {90, 60});
+  c.shape[1] = 50;
+  for (const std::string& isa : cpu_isa_names()) {
+    Context context{cpu_backend_for_isa(isa), pool};
+    ops::matmul(context, c, a, Transpose::no, b, Transpose::no);
+    for (std::size_t m = 0; m < 90; ++m) {
+      for (std::size_t n = 0; n < 50; ++n) CHECK(got[m * 60 + n] == doctest::Approx(expected[m * 50 + n]).epsilon(1e-4));
+      for (std::size_t n = 50; n < 60; ++n) CHECK(got[m * 60 + n] == -1.0f);  // what lies between the rows is not touched
+    }
+  }
+}
+
+TEST_CASE("numbers that are none stay none") {
+  ThreadPool pool(1);
+  const float nan = std::nanf("");
+  for (const std::string& isa : cpu_isa_names()) {
+    Context context{cpu_backend_for_isa(isa), pool};
+    std::vector<float> logits(100, 0.5f), x(40, nan), y(40), a{0.1f}, loss(1), weight{1.0f};
+    std::vector<std::int32_t> target{3};
+    logits[70] = nan;
+    ops::cross_entropy(context, Tensor(loss.data(), Dtype::f32, {1}), Tensor(logits.data(), Dtype::f32, {1, 100}),
+                       Tensor(target.data(), Dtype::i32, {1}), Tensor(weight.data(), Dtype::f32, {1}), true);
+    CHECK(std::isnan(loss[0]));
+    ops::xielu_forward(context, Tensor(y.data(), Dtype::f32, {40}), Tensor(x.data(), Dtype::f32, {40}),
+                       Tensor(a.data(), Dtype::f32, {1}), Tensor(a.data(), Dtype::f32, {1}));
+    for (const float value : y) CHECK(std::isnan(value));
+  }
+}
+
+}  // namespace cairn::test

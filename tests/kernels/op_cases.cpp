@@ -1,0 +1,447 @@
+#include "tests/kernels/op_cases.h"
+
+#include <array>
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+namespace cairn::test {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+std::string words(std::initializer_list<std::pair<const char*, std::int64_t>> sizes) {
+  std::string text;
+  for (const auto& [name, size] : sizes) text += (text.empty() ? "" : " ") + std::string(name) + " " + std::to_string(size);
+  return text;
+}
+
+// Floor of a pass over memory: each byte once.
+double pass(std::initializer_list<std::int64_t> floats) {
+  double bytes = 0;
+  for (const std::int64_t count : floats) bytes += 4.0 * static_cast<double>(count);
+  return bytes;
+}
+
+OpCase matmul_case(std::int64_t M, std::int64_t N, std::int64_t K, Transpose ta, Transpose tb, bool accumulate, bool production) {
+  const bool a_turned = ta == Transpose::yes, b_turned = tb == Transpose::yes;
+  OpCase c;
+  c.op = std::string("matmul_") + (a_turned ? "t" : "n") + (b_turned ? "t" : "n") + (accumulate ? "_add" : "");
+  c.shape = words({{"M", M}, {"N", N}, {"K", K}});
+  c.arguments = {{"c", {M, N}, Fill::normal, true},
+                 {"a", a_turned ? std::vector{K, M} : std::vector{M, K}},
+                 {"b", b_turned ? std::vector{N, K} : std::vector{K, N}}};
+  c.run = [=](Context& context, Tensors& t) { ops::matmul(context, t[0], t[1], ta, t[2], tb, accumulate); };
+  c.tolerance = 4 + std::sqrt(static_cast<double>(K));  // rounding errors of a sum of K random terms grow like their square root
+  c.flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
+  c.bytes = pass({M * K, K * N, M * N, accumulate ? M * N : 0});
+  c.production = production;
+  return c;
+}
+
+void add_matmul(std::vector<OpCase>& cases) {
+  constexpr Transpose n = Transpose::no, t = Transpose::yes;
+  for (const auto& [M, N, K] : std::vector<std::array<std::int64_t, 3>>{{1, 1, 1},
+                                                                        {3, 5, 7},
+                                                                        {14, 32, 16},
+                                                                        {15, 33, 17},
+                                                                        {29, 65, 401},
+                                                                        {97, 131, 67},
+                                                                        {2, 300, 129},
+                                                                        {128, 1, 64},
+                                                                        {5, 77, 3}}) {
+    for (const Transpose ta : {n, t}) {
+      for (const Transpose tb : {n, t}) {
+        for (const bool accumulate : {false, true}) cases.push_back(matmul_case(M, N, K, ta, tb, accumulate, false));
+      }
+    }
+  }
+  cases.push_back(matmul_case(7, 9, 0, n, t, false, false));
+  cases.push_back(matmul_case(64, 700, 1100, n, t, false, false));
+  // tiny-10m at 8 x 512: forward, gradient of x, gradient of W, for each kind of projection.
+  for (const auto& [in, out] : std::vector<std::array<std::int64_t, 2>>{{256, 1344}, {1344, 256}, {256, 256}, {256, 128}}) {
+    cases.push_back(matmul_case(4096, out, in, n, t, false, true));
+    cases.push_back(matmul_case(4096, in, out, n, n, false, true));
+    cases.push_back(matmul_case(out, in, 4096, t, n, true, true));
+  }
+  for (const std::int64_t rows : {512, 4096}) {  // the head, in chunks or whole
+    cases.push_back(matmul_case(rows, 8192, 256, n, t, false, true));
+    cases.push_back(matmul_case(rows, 256, 8192, n, n, false, true));
+    cases.push_back(matmul_case(8192, 256, rows, t, n, true, true));
+  }
+  for (const std::int64_t rows : {1, 2, 4, 8, 12, 16, 32}) cases.push_back(matmul_case(rows, 4096, 4096, n, t, false, true));
+  for (const std::int64_t size : {512, 1024, 2048}) cases.push_back(matmul_case(size, size, size, n, n, false, true));
+}
+
+void add_norm(std::vector<OpCase>& cases) {
+  for (const auto& [N, D, production] : std::vector<std::tuple<std::int64_t, std::int64_t, bool>>{{1, 1, false},
+                                                                                                  {3, 5, false},
+                                                                                                  {7, 64, false},
+                                                                                                  {130, 67, false},
+                                                                                                  {1200, 33, false},
+                                                                                                  {4096, 256, true},
+                                                                                                  {32768, 32, true}}) {
+    OpCase forward;
+    forward.op = "rmsnorm_forward";
+    forward.shape = words({{"N", N}, {"D", D}});
+    forward.arguments = {{"y", {N, D}, Fill::zero, true}, {"inv_rms", {N}, Fill::zero, true}, {"x", {N, D}}, {"w", {D}}};
+    forward.run = [](Context& context, Tensors& t) { ops::rmsnorm_forward(context, t[0], t[1], t[2], t[3], 1e-5); };
+    forward.tolerance = 4;
+    forward.bytes = pass({2 * N * D});
+    forward.production = production;
+    cases.push_back(forward);
+
+    OpCase backward;
+    backward.op = "rmsnorm_backward";
+    backward.shape = forward.shape;
+    backward.arguments = {
+        {"dx", {N, D}, Fill::zero, true}, {"dw", {D}, Fill::normal, true}, {"dy", {N, D}}, {"x", {N, D}}, {"w", {D}},
+        {"inv_rms", {N}, Fill::zero},     {"y", {N, D}, Fill::zero}};
+    backward.prepare = [](Context& context, Tensors& t) { ops::rmsnorm_forward(context, t[6], t[5], t[3], t[4], 1e-5); };
+    backward.run = [](Context& context, Tensors& t) { ops::rmsnorm_backward(context, t[0], t[1], t[2], t[3], t[4], t[5]); };
+    backward.tolerance = 16;
+    backward.magnitude = 1;  // D = 1: what remains is what eps leaves
+    backward.bytes = pass({3 * N * D});
+    backward.production = production;
+    cases.push_back(backward);
+  }
+}
+
+void add_rope(std::vector<OpCase>& cases) {
+  for (const auto& [N, H, E, P, production] :
+       std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool>>{
+           {1, 1, 2, 1, false}, {5, 3, 6, 4, false}, {33, 2, 66, 40, false}, {4096, 8, 32, 512, true}}) {
+    for (const bool backward : {false, true}) {
+      OpCase c;
+      c.op = backward ? "rope_backward" : "rope_forward";
+      c.shape = words({{"N", N}, {"H", H}, {"E", E}});
+      c.arguments = {{"y", {N, H, E}, Fill::zero, true},
+                     {"x", {N, H, E}},
+                     {"cos", {P, E / 2}, Fill::zero},
+                     {"sin", {P, E / 2}, Fill::zero},
+                     {"positions", {N}, Fill::positions, false, P}};
+      c.prepare = [](Context&, Tensors& t) {
+        // Float32 tables for both types: the case is about the rotation, and angles differ between the types.
+        Tensor cos = t[2], sin = t[3];
+        std::vector<float> c32(static_cast<std::size_t>(cos.size())), s32(c32.size());
+        rope_table(Tensor(c32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}),
+                   Tensor(s32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}), 5e5, {.factor = 8});
+        for (std::size_t i = 0; i < c32.size(); ++i) {
+          if (cos.dtype == Dtype::f64) {
+            cos.as<double>()[i] = c32[i];
+            sin.as<double>()[i] = s32[i];
+          } else {
+            cos.as<float>()[i] = c32[i];
+            sin.as<float>()[i] = s32[i];
+          }
+        }
+      };
+      c.run = [backward](Context& context, Tensors& t) {
+        backward ? ops::rope_backward(context, t[0], t[1], t[2], t[3], t[4])
+                 : ops::rope_forward(context, t[0], t[1], t[2], t[3], t[4]);
+      };
+      c.tolerance = 2;
+      c.bytes = pass({2 * N * H * E});
+      c.production = production;
+      cases.push_back(c);
+    }
+  }
+}
+
+struct AttentionShape {
+  std::int64_t B, T, S, H, K, E;
+  Fill mask;
+  bool production;
+};
+
+void add_attention(std::vector<OpCase>& cases) {
+  for (const AttentionShape& s : std::vector<AttentionShape>{{1, 1, 1, 1, 1, 2, Fill::start, false},
+                                                             {2, 3, 3, 2, 1, 4, Fill::start, false},
+                                                             {1, 37, 37, 4, 2, 20, Fill::documents, false},
+                                                             {2, 131, 131, 6, 2, 33, Fill::documents, false},
+                                                             {1, 300, 300, 2, 2, 64, Fill::documents, false},
+                                                             {1, 290, 290, 2, 1, 96, Fill::start, false},
+                                                             {1, 40, 170, 4, 2, 32, Fill::documents, false},
+                                                             {2, 1, 77, 4, 2, 40, Fill::start, false},
+                                                             {1, 1, 5, 3, 1, 7, Fill::start, false},
+                                                             {2, 3, 150, 8, 2, 16, Fill::documents, false},
+                                                             {1, 512, 512, 8, 4, 32, Fill::start, false},
+                                                             {1, 512, 512, 4, 2, 32, Fill::documents, false},
+                                                             {8, 512, 512, 8, 4, 32, Fill::start, true},
+                                                             {8, 512, 512, 8, 4, 32, Fill::documents, true},
+                                                             {1, 1024, 1024, 4, 2, 128, Fill::start, true},
+                                                             {1, 1, 4096, 20, 4, 64, Fill::start, true}}) {
+    const double pairs = static_cast<double>(s.B * s.H) * static_cast<double>(s.T) *
+                         (static_cast<double>(s.S) - (static_cast<double>(s.T) - 1) / 2);
+    const std::int64_t queries = s.B * s.T * s.H * s.E, keys = s.B * s.S * s.K * s.E;
+    const std::vector<std::int64_t> q{s.B, s.T, s.H, s.E}, k{s.B, s.S, s.K, s.E};
+    const double scale = 1 / std::sqrt(static_cast<double>(s.E));
+    OpCase forward;
+    forward.op = s.mask == Fill::documents ? "attention_forward_documents" : "attention_forward";
+    forward.shape = words({{"B", s.B}, {"T", s.T}, {"S", s.S}, {"H", s.H}, {"K", s.K}, {"E", s.E}});
+    forward.arguments = {{"o", q, Fill::zero, true},
+                         {"lse", {s.B, s.H, s.T}, Fill::zero, true},
+                         {"q", q},
+                         {"k", k},
+                         {"v", k},
+                         {"first_key", {s.B, s.T}, s.mask, false, s.S - s.T}};
+    forward.run = [scale](Context& context, Tensors& t) {
+      ops::attention_forward(context, t[0], t[1], t[2], t[3], t[4], t[5], scale);
+    };
+    forward.tolerance = s.S > 1000 ? 48 : 24;              // the mean of many values is small beside them
+    forward.flops = 4 * pairs * static_cast<double>(s.E);  // documents do less
+    forward.bytes = pass({2 * queries, 2 * keys});
+    forward.production = s.production;
+    cases.push_back(forward);
+    if (s.S != s.T) continue;
+    OpCase backward;
+    backward.op = s.mask == Fill::documents ? "attention_backward_documents" : "attention_backward";
+    backward.shape = forward.shape;
+    backward.arguments = {{"dq", q, Fill::zero, true},
+                          {"dk", k, Fill::zero, true},
+                          {"dv", k, Fill::zero, true},
+                          {"do", q},
+                          {"q", q},
+                          {"k", k},
+                          {"v", k},
+                          {"o", q, Fill::zero},
+                          {"lse", {s.B, s.H, s.T}, Fill::zero},
+                          {"first_key", {s.B, s.T}, s.mask, false, 0}};
+    backward.prepare = [scale](Context& context, Tensors& t) {
+      ops::attention_forward(context, t[7], t[8], t[4], t[5], t[6], t[9], scale);
+    };
+    backward.run = [scale](Context& context, Tensors& t) {
+      ops::attention_backward(context, t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], scale);
+    };
+    backward.tolerance = 48;
+    backward.magnitude = 0.5;  // one key: dP minus its own mean
+    backward.flops = 10 * pairs * static_cast<double>(s.E);
+    backward.bytes = pass({4 * queries, 4 * keys});
+    backward.production = s.production;
+    cases.push_back(backward);
+  }
+}
+
+void add_elements(std::vector<OpCase>& cases) {
+  for (const auto& [N, D, production] : std::vector<std::tuple<std::int64_t, std::int64_t, bool>>{
+           {1, 1, false}, {3, 7, false}, {17, 63, false}, {40, 1000, false}, {4096, 1344, true}}) {
+    const std::int64_t size = N * D;
+    const std::string shape = words({{"N", N}, {"D", D}});
+    OpCase c;
+    c.shape = shape;
+    c.production = production;
+    c.op = "xielu_forward";
+    c.arguments = {{"y", {N, D}, Fill::zero, true}, {"x", {N, D}}, {"a_p", {1}, Fill::small}, {"a_n", {1}, Fill::small}};
+    c.run = [](Context& context, Tensors& t) { ops::xielu_forward(context, t[0], t[1], t[2], t[3]); };
+    c.tolerance = 3;
+    c.bytes = pass({2 * size});
+    cases.push_back(c);
+    c.op = "xielu_backward";
+    c.arguments = {{"dx", {N, D}, Fill::zero, true},
+                   {"da_p", {1}, Fill::normal, true},
+                   {"da_n", {1}, Fill::normal, true},
+                   {"dy", {N, D}},
+                   {"x", {N, D}},
+                   {"a_p", {1}, Fill::small},
+                   {"a_n", {1}, Fill::small}};
+    c.run = [](Context& context, Tensors& t) { ops::xielu_backward(context, t[0], t[1], t[2], t[3], t[4], t[5], t[6]); };
+    c.tolerance = 3 + 2 * std::sqrt(static_cast<double>(size));  // da sums random signs: the sum is small beside its terms
+    c.bytes = pass({3 * size});
+    cases.push_back(c);
+    c.op = "add";
+    c.arguments = {{"y", {N, D}, Fill::zero, true}, {"a", {N, D}}, {"b", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::add(context, t[0], t[1], t[2]); };
+    c.tolerance = 1;
+    c.bytes = pass({3 * size});
+    cases.push_back(c);
+    c.op = "scale";
+    c.arguments = {{"y", {N, D}, Fill::zero, true}, {"x", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::scale(context, t[0], t[1], 0.75); };
+    c.bytes = pass({2 * size});
+    cases.push_back(c);
+    c.op = "sum_of_squares";
+    c.arguments = {{"sum", {1}, Fill::zero, true}, {"x", {N, D}}};
+    c.run = [](Context& context, Tensors& t) {
+      const double sum = ops::sum_of_squares(context, t[1]);
+      t[0].dtype == Dtype::f64 ? t[0].as<double>()[0] = sum : t[0].as<float>()[0] = static_cast<float>(sum);
+    };
+    c.bytes = pass({size});
+    cases.push_back(c);
+    c.op = "adamw";
+    c.arguments = {{"p", {N, D}, Fill::normal, true},
+                   {"m", {N, D}, Fill::small, true},
+                   {"v", {N, D}, Fill::positive, true},
+                   {"g", {N, D}, Fill::small}};
+    c.run = [](Context& context, Tensors& t) {
+      ops::adamw(context, t[0], t[1], t[2], t[3],
+                 {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .step = 3});
+    };
+    c.tolerance = 3;
+    c.bytes = pass({7 * size});
+    cases.push_back(c);
+    c.op = "ademamix";
+    c.arguments = {{"p", {N, D}, Fill::normal, true},
+                   {"m1", {N, D}, Fill::small, true},
+                   {"m2", {N, D}, Fill::small, true},
+                   {"v", {N, D}, Fill::positive, true},
+                   {"g", {N, D}, Fill::small}};
+    c.run = [](Context& context, Tensors& t) {
+      ops::ademamix(
+          context, t[0], t[1], t[2], t[3], t[4],
+          {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .beta3 = 0.9999, .alpha = 8, .eps = 1e-8, .weight_decay = 0.1, .step = 3});
+    };
+    c.bytes = pass({9 * size});
+    cases.push_back(c);
+  }
+}
+
+void add_vocabulary(std::vector<OpCase>& cases) {
+  for (const auto& [N, V, D, production] : std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t, bool>>{
+           {1, 1, 1, false}, {4, 3, 5, false}, {9, 131, 70, false}, {70, 1037, 200, false}, {512, 8192, 256, true}}) {
+    OpCase c;
+    c.production = production;
+    c.op = "embedding_forward";
+    c.shape = words({{"N", N}, {"V", V}, {"D", D}});
+    c.arguments = {{"y", {N, D}, Fill::zero, true}, {"table", {V, D}}, {"tokens", {N}, Fill::tokens, false, V}};
+    c.run = [](Context& context, Tensors& t) { ops::embedding_forward(context, t[0], t[1], t[2]); };
+    c.tolerance = 0;
+    c.bytes = pass({2 * N * D});
+    cases.push_back(c);
+    c.op = "embedding_backward";
+    c.arguments = {{"dtable", {V, D}, Fill::normal, true}, {"dy", {N, D}}, {"tokens", {N}, Fill::tokens, false, V}};
+    c.run = [](Context& context, Tensors& t) { ops::embedding_backward(context, t[0], t[1], t[2]); };
+    c.tolerance = 8;
+    c.bytes = pass({3 * N * D});
+    cases.push_back(c);
+    for (const bool gradient : {false, true}) {
+      c.op = gradient ? "cross_entropy_gradient" : "cross_entropy";
+      c.shape = words({{"N", N}, {"V", V}});
+      c.arguments = {{"losses", {N}, Fill::zero, true},
+                     {"logits", {N, V}, Fill::normal, true},
+                     {"targets", {N}, Fill::tokens, false, V},
+                     {"weights", {N}, Fill::weights}};
+      c.run = [gradient](Context& context, Tensors& t) { ops::cross_entropy(context, t[0], t[1], t[2], t[3], gradient); };
+      c.tolerance = 8;
+      c.bytes = pass({gradient ? 2 * N * V : N * V});
+      cases.push_back(c);
+    }
+  }
+}
+
+// Cheap random numbers addressed by index (SplitMix64, Steele et al. 2014): large cases hold millions.
+struct Draws {
+  std::uint64_t key;
+  std::uint64_t bits(std::int64_t index) const {
+    std::uint64_t z = key + (static_cast<std::uint64_t>(index) + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+  }
+  std::int64_t below(std::int64_t index, std::int64_t limit) const { return static_cast<std::int64_t>(bits(index) >> 1) % limit; }
+  // Mean 0, variance 1: the sum of four 16-bit uniform numbers.
+  double normal(std::int64_t index) const {
+    const std::uint64_t b = bits(index);
+    const double sum = static_cast<double>((b & 0xffff) + (b >> 16 & 0xffff) + (b >> 32 & 0xffff) + (b >> 48));
+    return (sum / 65536 - 2) * 1.7320508075688772;
+  }
+};
+
+double number(const Argument& argument, const Draws& random, std::int64_t i, std::int64_t width) {
+  const std::int64_t at = i;
+  switch (argument.fill) {
+    case Fill::normal:
+      return static_cast<float>(random.normal(at));
+    case Fill::small:
+      return static_cast<float>(0.02 * random.normal(at));
+    case Fill::positive:
+      return static_cast<float>(0.1 * std::abs(random.normal(at)));
+    case Fill::weights:
+      return i % 3 == 1 ? 0.0 : static_cast<float>(1.0 / static_cast<double>(argument.shape[0]));
+    case Fill::tokens:
+      return static_cast<double>(random.below(at, argument.limit));
+    case Fill::positions:
+      return static_cast<double>(i % argument.limit);
+    case Fill::documents: {
+      // A document begins where a draw says so, 60 tokens long on average; `limit` keys lie before the first query.
+      const std::int64_t row = i / width * (width + argument.limit);
+      std::int64_t key = i % width + argument.limit;
+      while (key > 0 && random.below(row + key, 60) != 0) --key;
+      return static_cast<double>(key);
+    }
+    case Fill::start:
+    case Fill::zero:
+      return 0;
+  }
+  return 0;
+}
+
+bool is_index(Fill fill) {
+  return fill == Fill::tokens || fill == Fill::positions || fill == Fill::documents || fill == Fill::start;
+}
+
+Tensor shaped(void* data, Dtype dtype, const std::vector<std::int64_t>& s) {
+  switch (s.size()) {
+    case 1:
+      return Tensor(data, dtype, {s[0]});
+    case 2:
+      return Tensor(data, dtype, {s[0], s[1]});
+    case 3:
+      return Tensor(data, dtype, {s[0], s[1], s[2]});
+    default:
+      return Tensor(data, dtype, {s[0], s[1], s[2], s[3]});
+  }
+}
+
+}  // namespace
+
+const std::vector<OpCase>& op_cases() {
+  static const std::vector<OpCase> cases = [] {
+    std::vector<OpCase> list;
+    add_matmul(list);
+    add_norm(list);
+    add_rope(list);
+    add_attention(list);
+    add_elements(list);
+    add_vocabulary(list);
+    return list;
+  }();
+  return cases;
+}
+
+CaseMemory::CaseMemory(const OpCase& op_case, Dtype dtype) {
+  ArenaPlan plan;
+  std::vector<ArenaSlot> slots;
+  for (const Argument& argument : op_case.arguments) {
+    const Tensor shape = shaped(nullptr, is_index(argument.fill) ? Dtype::i32 : dtype, argument.shape);
+    slots.push_back(plan.add(argument.name, shape.dtype, {shape.size()}));
+  }
+  arena_ = Arena(std::move(plan));
+  for (std::size_t a = 0; a < slots.size(); ++a) {
+    const Argument& argument = op_case.arguments[a];
+    const Tensor flat = arena_.tensor(slots[a]);
+    const Draws random{std::hash<std::string>()(op_case.op + op_case.shape) + a * 0x632be59bd9b4e019u};
+    for (std::int64_t i = 0; i < flat.size(); ++i) {
+      const double value = number(argument, random, i, argument.shape.back());
+      if (flat.dtype == Dtype::i32) {
+        flat.as<std::int32_t>()[i] = static_cast<std::int32_t>(value);
+      } else if (flat.dtype == Dtype::f64) {
+        flat.as<double>()[i] = value;
+      } else {
+        flat.as<float>()[i] = static_cast<float>(value);
+      }
+    }
+    tensors_.push_back(shaped(flat.data, flat.dtype, argument.shape));
+  }
+}
+
+std::vector<double> numbers(const Tensor& tensor) {
+  std::vector<double> values(static_cast<std::size_t>(tensor.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = tensor.dtype == Dtype::f64   ? tensor.as<double>()[i]
+                : tensor.dtype == Dtype::i32 ? tensor.as<std::int32_t>()[i]
+                                             : static_cast<double>(tensor.as<float>()[i]);
+  }
+  return values;
+}
+
+}  // namespace cairn::test
