@@ -19,8 +19,9 @@ namespace cairn::text {
 using TokenId = std::int32_t;
 
 enum class SpecialTokens {
-  parse,     // added tokens in the text become their ids, as in the `tokenizers` library
-  as_text,   // text is only text: what a user typed can never become a special token
+  parse,    // added tokens in the text become their ids, as in the `tokenizers` library
+  as_text,  // text is only text: what a user typed can never become a special token. Added tokens that are not special (PII
+            // markers) still do, as with the library's encode_special_tokens
 };
 
 class Tokenizer {
@@ -33,20 +34,24 @@ class Tokenizer {
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  // Never adds BOS or EOS; the caller does (pack, chat, evaluation each have their own rule). Invalid UTF-8 is encoded byte by byte.
+  // Never adds BOS or EOS; the caller does (pack, chat, evaluation each have their own rule). Invalid UTF-8 is encoded byte by
+  // byte.
   std::vector<TokenId> encode(std::string_view text, SpecialTokens special = SpecialTokens::parse) const;
-  void encode_to(std::string_view text, SpecialTokens special, std::vector<TokenId>& out) const;   // appends
+  void encode_to(std::string_view text, SpecialTokens special, std::vector<TokenId>& out) const;  // appends
+  // The bytes of all tokens, back to back; decode(encode(text)) == text for any bytes. A cut-off character stays as its bytes:
+  // utf8_lossy (unicode.h) gives what the `tokenizers` library shows instead. Error on an id outside the vocabulary.
   std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
   // The bytes of one token (a part of a UTF-8 character, perhaps); what streaming needs.
   std::string token_bytes(TokenId id) const;
 
-  std::int64_t vocab_size() const;                     // highest id + 1
-  std::optional<TokenId> id_of(std::string_view token) const;    // by its written form: "<s>", "Ġthe"
-  TokenId require(std::string_view token) const;       // as id_of, Error naming the tokenizer when missing
+  std::int64_t vocab_size() const;                             // highest id + 1; every id below it has a token
+  std::optional<TokenId> id_of(std::string_view token) const;  // by its written form: "<s>", "Ġthe"
+  TokenId require(std::string_view token) const;               // as id_of, Error naming the tokenizer when missing
   bool is_special(TokenId id) const;
 
  private:
   struct State;
+  class Encoder;
   explicit Tokenizer(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;
 };

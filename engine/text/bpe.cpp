@@ -1,0 +1,113 @@
+#include "engine/text/bpe.h"
+
+#include <algorithm>
+#include <bit>
+#include <queue>
+
+namespace cairn::text {
+namespace {
+
+constexpr std::size_t kShort = 48;  // symbols; beyond it the quadratic scan loses to a heap
+
+}  // namespace
+
+MergeTable::MergeTable(std::size_t merges) : entries_(std::bit_ceil(merges * 2 + 2)), mask_(entries_.size() - 1) {}
+
+void MergeTable::set(TokenId left, TokenId right, std::uint32_t rank, TokenId result) {
+  const std::uint64_t pair = key(left, right);
+  std::size_t slot = hash(pair) & mask_;
+  while (entries_[slot].pair != pair && entries_[slot].rank != kNone) slot = (slot + 1) & mask_;
+  entries_[slot] = {pair, rank, result};
+}
+
+void Bpe::encode_word(std::string_view word, std::vector<TokenId>& out) const {
+  TokenId small[kShort];
+  std::vector<TokenId> large;
+  if (word.size() > kShort) large.resize(word.size());
+  TokenId* symbols = word.size() > kShort ? large.data() : small;
+  std::size_t count = 0;
+  bool after_unknown = false;
+  for (const char c : word) {
+    const TokenId id = byte_ids[static_cast<std::uint8_t>(c)];
+    if (id >= 0) {
+      symbols[count++] = id;
+    } else if (unknown >= 0 && !(fuse_unknown && after_unknown)) {
+      symbols[count++] = unknown;
+    }
+    after_unknown = id < 0;
+  }
+  if (count > kShort) {
+    large.resize(count);
+    merge_long(large, out);
+  } else {
+    merge_short(symbols, count, out);
+  }
+}
+
+void Bpe::merge_short(TokenId* symbols, std::size_t count, std::vector<TokenId>& out) const {
+  // ranks[i], results[i]: of the pair (i, i + 1).
+  std::uint32_t ranks[kShort];
+  TokenId results[kShort];
+  const auto look_up = [&](std::size_t i) {
+    const MergeTable::Entry& entry = merges.find(symbols[i], symbols[i + 1]);
+    ranks[i] = entry.rank;
+    results[i] = entry.result;
+  };
+  for (std::size_t i = 0; i + 1 < count; ++i) look_up(i);
+  while (count > 1) {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i + 1 < count; ++i) {
+      if (ranks[i] < ranks[best]) best = i;
+    }
+    if (ranks[best] == MergeTable::kNone) break;
+    symbols[best] = results[best];
+    std::copy(symbols + best + 2, symbols + count, symbols + best + 1);
+    if (best + 2 < count) {
+      std::copy(ranks + best + 2, ranks + count - 1, ranks + best + 1);
+      std::copy(results + best + 2, results + count - 1, results + best + 1);
+    }
+    --count;
+    if (best + 1 < count) look_up(best);
+    if (best > 0) look_up(best - 1);
+  }
+  out.insert(out.end(), symbols, symbols + count);
+}
+
+void Bpe::merge_long(const std::vector<TokenId>& initial, std::vector<TokenId>& out) const {
+  // A doubly linked list over positions; candidates wait in a heap and are dropped when their pair has changed since.
+  const std::size_t count = initial.size();
+  std::vector<TokenId> symbols = initial;
+  std::vector<std::size_t> next(count), previous(count);
+  struct Candidate {
+    std::uint32_t rank;
+    std::size_t at;
+    TokenId left, right, result;
+    bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : at > other.at; }
+  };
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> heap;
+  const auto offer = [&](std::size_t i) {
+    if (next[i] == count) return;
+    const TokenId left = symbols[i], right = symbols[next[i]];
+    const MergeTable::Entry& entry = merges.find(left, right);
+    if (entry.rank != MergeTable::kNone) heap.push({entry.rank, i, left, right, entry.result});
+  };
+  for (std::size_t i = 0; i < count; ++i) next[i] = i + 1, previous[i] = i - 1;
+  for (std::size_t i = 0; i < count; ++i) offer(i);
+  constexpr TokenId kGone = -2;
+  while (!heap.empty()) {
+    const Candidate candidate = heap.top();
+    heap.pop();
+    const std::size_t i = candidate.at;
+    if (symbols[i] != candidate.left || next[i] == count || symbols[next[i]] != candidate.right) continue;
+    const std::size_t removed = next[i];
+    symbols[i] = candidate.result;
+    symbols[removed] = kGone;
+    next[i] = next[removed];
+    if (next[i] < count) previous[next[i]] = i;
+    offer(i);
+    if (i > 0) offer(previous[i]);
+  }
+  for (std::size_t i = 0; i < count; i = next[i]) out.push_back(symbols[i]);
+}
+
+}  // namespace cairn::text

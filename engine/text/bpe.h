@@ -1,0 +1,62 @@
+// Byte pair encoding of one word: start from its bytes, merge the adjacent pair of lowest rank (leftmost first) until no pair has
+// one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace cairn::text {
+
+using TokenId = std::int32_t;
+
+// (left, right) -> rank and result: an open-addressing table, fixed once built.
+class MergeTable {
+ public:
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+  struct Entry {
+    std::uint64_t pair = ~std::uint64_t{0};
+    std::uint32_t rank = kNone;
+    TokenId result = -1;
+  };
+
+  MergeTable() : MergeTable(0) {}
+  explicit MergeTable(std::size_t merges);
+  void set(TokenId left, TokenId right, std::uint32_t rank, TokenId result);  // the last of equal pairs holds
+  // An entry of rank kNone when the pair does not merge.
+  const Entry& find(TokenId left, TokenId right) const {
+    const std::uint64_t pair = key(left, right);
+    std::size_t slot = hash(pair) & mask_;
+    while (entries_[slot].pair != pair && entries_[slot].rank != kNone) slot = (slot + 1) & mask_;
+    return entries_[slot];
+  }
+
+ private:
+  static std::uint64_t key(TokenId left, TokenId right) {
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
+  }
+  static std::size_t hash(std::uint64_t pair) {
+    pair *= 0x9E3779B97F4A7C15u;
+    return static_cast<std::size_t>(pair ^ pair >> 32);
+  }
+
+  std::vector<Entry> entries_;
+  std::size_t mask_ = 0;
+};
+
+struct Bpe {
+  std::array<TokenId, 256> byte_ids{};  // id of the token that is this one byte; -1: not in the vocabulary
+  TokenId unknown = -1;                 // stands for a byte without token; -1: such bytes are left out
+  bool fuse_unknown = false;            // one id for a run of them
+  MergeTable merges;
+
+  // Appends the ids of `word`. Linear in the number of merges for short words, n log n for long ones.
+  void encode_word(std::string_view word, std::vector<TokenId>& out) const;
+
+ private:
+  void merge_short(TokenId* symbols, std::size_t count, std::vector<TokenId>& out) const;
+  void merge_long(const std::vector<TokenId>& symbols, std::vector<TokenId>& out) const;
+};
+
+}  // namespace cairn::text

@@ -1,0 +1,117 @@
+#include "engine/text/bpe_trainer.h"
+
+#include <algorithm>
+
+#include "base/disk.h"
+#include "base/json.h"
+#include "engine/text/byte_alphabet.h"
+#include "engine/text/tokenizer.h"
+#include "tests/support/test.h"
+
+namespace cairn::text {
+namespace {
+
+TrainedBpe train(const BpeTrainerOptions& options, const std::vector<std::string>& texts, int threads = 1) {
+  ThreadPool pool(threads);
+  BpeTrainer trainer(options);
+  for (const std::string& text : texts) trainer.add({text}, pool);
+  return trainer.train();
+}
+
+Tokenizer tokenizer_of(const BpeTrainerOptions& options, const TrainedBpe& bpe) {
+  return Tokenizer::from_json(parse_json(tokenizer_json(bpe, options), "trained"), "trained");
+}
+
+BpeTrainerOptions apertus_options(std::int64_t vocab_size) {
+  return {.vocab_size = vocab_size, .special_tokens = apertus_special_tokens(), .plain_tokens = pii_markers()};
+}
+
+}  // namespace
+
+TEST_CASE("bpe trainer: merges equal those of the tokenizers library's trainer") {
+  REQUIRE_SHARED(shared);
+  const Json golden = read_json(test::source_folder() / "tests/golden/tokenizer/merges.json");
+  std::vector<std::string> texts;
+  for (const std::string file : golden["files"]) texts.push_back(read_file(shared / "data" / file));
+  for (const auto& [pattern, merges] : golden["patterns"].items()) {
+    CAPTURE(pattern);
+    const BpeTrainerOptions options{.vocab_size = golden["vocab_size"],
+                                    .pattern = pattern,
+                                    .special_tokens = golden["special"],
+                                    .plain_tokens = {},
+                                    .min_frequency = 1};
+    const TrainedBpe bpe = train(options, texts);
+    REQUIRE(bpe.merges.size() == merges.size());
+    const auto written = [&](TokenId id) { return to_alphabet(bpe.tokens[static_cast<std::size_t>(id)]); };
+    for (std::size_t i = 0; i < merges.size(); ++i) {
+      CAPTURE(i);
+      CHECK(written(bpe.merges[i].first) == merges[i][0].get<std::string>());
+      CHECK(written(bpe.merges[i].second) == merges[i][1].get<std::string>());
+    }
+  }
+}
+
+TEST_CASE("bpe trainer: the result does not depend on threads, on the order of texts or on how they come in") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 60; ++i)
+    texts.push_back("the cat " + std::to_string(i * i) + " sat on the mat; naïve café " + std::to_string(i % 7));
+  const auto options = apertus_options(400);
+  const std::string expected = tokenizer_json(train(options, texts), options);
+  CHECK(tokenizer_json(train(options, texts, 3), options) == expected);
+  std::reverse(texts.begin(), texts.end());
+  ThreadPool pool(2);
+  BpeTrainer trainer(options);
+  trainer.add(texts, pool);
+  CHECK(tokenizer_json(trainer.train(), options) == expected);
+}
+
+TEST_CASE("bpe trainer: the most frequent pair first, ties to the smaller ids, and an end when pairs are rare") {
+  // Words "abab", " ab", " abab": (a, b) 5 times; then (space, ab) and (ab, ab) twice each, of which the space has the smaller
+  // id. After that no pair occurs twice.
+  const BpeTrainerOptions options{
+      .vocab_size = 300, .pattern = "gpt2", .special_tokens = {"<s>"}, .plain_tokens = {}, .min_frequency = 2};
+  const TrainedBpe bpe = train(options, {"abab ab abab"});
+  REQUIRE(bpe.merges.size() == 2);
+  CHECK(bpe.tokens[257] == "ab");
+  CHECK(bpe.tokens[258] == " ab");
+}
+
+TEST_CASE("bpe trainer: special tokens take the first ids, text never merges into one, markers are cut out") {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += "</s></s> write to <email-pii> now\n";
+  const auto options = apertus_options(330);
+  const TrainedBpe bpe = train(options, {text});
+  const Tokenizer tokenizer = tokenizer_of(options, bpe);
+  for (std::size_t id = 0; id < apertus_special_tokens().size(); ++id)
+    CHECK(tokenizer.require(apertus_special_tokens()[id]) == static_cast<TokenId>(id));
+  CHECK(tokenizer.is_special(tokenizer.require("<|assistant_end|>")));
+  CHECK(!tokenizer.is_special(tokenizer.require("<email-pii>")));
+  for (const std::string& token : bpe.tokens)
+    CHECK((token.size() < 4 || token[0] == '<' || token.find("pii") == std::string::npos));
+  for (const TokenId id : tokenizer.encode("</s>", SpecialTokens::as_text)) CHECK(!tokenizer.is_special(id));
+  const auto ids = tokenizer.encode("x <email-pii>", SpecialTokens::as_text);
+  CHECK(ids.back() == tokenizer.require("<email-pii>"));
+  // Without any merges all bytes are there.
+  CHECK(tokenizer.decode(tokenizer.encode("\xFFé日")) == "\xFFé日");
+}
+
+TEST_CASE("bpe trainer: wrong options are refused by name") {
+  const auto error = [](BpeTrainerOptions options) { return test::error_of([&] { BpeTrainer trainer(options); }); };
+  CHECK(error({.vocab_size = 200}).find("vocab_size 200 is too small") != std::string::npos);
+  CHECK(error({.vocab_size = 300, .special_tokens = {"<a>", "<a>"}}).find("\"<a>\" is given twice") != std::string::npos);
+  CHECK(error({.vocab_size = 300, .special_tokens = {"<a>"}, .plain_tokens = {"<b>"}})
+            .find("\"<b>\" is not one of special_tokens") != std::string::npos);
+  CHECK(error({.vocab_size = 300, .special_tokens = {"a"}}).find("already stands for a byte") != std::string::npos);
+  CHECK(error({.vocab_size = 300, .pattern = "(("}).find("not a regular expression") != std::string::npos);
+}
+
+TEST_CASE("bpe trainer: a pattern of one's own, and texts without any pair") {
+  const BpeTrainerOptions options{.vocab_size = 300, .pattern = "\\p{L}+|\\P{L}+", .special_tokens = {}, .plain_tokens = {}};
+  const TrainedBpe bpe = train(options, {"aaa 111 aaa", "\xFF", ""});
+  CHECK(tokenizer_of(options, bpe).encode("aaa").size() == 1);
+  CHECK(train(options, {}).merges.empty());
+  CHECK(parse_json(tokenizer_config_json(options), "c").contains("chat_template") == false);
+  CHECK(parse_json(tokenizer_config_json(apertus_options(300)), "c")["eos_token"] == "</s>");
+}
+
+}  // namespace cairn::text
