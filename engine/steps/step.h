@@ -23,26 +23,26 @@ class StepContext;
 // partial
 
 struct InputSpec {
-  std::string role;
-  std::string kind;  // "any" accepts all
-  std::string help;
+  std::string role{};
+  std::string kind{};  // "any" accepts all
+  std::string help{};
   bool optional = false;
   bool many = false;  // a list of artifacts, order matters
 };
 
 struct OutputSpec {
-  std::string role;
-  std::string kind;
-  std::string help;
+  std::string role{};
+  std::string kind{};
+  std::string help{};
 };
 
 // Files outside the workspace that the config names; the executor hashes and adopts them, in place, as inputs of role `role`, so
 // that they are in the action key and in the lineage like all else. The step finds them as ctx.inputs(role), in the order given
 // here (external.h says which files of a folder belong). A role that `inputs` does not declare has kind "raw".
 struct External {
-  std::string role;
-  std::string path;                // file or folder; relative paths are relative to the pipeline file, or to the current folder
-  std::vector<std::string> globs;  // of a folder: what belongs to it ("**/*.html"); empty = all
+  std::string role{};
+  std::string path{};                // file or folder; relative paths are relative to the pipeline file, or to the current folder
+  std::vector<std::string> globs{};  // of a folder: what belongs to it ("**/*.html"); empty = all
 };
 
 enum class Exactness {
@@ -52,20 +52,25 @@ enum class Exactness {
 };
 
 struct StepSpec {
-  std::string name;     // as typed: "train-tokenizer"
-  int version = 1;      // bump when the same inputs would give other bytes
-  std::string summary;  // one line
-  std::vector<InputSpec> inputs;
-  std::vector<OutputSpec> outputs;
+  std::string name{};     // as typed: "train-tokenizer"
+  int version = 1;        // bump when the same inputs would give other bytes
+  std::string summary{};  // one line
+  std::vector<InputSpec> inputs{};
+  std::vector<OutputSpec> outputs{};
   Schema config = object({});
   // How it is executed; recorded, never hashed (threads, cache sizes). Given as the `runtime` block of the config.
   Schema runtime = object({});
   Exactness exactness = Exactness::everywhere;
-  std::function<std::vector<External>(const Config&)> externals;  // optional
-  std::function<void(StepContext&)> run;
+  std::function<std::vector<External>(const Config&)> externals = nullptr;  // optional
+  // For steps whose inputs and outputs the config declares (exec): inputs of any role are taken, as kind "any", and outputs are
+  // these beside `outputs`.
+  bool open_inputs = false;
+  std::function<std::vector<OutputSpec>(const Config&)> more_outputs = nullptr;
+  std::function<void(StepContext&)> run{};
 
   const InputSpec* find_input(const std::string& role) const;  // nullptr when undeclared
   const OutputSpec* find_output(const std::string& role) const;
+  std::vector<OutputSpec> outputs_with(const Config& config) const;  // outputs and more_outputs
 };
 
 class StepRegistry {

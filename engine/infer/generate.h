@@ -1,0 +1,50 @@
+// Generation: a prompt, a sequence, sampling, and the rules for stopping.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/infer/sampling.h"
+#include "engine/infer/sequence.h"
+#include "engine/text/tokenizer.h"
+
+namespace cairn::infer {
+
+enum class FinishReason { stop, length, cancelled };
+const char* finish_reason_name(FinishReason reason);  // "stop", "length", "cancelled"
+
+struct GenerationParams {
+  SamplingParams sampling;
+  std::int64_t max_tokens = 256;          // >= 0
+  std::int64_t min_tokens = 0;            // stop tokens do not count before
+  std::vector<std::string> stop;          // stop strings; the text ends before them
+  std::vector<std::int32_t> stop_tokens;  // beside the model's own end tokens
+  bool ignore_eos = false;
+  std::int64_t top_logprobs = -1;   // -1 = none recorded; n: the n most likely of each position
+  bool skip_special_tokens = true;  // in the text
+};
+
+struct GeneratedToken {
+  std::int32_t token = 0;
+  double logprob = 0;
+  std::vector<TokenScore> top;
+};
+
+struct Generation {
+  std::vector<GeneratedToken> tokens;  // without the end token
+  std::string text;
+  FinishReason finish = FinishReason::length;
+  std::string stop;  // the stop string that ended it, if one did
+};
+
+// Reads `prompt` (not empty) into the emptied `sequence` and generates. `on_token` sees each token with the text that may be
+// shown by now (perhaps ""); false cancels. What is still held back at the end is in the result's text only: a caller that
+// streams shows text.substr(shown so far). The end of the sequence's room ends with `length`. Error (usage): an empty prompt, one
+// that is too long, or parameters out of range.
+Generation generate(Sequence& sequence, const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens,
+                    std::span<const std::int32_t> prompt, const GenerationParams& params,
+                    const std::function<bool(const GeneratedToken&, const std::string&)>& on_token);
+
+}  // namespace cairn::infer
