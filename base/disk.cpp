@@ -67,24 +67,6 @@ int rename_without_replacing(const char* from, const char* to) {
   return static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, kNoReplace));
 }
 
-// For file systems without RENAME_NOREPLACE (some network ones). A file moves by link and unlink, which never replaces. A folder
-// moves by rename, which never replaces a folder that has something in it; an empty one that appears between check and rename is
-// replaced.
-bool rename_new_in_two_steps(const fs::path& from, const fs::path& to) {
-  struct stat status {};
-  if (::lstat(to.c_str(), &status) == 0) return false;
-  if (::lstat(from.c_str(), &status) != 0) fail("{}: cannot rename: {}", from.string(), reason(errno));
-  if (!S_ISDIR(status.st_mode) && ::link(from.c_str(), to.c_str()) == 0) {
-    if (::unlink(from.c_str()) != 0)
-      fail("{}: cannot remove after linking it to {}: {}", from.string(), to.string(), reason(errno));
-    return true;
-  }
-  if (!S_ISDIR(status.st_mode) && errno == EEXIST) return false;
-  if (::rename(from.c_str(), to.c_str()) == 0) return true;
-  if (errno == EEXIST || errno == ENOTEMPTY) return false;
-  fail("{}: cannot rename to {}: {}", from.string(), to.string(), reason(errno));
-}
-
 void remove_tree_at(const fs::path& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
@@ -220,6 +202,21 @@ class RealDisk final : public Disk {
 };
 
 }  // namespace
+
+bool rename_new_in_two_steps(const fs::path& from, const fs::path& to) {
+  struct stat status {};
+  if (::lstat(to.c_str(), &status) == 0) return false;
+  if (::lstat(from.c_str(), &status) != 0) fail("{}: cannot rename: {}", from.string(), reason(errno));
+  if (!S_ISDIR(status.st_mode) && ::link(from.c_str(), to.c_str()) == 0) {
+    if (::unlink(from.c_str()) != 0)
+      fail("{}: cannot remove after linking it to {}: {}", from.string(), to.string(), reason(errno));
+    return true;
+  }
+  if (!S_ISDIR(status.st_mode) && errno == EEXIST) return false;
+  if (::rename(from.c_str(), to.c_str()) == 0) return true;
+  if (errno == EEXIST || errno == ENOTEMPTY) return false;
+  fail("{}: cannot rename to {}: {}", from.string(), to.string(), reason(errno));
+}
 
 Disk& real_disk() {
   static RealDisk disk;  // has no state

@@ -16,44 +16,49 @@ namespace cairn {
 
 namespace fs = std::filesystem;
 
-// A file being written, front to back. Destroying it closes it; nothing is durable before sync(). Each write is one system call: gather
-// small pieces first.
+// A file being written, front to back. Destroying it closes it; nothing is durable before sync(). Each write is one system call:
+// gather small pieces first.
 class DiskFile {
  public:
   virtual ~DiskFile() = default;
   virtual void write(std::string_view bytes) = 0;
-  virtual void sync() = 0;                                  // fsync
+  virtual void sync() = 0;  // fsync
   virtual void close() = 0;
 };
 
 struct DiskEntry {
   std::string name;
   bool is_directory = false;
-  std::uint64_t bytes = 0;     // of a file
-  bool is_file = false;        // a regular file; symbolic links and devices are neither file nor directory
+  std::uint64_t bytes = 0;  // of a file
+  bool is_file = false;     // a regular file; symbolic links and devices are neither file nor directory
 };
 
 // All operations throw Error naming the path and the reason.
 class Disk {
  public:
   virtual ~Disk() = default;
-  virtual std::unique_ptr<DiskFile> create(const fs::path& path) = 0;              // exclusive: fails if it exists
-  virtual std::unique_ptr<DiskFile> append(const fs::path& path) = 0;              // creates if missing
+  virtual std::unique_ptr<DiskFile> create(const fs::path& path) = 0;  // exclusive: fails if it exists
+  virtual std::unique_ptr<DiskFile> append(const fs::path& path) = 0;  // creates if missing
   virtual std::string read(const fs::path& path) = 0;
-  virtual bool exists(const fs::path& path) = 0;                                   // a dangling link exists too
+  virtual bool exists(const fs::path& path) = 0;  // a dangling link exists too
   virtual std::uint64_t size(const fs::path& path) = 0;
-  virtual std::vector<DiskEntry> list(const fs::path& directory) = 0;              // sorted by name bytes
-  virtual void make_directories(const fs::path& directory) = 0;                    // durable once their parents are synced
-  virtual void rename(const fs::path& from, const fs::path& to) = 0;               // atomic; replaces a file at `to`
+  virtual std::vector<DiskEntry> list(const fs::path& directory) = 0;  // sorted by name bytes
+  virtual void make_directories(const fs::path& directory) = 0;        // durable once their parents are synced
+  virtual void rename(const fs::path& from, const fs::path& to) = 0;   // atomic; replaces a file at `to`
   // Atomic; returns false (and leaves both) when `to` exists.
   virtual bool rename_new(const fs::path& from, const fs::path& to) = 0;
   virtual void sync_directory(const fs::path& directory) = 0;
   virtual void make_read_only(const fs::path& path) = 0;
-  virtual void remove(const fs::path& path) = 0;                                   // a file; missing is fine
-  virtual void remove_tree(const fs::path& path) = 0;                              // missing is fine
+  virtual void remove(const fs::path& path) = 0;       // a file; missing is fine
+  virtual void remove_tree(const fs::path& path) = 0;  // missing is fine
 };
 
 Disk& real_disk();
+
+// What rename_new does on file systems without RENAME_NOREPLACE (some network ones). A file moves by link and unlink, which never
+// replaces. A folder moves by rename, which never replaces a folder that has something in it; an empty one that appears between
+// check and rename is replaced.
+bool rename_new_in_two_steps(const fs::path& from, const fs::path& to);
 
 // Writes a whole file so that readers see the old bytes or all of the new ones: temporary name in the same folder, write, sync,
 // rename, sync the folder.

@@ -72,24 +72,39 @@ TEST_CASE("disk: a listing is sorted by bytes and tells files, folders and links
   CHECK(disk.exists(folder.path() / "link"));
 }
 
-TEST_CASE("disk: rename_new never replaces, rename replaces files") {
+TEST_CASE("disk: rename_new never replaces, with the kernel's help and without") {
+  const auto check = [](auto&& rename_new) {
+    const TemporaryFolder folder;
+    Disk& disk = real_disk();
+    const fs::path a = folder.path() / "a", b = folder.path() / "b", c = folder.path() / "c";
+    disk.create(a)->write("A");
+    disk.create(b)->write("B");
+    CHECK_FALSE(rename_new(a, b));
+    CHECK(disk.read(a) == "A");
+    CHECK(disk.read(b) == "B");
+    CHECK(rename_new(a, c));
+    CHECK_FALSE(disk.exists(a));
+    CHECK(disk.read(c) == "A");
+    disk.make_directories(folder.path() / "d1/x");
+    disk.make_directories(folder.path() / "d2");
+    CHECK_FALSE(rename_new(folder.path() / "d1", folder.path() / "d2"));  // not even an empty folder
+    CHECK_FALSE(rename_new(folder.path() / "d1", b));
+    CHECK_FALSE(rename_new(b, folder.path() / "d2"));
+    CHECK(rename_new(folder.path() / "d1", folder.path() / "d3"));
+    CHECK(disk.exists(folder.path() / "d3/x"));
+    CHECK(error_of([&] { rename_new(a, folder.path() / "e"); }).find(a.string() + ": cannot rename") == 0);
+  };
+  check([](const fs::path& from, const fs::path& to) { return real_disk().rename_new(from, to); });
+  check(rename_new_in_two_steps);
+}
+
+TEST_CASE("disk: rename replaces files") {
   const TemporaryFolder folder;
-  Disk& disk = real_disk();
-  const fs::path a = folder.path() / "a", b = folder.path() / "b", c = folder.path() / "c";
-  disk.create(a)->write("A");
-  disk.create(b)->write("B");
-  CHECK_FALSE(disk.rename_new(a, b));
-  CHECK(disk.read(a) == "A");
-  CHECK(disk.read(b) == "B");
-  CHECK(disk.rename_new(a, c));
-  CHECK_FALSE(disk.exists(a));
-  disk.rename(c, b);
-  CHECK(disk.read(b) == "A");
-  disk.make_directories(folder.path() / "d1/x");
-  disk.make_directories(folder.path() / "d2");
-  CHECK_FALSE(disk.rename_new(folder.path() / "d1", folder.path() / "d2"));  // not even an empty folder
-  CHECK(disk.rename_new(folder.path() / "d1", folder.path() / "d3"));
-  CHECK(disk.exists(folder.path() / "d3/x"));
+  write_file_atomically(folder.path() / "a", "A");
+  write_file_atomically(folder.path() / "b", "B");
+  real_disk().rename(folder.path() / "a", folder.path() / "b");
+  CHECK(read_file(folder.path() / "b") == "A");
+  CHECK_FALSE(real_disk().exists(folder.path() / "a"));
 }
 
 TEST_CASE("disk: read-only trees can be removed, missing ones are fine, links are not followed") {

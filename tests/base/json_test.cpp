@@ -51,7 +51,9 @@ TEST_CASE("json: whole numbers stay integers, doubles stay doubles in their shor
       {"-1e-99999999999999999999", "-0.0"},
       {"0.000000000000000000000000000000000001", "1e-36"},
   };
-  for (const auto& [text, canonical] : cases) {
+  for (const auto& entry : cases) {
+    const std::string text = entry.first;
+    const std::string canonical = entry.second;
     CAPTURE(text);
     CHECK(again(text) == canonical);
     CHECK(again(canonical) == canonical);
@@ -155,7 +157,9 @@ TEST_CASE("json: errors name line and column, what was expected and what was fou
       {"'a'", "f: line 1, column 1: expected a value, found '''"},
       {"// no\n1", "f: line 1, column 1: expected a value, found '/'"},
   };
-  for (const auto& [text, message] : cases) {
+  for (const auto& entry : cases) {
+    const std::string text = entry.first;
+    const std::string message = entry.second;
     CAPTURE(text);
     CHECK(refusal(text) == message);
   }

@@ -89,7 +89,9 @@ TEST_CASE("schema: errors name the path, what was expected and what was found") 
       {R"({"steps": 1, "labels": {"a b": ""}})", "config.labels[\"a b\"]: expected a string of length >= 1, found \"\""},
       {R"({"steps": 1, "flag": 1})", "config.flag: expected true or false, found 1"},
   };
-  for (const auto& [text, message] : cases) {
+  for (const auto& entry : cases) {
+    const std::string text = entry.first;
+    const std::string message = entry.second;
     CAPTURE(text);
     CHECK(refusal(text) == message);
   }

@@ -32,7 +32,9 @@ TEST_CASE("utf8: widths on a terminal") {
                                             {0x1160, 0}, {U'ａ', 2},  {U'ｱ', 1},    {0x1F600, 2}, {0x200D, 0},
                                             {0xFE0F, 0}, {0xAD, 0},   {U'─', 1},    {U'…', 1},    {0x0E31, 0},
                                             {0x093F, 1}, {0x0941, 0}, {0x20000, 2}, {0x3000, 2},  {0x05D0, 1}};
-  for (const auto& [code, width] : cases) {
+  for (const auto& entry : cases) {
+    const auto code = entry.first;
+    const auto width = entry.second;
     CAPTURE(static_cast<unsigned>(code));
     CHECK(display_width(code) == width);
   }
