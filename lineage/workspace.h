@@ -7,8 +7,8 @@
 //   scratch/<action>/ what an unfinished action keeps between attempts
 //   runs/<uuid>/      metrics.jsonl, lease, record.json of each run
 //
-// Opening recovers from whatever a kill left (spec/lineage.md §2.5): open runs whose lease is dead become `lost`, runs in `sealing` whose
-// objects are all present are committed, stray staging is removed.
+// Opening recovers from whatever a kill left (spec/lineage.md §2.5): open runs whose lease is dead become `lost`, runs in
+// `sealing` whose objects are all present are committed, stray staging is removed.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +24,12 @@
 namespace cairn::lineage {
 
 struct RecoveryReport {
-  std::vector<std::string> actions;     // one line each, for people; empty after a clean stop
+  std::vector<std::string> actions;  // one line each, for people; empty after a clean stop
 };
 
 class Workspace {
  public:
-  static void create(Disk& disk, const fs::path& folder, const std::string& name);   // Error (usage) when it exists
+  static void create(Disk& disk, const fs::path& folder, const std::string& name);  // Error (usage) when it exists
   // Searches `start` and its parents for cairn.json. Error (usage) telling about `cairn init` when there is none.
   static fs::path find(const fs::path& start);
   static Workspace open(Disk& disk, const fs::path& folder);
@@ -46,9 +46,9 @@ class Workspace {
   Disk& disk();
   const RecoveryReport& recovery() const;
 
-  fs::path run_folder(const RunUuid& run) const;           // runs/<uuid>
-  fs::path staging_folder(const RunUuid& run) const;       // staging/<uuid>
-  fs::path scratch_folder(const Digest& action_key) const; // scratch/<hex>
+  fs::path run_folder(const RunUuid& run) const;            // runs/<uuid>
+  fs::path staging_folder(const RunUuid& run) const;        // staging/<uuid>
+  fs::path scratch_folder(const Digest& action_key) const;  // scratch/<hex>
   // Where an artifact's bytes lie: inside objects/, or in place for adopted ones. Error when no copy is present.
   fs::path path_of(ArtifactId artifact);
 
