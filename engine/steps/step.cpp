@@ -29,6 +29,14 @@ const OutputSpec* StepSpec::find_output(const std::string& role) const {
   return nullptr;
 }
 
+std::vector<OutputSpec> StepSpec::outputs_with(const Config& config) const {
+  std::vector<OutputSpec> all = outputs;
+  if (more_outputs) {
+    for (OutputSpec& output : more_outputs(config)) all.push_back(std::move(output));
+  }
+  return all;
+}
+
 void StepRegistry::add(StepSpec spec) {
   if (!is_step_name(spec.name)) fail("step '{}': a name is lower-case letters, digits and inner '-'", spec.name);
   if (!spec.run) fail("step '{}' has no function to run", spec.name);

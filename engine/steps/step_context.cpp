@@ -67,6 +67,12 @@ bool StepContext::has_input(const std::string& role) const {
   return !inputs(role).empty();
 }
 
+std::vector<std::string> StepContext::input_roles() const {
+  std::vector<std::string> roles;
+  for (const auto& [role, given] : state_->setup.inputs) roles.push_back(role);
+  return roles;
+}
+
 fs::path StepContext::staging(const std::string& role) const {
   return state_->setup.staging / role;
 }

@@ -67,6 +67,7 @@ class StepContext {
   const StepInput& input(const std::string& role) const;                // exactly one; Error if absent
   const std::vector<StepInput>& inputs(const std::string& role) const;  // possibly none
   bool has_input(const std::string& role) const;
+  std::vector<std::string> input_roles() const;  // that were given, sorted
 
   std::filesystem::path staging(const std::string& role) const;  // where to write that output: a file or a folder to create
   std::filesystem::path scratch() const;                         // kept between attempts, removed once the run is recorded

@@ -25,7 +25,7 @@ namespace cairn::test {
 
 class StepRun {
  public:
-  explicit StepRun(const steps::StepSpec& spec, std::string_view config = "{}") : StepRun(spec, parse_json(config, "config")) {}
+  explicit StepRun(const steps::StepSpec& spec, const char* config = "{}") : StepRun(spec, parse_json(config, "config")) {}
 
   StepRun(const steps::StepSpec& spec, Json config) : spec_(spec) {
     Json runtime = Json::object();

@@ -1,0 +1,95 @@
+// cairn doctor: what of this machine and this build can be used, and why not the rest.
+#include <sys/statvfs.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/verbs.h"
+#include "base/format.h"
+#include "base/json.h"
+#include "engine/steps/environment.h"
+#include "engine/steps/step.h"
+#include "lineage/workspace.h"
+
+namespace cairn::app {
+namespace {
+
+struct Finding {
+  std::string what, state, detail;  // state: ok, no, note
+};
+
+Finding instruction_sets() {
+  std::string usable, missing;
+  const auto add = [&](const char* name, bool has) {
+    (has ? usable : missing) += std::string((has ? usable : missing).empty() ? "" : " ") + name;
+  };
+#if defined(__x86_64__)
+  add("avx2", __builtin_cpu_supports("avx2"));
+  add("fma", __builtin_cpu_supports("fma"));
+  add("avx512f", __builtin_cpu_supports("avx512f"));
+  add("avx512bf16", __builtin_cpu_supports("avx512bf16"));
+#elif defined(__aarch64__)
+  add("neon", true);
+#endif
+  return {"vector units", usable.empty() ? "no" : "ok", usable + (missing.empty() ? "" : "; not here: " + missing)};
+}
+
+Finding disk_space(const fs::path& folder) {
+  struct statvfs disk {};
+  if (statvfs(folder.c_str(), &disk) != 0) return {"disk", "no", "cannot be asked"};
+  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  return {"disk", free < 2'000'000'000 ? "note" : "ok",
+          format_bytes(free) + " free" + (free < 2'000'000'000 ? "; a small model's run wants 2 GB" : "")};
+}
+
+Finding workspace_state(Session& session) {
+  try {
+    lineage::Workspace& workspace = session.workspace_for_reading();
+    std::size_t open = workspace.ledger().open_runs().size();
+    return {"workspace", "ok",
+            fmt::format("{}, {} names, {} open runs", workspace.folder().string(), workspace.ledger().refs().size(), open)};
+  } catch (const Error& error) {
+    return {"workspace", "note", error.what()};
+  }
+}
+
+std::vector<Finding> examine(Session& session) {
+  const Json facts = steps::environment_facts();
+  std::vector<Finding> findings;
+  findings.push_back({"program", "ok",
+                      fmt::format("cairn {}, {} steps, built by gcc or clang {}", session.version(), session.steps().all().size(),
+                                  facts.at("compiler").get<std::string>())});
+  findings.push_back(
+      {"system", "ok", fmt::format("{}, {}", facts.at("kernel").get<std::string>(), facts.at("libc").get<std::string>())});
+  findings.push_back(
+      {"cpu", "ok", fmt::format("{}, {} cores", facts.at("cpu").get<std::string>(), facts.at("cores").get<int>())});
+  findings.push_back(instruction_sets());
+  findings.push_back({"memory", "ok", format_bytes(facts.at("memory_bytes").get<std::uint64_t>())});
+  findings.push_back(disk_space(fs::current_path()));
+  findings.push_back({"gpu", "no", "this build computes on the CPU only"});
+  findings.push_back(workspace_state(session));
+  return findings;
+}
+
+ExitCode doctor(Session& session) {
+  const std::vector<Finding> findings = examine(session);
+  if (session.json()) {
+    Json list = Json::array();
+    for (const Finding& finding : findings)
+      list.push_back({{"what", finding.what}, {"state", finding.state}, {"detail", finding.detail}});
+    print_json(list);
+    return ExitCode::done;
+  }
+  TextTable table({"what", "", "detail"});
+  for (const Finding& finding : findings) table.add({finding.what, finding.state, finding.detail});
+  fmt::print("{}", table.render(terminal_width()));
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_doctor(CommandLine& line, Session& session) {
+  line.verb("doctor", Phase::begin, "what of this machine and this build can be used, and why not the rest").run([&session] {
+    return doctor(session);
+  });
+}
+
+}  // namespace cairn::app

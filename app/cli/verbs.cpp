@@ -1,0 +1,25 @@
+// Every verb, one line each, in the order in which `cairn` alone shows them.
+#include "app/cli/verbs.h"
+
+#include "app/cli/cli.h"
+
+namespace cairn::app {
+
+void add_verbs(CommandLine& line, Session& session) {
+  add_init(line, session);
+  add_doctor(line, session);
+  add_schema(line, session);
+
+  add_run(line, session);
+  add_exec(line, session);
+  add_adopt(line, session);
+
+  add_runs(line, session);
+  add_show(line, session);
+  add_upstream(line, session);
+  add_downstream(line, session);
+
+  add_steps(line, session);  // last: each step whose name is still free
+}
+
+}  // namespace cairn::app

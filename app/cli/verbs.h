@@ -1,0 +1,23 @@
+// One declaration a verb; each is defined in a file of its own name.
+#pragma once
+
+namespace cairn::app {
+
+class CommandLine;
+class Session;
+
+void add_init(CommandLine& line, Session& session);
+void add_doctor(CommandLine& line, Session& session);
+void add_schema(CommandLine& line, Session& session);
+
+void add_run(CommandLine& line, Session& session);
+void add_steps(CommandLine& line, Session& session);  // run.cpp: every registered step as a verb
+void add_exec(CommandLine& line, Session& session);
+void add_adopt(CommandLine& line, Session& session);
+
+void add_runs(CommandLine& line, Session& session);
+void add_show(CommandLine& line, Session& session);
+void add_upstream(CommandLine& line, Session& session);    // lineage.cpp
+void add_downstream(CommandLine& line, Session& session);  // lineage.cpp
+
+}  // namespace cairn::app

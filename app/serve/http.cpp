@@ -1,0 +1,311 @@
+#include "app/serve/http.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+
+namespace cairn::app {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+
+std::string decoded(std::string_view text) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+class Connection;
+
+struct HttpServerState {
+  HttpServerState(HttpLimits l, HttpHandler h, HttpErrorBody e) : limits(l), handler(std::move(h)), error_body(std::move(e)) {}
+  void accept();
+
+  HttpLimits limits;
+  HttpHandler handler;
+  HttpErrorBody error_body;
+  asio::io_context io{1};
+  tcp::acceptor acceptor{io};
+  std::set<std::shared_ptr<Connection>> connections;
+  bool draining = false;
+};
+
+// One client: reads a request, hands it to the handler, writes the answer as it comes, reads the next. All members are touched on the
+// network thread only, but for `gone_`.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(tcp::socket socket, HttpServerState& server) : stream_(std::move(socket)), server_(server) {}
+
+  void read() {
+    if (server_.draining) return close();
+    parser_.emplace();
+    parser_->body_limit(server_.limits.body_bytes);
+    parser_->header_limit(server_.limits.header_bytes);
+    answered_ = streaming_ = ended_ = false;
+    // The clock of a request starts with its first byte: between requests a client may rest longer.
+    stream_.expires_after(std::chrono::seconds(buffer_.size() > 0 ? server_.limits.read_seconds : server_.limits.idle_seconds));
+    http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) { self->header_read(error); });
+  }
+  bool busy() const { return busy_; }
+  void close() {
+    beast::error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+    stream_.close();
+    gone_ = true;
+    server_.connections.erase(shared_from_this());
+  }
+  void refuse(int status, const std::string& message) {
+    keep_alive_ = false;
+    busy_ = answered_ = true;
+    queue_response(status, {{"content-type", "application/json"}, {"retry-after", "1"}}, server_.error_body(status, message), false);
+    ended_ = true;
+  }
+
+  // What HttpReply asks, on the network thread.
+  void send(int status, const HttpHeaders& headers, std::string body) {
+    if (answered_) return;
+    answered_ = true;
+    queue_response(status, headers, std::move(body), false);
+    end();
+  }
+  void begin_stream(int status, const HttpHeaders& headers) {
+    if (answered_) return;
+    answered_ = streaming_ = true;
+    queue_response(status, headers, "", true);
+  }
+  void write_piece(const std::string& piece) {
+    if (streaming_ && !ended_ && !piece.empty()) queue(fmt::format("{:x}\r\n{}\r\n", piece.size(), piece));
+  }
+  void end() {
+    if (ended_) return;
+    if (streaming_) queue("0\r\n\r\n");
+    ended_ = true;
+    if (outgoing_.empty()) finished();
+  }
+  bool gone() const { return gone_; }
+  asio::io_context& io() { return server_.io; }
+
+ private:
+  void header_read(beast::error_code error) {
+    if (error == http::error::header_limit) return refuse(431, "the request's headers are too large");
+    if (error == http::error::end_of_stream || error == beast::error::timeout || error == asio::error::operation_aborted) return close();
+    if (error) return error.category() == make_error_code(http::error::bad_method).category() ? refuse(400, "malformed HTTP: " + error.message()) : close();
+    if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) queue("HTTP/1.1 100 Continue\r\n\r\n");
+    stream_.expires_after(std::chrono::seconds(server_.limits.read_seconds));
+    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code failed, std::size_t) { self->request_read(failed); });
+  }
+
+  void request_read(beast::error_code error);
+
+  // Notices a client that closes while its answer is being made.
+  void watch() {
+    stream_.socket().async_wait(tcp::socket::wait_read, [weak = weak_from_this()](beast::error_code error) {
+      const auto self = weak.lock();
+      if (!self || error) return;
+      beast::error_code failed;
+      if (self->busy_ && self->stream_.socket().is_open() && self->stream_.socket().available(failed) == 0) self->gone_ = true;
+    });
+  }
+
+  void queue_response(int status, const HttpHeaders& headers, std::string body, bool chunked) {
+    http::response<http::string_body> response{static_cast<http::status>(status), 11};
+    response.set(http::field::server, "cairn");
+    for (const auto& [name, value] : headers) response.set(name, value);
+    response.keep_alive(keep_alive_);
+    std::string bytes;
+    if (chunked) {
+      response.chunked(true);
+    } else {
+      response.content_length(body.size());
+    }
+    bytes = fmt::format("HTTP/1.1 {} {}\r\n", status, std::string(response.reason()));
+    for (const auto& field : response.base()) bytes += fmt::format("{}: {}\r\n", std::string(field.name_string()), std::string(field.value()));
+    queue(bytes + "\r\n" + (head_only_ ? "" : body));
+  }
+
+  void queue(std::string bytes) {
+    outgoing_.push_back(std::move(bytes));
+    if (outgoing_.size() == 1) write_next();
+  }
+
+  void write_next() {
+    stream_.expires_after(std::chrono::seconds(server_.limits.read_seconds));
+    asio::async_write(stream_, asio::buffer(outgoing_.front()), [self = shared_from_this()](beast::error_code error, std::size_t) {
+      if (error) return self->close();
+      self->outgoing_.pop_front();
+      if (!self->outgoing_.empty()) return self->write_next();
+      self->stream_.expires_never();
+      if (self->ended_) self->finished();
+    });
+  }
+
+  void finished() {
+    busy_ = false;
+    if (!keep_alive_) return close();
+    read();
+  }
+
+  beast::tcp_stream stream_;
+  HttpServerState& server_;
+  beast::flat_buffer buffer_;
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::deque<std::string> outgoing_;
+  bool busy_ = false, keep_alive_ = true, head_only_ = false;
+  bool answered_ = false, streaming_ = false, ended_ = false;
+  std::atomic<bool> gone_{false};
+};
+
+namespace {
+
+// Carries calls from any thread to the connection's own. When the last owner lets go without an answer, the client gets a 500.
+class PostedReply : public HttpReply {
+ public:
+  explicit PostedReply(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  ~PostedReply() override {
+    post([](Connection& connection) {
+      connection.send(500, {{"content-type", "application/json"}}, R"({"error":{"message":"the request was not answered","type":"api_error","param":null,"code":"internal_error"}})");
+      connection.end();
+    });
+  }
+  void send(int status, const HttpHeaders& headers, std::string body) override {
+    post([status, headers, body = std::move(body)](Connection& connection) { connection.send(status, headers, body); });
+  }
+  void begin_stream(int status, const HttpHeaders& headers) override {
+    post([status, headers](Connection& connection) { connection.begin_stream(status, headers); });
+  }
+  void write(std::string piece) override {
+    post([piece = std::move(piece)](Connection& connection) { connection.write_piece(piece); });
+  }
+  void end() override {
+    post([](Connection& connection) { connection.end(); });
+  }
+  bool client_gone() const override { return connection_->gone(); }
+
+ private:
+  template <typename Fn>
+  void post(Fn fn) {
+    asio::post(connection_->io(), [connection = connection_, fn = std::move(fn)] {
+      if (connection->busy() && !connection->gone()) fn(*connection);
+    });
+  }
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+void Connection::request_read(beast::error_code error) {
+  if (error == http::error::body_limit) return refuse(413, fmt::format("the request's body is larger than {} bytes", server_.limits.body_bytes));
+  if (error == beast::error::timeout) return refuse(408, "the request did not arrive in time");
+  if (error) return error.category() == make_error_code(http::error::bad_method).category() ? refuse(400, "malformed HTTP: " + error.message()) : close();
+  http::request<http::string_body> message = parser_->release();
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  const std::string target(message.target());
+  request.path = decoded(std::string_view(target).substr(0, target.find('?')));
+  for (const auto& field : message.base()) {
+    std::string name(field.name_string());
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    request.headers[name] = std::string(field.value());
+  }
+  request.body = std::move(message.body());
+  keep_alive_ = message.keep_alive();
+  head_only_ = message.method() == http::verb::head;
+  busy_ = true;
+  stream_.expires_never();
+  watch();
+  const auto reply = std::make_shared<PostedReply>(shared_from_this());
+  try {
+    server_.handler(request, reply);
+  } catch (const std::exception&) {
+    reply->send(500, {{"content-type", "application/json"}}, server_.error_body(500, "internal error"));
+  }
+}
+
+void HttpServerState::accept() {
+  acceptor.async_accept([this](beast::error_code error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
+    if (!error) {
+      const auto connection = std::make_shared<Connection>(std::move(socket), *this);
+      const bool full = static_cast<int>(connections.size()) >= limits.connections;
+      connections.insert(connection);
+      if (full) {
+        connection->refuse(503, "too many connections");
+      } else {
+        connection->read();
+      }
+    }
+    accept();
+  });
+}
+
+HttpServer::HttpServer(const std::string& address, std::uint16_t port, HttpLimits limits, HttpHandler handler, HttpErrorBody error_body)
+    : state_(std::make_shared<HttpServerState>(limits, std::move(handler), std::move(error_body))) {
+  beast::error_code error;
+  const auto ip = asio::ip::make_address(address, error);
+  if (error) fail_usage("'{}' is not an IP address", address);
+  const tcp::endpoint endpoint(ip, port);
+  state_->acceptor.open(endpoint.protocol(), error);
+  if (!error) state_->acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) state_->acceptor.bind(endpoint, error);
+  if (!error) state_->acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error) fail("cannot listen on {}:{}: {}", address, port, error.message());
+}
+
+HttpServer::~HttpServer() = default;
+
+std::uint16_t HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }
+
+void HttpServer::run(const StopToken& stop, int drain_seconds) {
+  HttpServerState& s = *state_;
+  s.accept();
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  asio::steady_timer timer(s.io);
+  // Looks for a stop ten times a second; while draining, for the moment when nothing runs any more.
+  std::function<void()> tick = [&] {
+    if (stop.stop_requested() && !s.draining) {
+      s.draining = true;
+      deadline = std::chrono::steady_clock::now() + std::chrono::seconds(drain_seconds);
+      s.acceptor.close();
+      const auto open = s.connections;
+      for (const auto& connection : open) {
+        if (!connection->busy()) connection->close();
+      }
+    }
+    if (deadline && (s.connections.empty() || std::chrono::steady_clock::now() > *deadline)) {
+      const auto open = s.connections;
+      for (const auto& connection : open) connection->close();
+      s.io.stop();
+      return;
+    }
+    timer.expires_after(std::chrono::milliseconds(100));
+    timer.async_wait([&](beast::error_code) { tick(); });
+  };
+  tick();
+  s.io.run();
+}
+
+}  // namespace cairn::app
