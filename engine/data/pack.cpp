@@ -1,0 +1,267 @@
+// step pack: documents + tokenizer -> token shards (Megatron .bin/.idx) + docmaps.
+#include "engine/data/pack.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/json.h"
+#include "engine/data/document.h"
+#include "engine/data/token_shards.h"
+#include "engine/steps/step_context.h"
+#include "engine/text/bpe_trainer.h"
+#include "engine/text/tokenizer.h"
+#include "lineage/docmap.h"
+
+namespace cairn::data {
+namespace {
+
+using text::SpecialTokens;
+using text::Tokenizer;
+
+constexpr std::size_t kBatchBytes = 8'000'000;  // of text, encoded in parallel and then written in order
+constexpr std::size_t kBatchDocuments = 4096;
+constexpr std::size_t kReportedSources = 1000;
+
+struct Located {
+  Document document;
+  std::size_t file = 0;  // index of the shard file among all that were read
+  std::int64_t ordinal = 0;
+};
+
+// Turns a document's text into ids: <s> text </s>, markers as tokens, all else as text.
+class DocumentEncoder {
+ public:
+  DocumentEncoder(const Tokenizer& tokenizer, const Config& config)
+      : tokenizer_(tokenizer), special_(config.string("special") == "parse" ? SpecialTokens::parse : SpecialTokens::as_text) {
+    for (const auto& [name, id] : {std::pair{"bos", &bos_}, std::pair{"eos", &eos_}}) {
+      if (config.has(name)) *id = tokenizer.require(config.string(name));
+    }
+    for (const std::string& marker : config.strings("markers")) {
+      const auto id = tokenizer.id_of(marker);
+      if (id && tokenizer.is_special(*id)) markers_.emplace_back(marker, *id);  // others are found as the tokenizer finds them
+    }
+  }
+
+  std::vector<TokenId> encode(std::string_view text) const {
+    std::vector<TokenId> ids;
+    ids.reserve(text.size() / 3 + 2);
+    if (bos_) ids.push_back(*bos_);
+    while (!text.empty()) {
+      TokenId marker = -1;
+      std::size_t at = text.size(), length = 0;
+      for (const auto& [written, id] : markers_) {
+        const std::size_t found = text.substr(0, at).find(written);
+        if (found != std::string_view::npos) at = found, length = written.size(), marker = id;
+      }
+      tokenizer_.encode_to(text.substr(0, at), special_, ids);
+      if (marker >= 0) ids.push_back(marker);
+      text.remove_prefix(at + length);
+    }
+    if (eos_) ids.push_back(*eos_);
+    return ids;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  SpecialTokens special_;
+  std::optional<TokenId> bos_, eos_;
+  std::vector<std::pair<std::string, TokenId>> markers_;
+};
+
+struct Tally {
+  std::int64_t documents = 0, bytes = 0, tokens = 0;
+
+  void add(std::int64_t text_bytes, std::int64_t ids) { ++documents, bytes += text_bytes, tokens += ids; }
+  Json json() const {
+    const double ratio = tokens > 0 ? static_cast<double>(bytes) / static_cast<double>(tokens) : 0;
+    return {{"documents", documents}, {"bytes", bytes}, {"tokens", tokens}, {"bytes_per_token", ratio}};
+  }
+};
+
+Json tallies_json(const std::map<std::string, Tally>& tallies) {
+  Json json = Json::object();
+  for (const auto& [name, tally] : tallies) json[name] = tally.json();
+  return json;
+}
+
+// The sources with most tokens one by one, the rest together, so that the report stays small.
+Json sources_json(const std::map<std::string, Tally>& tallies) {
+  std::vector<std::pair<std::string, Tally>> sorted(tallies.begin(), tallies.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.tokens > b.second.tokens; });
+  std::map<std::string, Tally> kept;
+  Tally rest;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (i < kReportedSources) {
+      kept[sorted[i].first] = sorted[i].second;
+    } else {
+      rest.documents += sorted[i].second.documents, rest.bytes += sorted[i].second.bytes, rest.tokens += sorted[i].second.tokens;
+    }
+  }
+  Json json = tallies_json(kept);
+  return {{"listed", json}, {"others", rest.json()}, {"count", sorted.size()}};
+}
+
+// Writes shard after shard, each with its docmap and its postings.
+class Packer {
+ public:
+  Packer(steps::StepContext& ctx, TokenType type)
+      : ctx_(ctx), folder_(ctx.staging("data")), shard_tokens_(ctx.config().integer("shard_tokens")), type_(type) {
+    ctx.disk().make_directories(folder_);
+  }
+
+  // A file that documents come from; its index for append().
+  std::size_t add_file(std::string name, const Digest& digest) {
+    files_.push_back({std::move(name), digest});
+    return files_.size() - 1;
+  }
+
+  void append(const Located& located, const std::vector<TokenId>& ids) {
+    if (shard_ && shard_->documents() > 0 && shard_->tokens() + static_cast<std::int64_t>(ids.size()) > shard_tokens_) close();
+    if (!shard_) open();
+    const Document& document = located.document;
+    const auto tokens = static_cast<std::int64_t>(ids.size());
+    shard_->append(ids);
+    const lineage::DocmapParent& file = files_[located.file];
+    docmap_.append(tokens, document.source, docmap_.parent(file.name, file.digest), located.ordinal,
+                   lineage::document_key(document.id));
+    if (postings_.empty() || postings_.back().source != document.source) {
+      postings_.push_back({document.source, "data", name() + ".bin", docmap_.documents() - 1, 0, 0});
+    }
+    ++postings_.back().documents;
+    postings_.back().tokens += tokens;
+    const auto bytes = static_cast<std::int64_t>(document.text.size());
+    total_.add(bytes, tokens);
+    languages_[document.language].add(bytes, tokens);
+    sources_[document.source].add(bytes, tokens);
+  }
+
+  void finish(const Tokenizer& tokenizer) {
+    if (!shard_ && shards_.empty()) open();  // no documents: one empty shard
+    if (shard_) close();
+    Json report = total_.json();
+    report["vocab_size"] = tokenizer.vocab_size();
+    report["type"] = type_ == TokenType::u16 ? "u16" : "i32";
+    report["shards"] = shards_;
+    report["languages"] = tallies_json(languages_);
+    report["sources"] = sources_json(sources_);
+    write_file_atomically(ctx_.disk(), folder_ / "pack.json", pretty_json(report));
+    ctx_.describe_output("data", "documents", total_.documents);
+    ctx_.describe_output("data", "tokens", total_.tokens);
+    ctx_.describe_output("data", "shards", shards_.size());
+    ctx_.describe_output("data", "type", report["type"]);
+    ctx_.summarise(fmt::format("{} documents, {} tokens in {} shard{}, {:.2f} bytes a token", total_.documents,
+                               format_count(static_cast<double>(total_.tokens)), shards_.size(), shards_.size() == 1 ? "" : "s",
+                               report["bytes_per_token"].get<double>()));
+  }
+
+ private:
+  std::string name() const { return fmt::format("shard-{:05}", shards_.size()); }
+
+  void open() {
+    shard_.emplace(ctx_.disk(), folder_ / name(), type_);
+    docmap_ = {};
+    postings_.clear();
+  }
+
+  void close() {
+    shard_->finish();
+    docmap_.write(ctx_.disk(), folder_ / (name() + ".docmap"));
+    for (steps::SourcePosting& posting : postings_) ctx_.post_source(std::move(posting));
+    shards_.push_back({{"name", name()}, {"documents", shard_->documents()}, {"tokens", shard_->tokens()}});
+    shard_.reset();
+  }
+
+  steps::StepContext& ctx_;
+  fs::path folder_;
+  std::int64_t shard_tokens_;
+  TokenType type_;
+  std::vector<lineage::DocmapParent> files_;
+  std::optional<TokenShardWriter> shard_;
+  lineage::DocmapWriter docmap_;
+  std::vector<steps::SourcePosting> postings_;
+  Json shards_ = Json::array();
+  Tally total_;
+  std::map<std::string, Tally> languages_, sources_;
+};
+
+TokenType token_type(const std::string& name, const Tokenizer& tokenizer) {
+  const TokenType smallest = smallest_token_type(tokenizer.vocab_size());
+  if (name == "auto") return smallest;
+  if (name == "u16" && smallest != TokenType::u16) {
+    fail_usage("config.type: u16 holds vocabularies of fewer than 65500 tokens; this one has {}", tokenizer.vocab_size());
+  }
+  return name == "u16" ? TokenType::u16 : TokenType::i32;
+}
+
+void pack(steps::StepContext& ctx) {
+  const Tokenizer tokenizer = Tokenizer::load(ctx.input("tokenizer").path);
+  const DocumentEncoder encoder(tokenizer, ctx.config());
+  Packer packer(ctx, token_type(ctx.config().string("type"), tokenizer));
+  Progress& progress = ctx.progress("pack", "documents");
+
+  std::vector<Located> batch;
+  std::size_t batch_bytes = 0;
+  std::vector<std::vector<TokenId>> encoded;
+  const auto write_batch = [&] {
+    encoded.assign(batch.size(), {});
+    ctx.threads().parallel_for(static_cast<std::int64_t>(batch.size()), [&](std::int64_t i) {
+      encoded[static_cast<std::size_t>(i)] = encoder.encode(batch[static_cast<std::size_t>(i)].document.text);
+    });
+    for (std::size_t i = 0; i < batch.size(); ++i) packer.append(batch[i], encoded[i]);
+    progress.add(batch.size());
+    batch.clear();
+    batch_bytes = 0;
+    ctx.stop_if_asked();
+  };
+
+  for (const steps::StepInput& input : ctx.inputs("documents")) {
+    DocumentReader reader(input.path);
+    std::size_t first_file = 0;
+    for (std::size_t shard = 0; shard < reader.shard_count(); ++shard) {
+      const std::string name = reader.shard_name(shard);
+      const std::size_t file = packer.add_file(name, sha256_file(input.path / name));
+      if (shard == 0) first_file = file;
+    }
+    Located located;
+    while (reader.next(located.document)) {
+      located.file = first_file + reader.shard();
+      located.ordinal = reader.ordinal();
+      batch_bytes += located.document.text.size();
+      batch.push_back(std::move(located));
+      if (batch_bytes >= kBatchBytes || batch.size() >= kBatchDocuments) write_batch();
+    }
+  }
+  write_batch();
+  packer.finish(tokenizer);
+}
+
+Json names(const std::vector<std::string>& list) {
+  return Json(list);
+}
+
+}  // namespace
+
+const steps::StepSpec kPack{
+    .name = "pack",
+    .version = 1,
+    .summary = "encode documents into token shards with a map from tokens back to documents",
+    .inputs = {{.role = "documents", .kind = "documents", .help = "packed one after another", .many = true},
+               {.role = "tokenizer", .kind = "tokenizer", .help = "a tokenizer.json, or a folder that holds one"}},
+    .outputs = {{"data", "token_shards", "Megatron .bin/.idx, a .docmap each, and pack.json"}},
+    .config = object({
+        field("shard_tokens", integer().min(1).def(100'000'000),
+              "tokens in one shard, at most (a longer document fills its own)"),
+        field("type", string().one_of({"auto", "i32", "u16"}).def("auto"), "type of an id; auto: u16 below 65500 tokens"),
+        field("bos", string().min(1).def("<s>"), "token before each document"),
+        field("eos", string().min(1).def("</s>"), "token after each document"),
+        field("special", string().one_of({"as_text", "parse"}).def("as_text"),
+              "what control tokens in a document's text become: text, or the tokens"),
+        field("markers", list(string().min(1)).def(names(text::pii_markers())), "tokens that the text holds on purpose"),
+    }),
+    .run = pack,
+};
+
+}  // namespace cairn::data
