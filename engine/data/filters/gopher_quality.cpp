@@ -21,6 +21,11 @@ std::int64_t count(std::string_view text, std::string_view what) {  // without o
   return found;
 }
 
+// Korean writes a syllable as one character: its words are shorter than the letters that they are made of.
+double least_mean_length(double bound, std::string_view language) {
+  return language == "ko" || language.starts_with("ko-") ? bound * 2 / 3 : bound;
+}
+
 struct WordCounts {
   std::int64_t words = 0, with_letter = 0;
   std::int64_t not_punctuation = 0, their_characters = 0;
@@ -63,9 +68,9 @@ Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& ana
 
   if (analysis.unspaced_scale() == 1 && counts.not_punctuation > 0) {
     const double mean = static_cast<double>(counts.their_characters) / static_cast<double>(counts.not_punctuation);
-    if (params_.min_mean_word_length > 0 && mean < params_.min_mean_word_length) {
-      return drop("below_avg_threshold",
-                  fmt::format("mean word length {:.2f}, at least {} wanted", mean, params_.min_mean_word_length));
+    const double least = least_mean_length(params_.min_mean_word_length, document.language);
+    if (least > 0 && mean < least) {
+      return drop("below_avg_threshold", fmt::format("mean word length {:.2f}, at least {:.3g} wanted", mean, least));
     }
     if (params_.max_mean_word_length > 0 && mean > params_.max_mean_word_length) {
       return drop("above_avg_threshold", fmt::format("mean word length {:.2f}, limit {}", mean, params_.max_mean_word_length));

@@ -1,0 +1,447 @@
+// step curate: documents through a chain of filters -> kept documents, held-out documents, a decision for every document, a
+// report.
+//
+// The input is cut into pieces that are filtered in parallel; where the chain compares documents (exact_dedup, minhash) all
+// pieces are brought together. Each finished piece is kept in the scratch folder and used again after a kill. All outputs are
+// functions of the input documents, the config and the seed.
+#include "engine/data/curate.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/json.h"
+#include "engine/data/curate_report.h"
+#include "engine/data/curated_piece.h"
+#include "engine/data/decisions.h"
+#include "engine/data/document.h"
+#include "engine/data/filter_chain.h"
+#include "engine/data/words.h"
+#include "engine/data/xxhash64.h"
+#include "engine/steps/step_context.h"
+
+namespace cairn::data {
+
+namespace {
+
+constexpr std::size_t kSampleBytes = 300;
+constexpr std::size_t kSamplesPerRule = 3;
+
+// How a text begins, cut at a character.
+std::string_view beginning_of(std::string_view text) {
+  if (text.size() <= kSampleBytes) return text;
+  std::size_t end = kSampleBytes;
+  while (end > 0 && (text[end] & '\xc0') == '\x80') --end;
+  return text.substr(0, end);
+}
+
+// ---- one piece through one stage
+
+std::vector<std::uint64_t> keys_of(const Document& document, const std::vector<Deduplicator>& deduplicators,
+                                   const std::vector<MinHasher>& hashers) {
+  std::vector<std::uint64_t> keys;
+  std::size_t hasher = 0;
+  for (const Deduplicator& deduplicator : deduplicators) {
+    if (const auto* exact = std::get_if<ExactDedupParams>(&deduplicator.params)) {
+      const ExactKey key = exact_key(document, *exact);
+      keys.insert(keys.end(), key.begin(), key.end());
+    } else {
+      const auto values = static_cast<std::size_t>(std::get<MinHashParams>(deduplicator.params).values());
+      const std::optional<MinHashSignature> signature = hashers[hasher++].signature(document.text);
+      keys.push_back(signature.has_value());
+      if (signature)
+        keys.insert(keys.end(), signature->begin(), signature->end());
+      else
+        keys.insert(keys.end(), values, 0);
+    }
+  }
+  return keys;
+}
+
+// Runs the filters of a stage over a document that is still in, and appends what becomes of it.
+void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::string edited_by, const Stage& stage,
+           const std::vector<MinHasher>& hashers, CuratedPieceWriter& out) {
+  CuratedRow row;
+  row.bytes_in = bytes_in;
+  Judgement last;
+  std::string_view dropped_by;
+  std::optional<TextAnalysis> analysis(std::in_place, document.text);
+  for (const NamedFilter& filter : stage.filters) {
+    last = filter.filter->judge(document, *analysis);
+    if (last.action == Judgement::Action::drop) {
+      dropped_by = filter.name;
+      break;
+    }
+    if (last.action == Judgement::Action::edit) {
+      edits += fmt::format("{}{}: {}", edits.empty() ? "" : "; ", filter.name, last.reason);
+      edited_by += (edited_by.empty() ? "" : " ") + filter.name;
+      document.text = std::move(last.text);
+      analysis.emplace(document.text);
+    }
+  }
+  row.id = document.id;
+  row.source = document.source;
+  row.url = document.url;
+  row.licence = document.licence;
+  row.language = document.language;
+  row.retrieved = document.retrieved;
+  row.edited_by = edited_by;
+  std::vector<std::uint64_t> keys;
+  if (!dropped_by.empty()) {
+    row.dropped = true;
+    row.filter = dropped_by;
+    row.rule = last.rule;
+    row.reason = last.reason;
+    row.sample = beginning_of(document.text);
+  } else {
+    row.text = document.text;
+    row.reason = edits;
+    keys = keys_of(document, stage.deduplicators, hashers);
+    row.keys = keys;
+  }
+  out.append(row);
+}
+
+// ---- what the deduplicators of a stage drop
+
+struct Removal {
+  std::string filter, rule, reason;
+  std::size_t kept = 0;  // which document stands for it
+};
+
+struct Row {  // a document of some piece, numbered over all pieces in input order
+  const CuratedRow* row;
+  std::optional<Removal> removal;
+};
+
+void deduplicate(std::vector<Row>& rows, const std::vector<Deduplicator>& deduplicators, ThreadPool& threads) {
+  std::size_t offset = 0;  // of this deduplicator's part of a row's keys
+  for (const Deduplicator& deduplicator : deduplicators) {
+    std::vector<bool> in(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) in[i] = !rows[i].row->dropped && !rows[i].removal;
+    if (const auto* exact = std::get_if<ExactDedupParams>(&deduplicator.params)) {
+      std::vector<ExactKey> keys(rows.size());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (in[i]) keys[i] = {rows[i].row->keys[offset], rows[i].row->keys[offset + 1]};
+      }
+      const char* what = exact->by_url ? "address" : "text";
+      for (const ExactDuplicate& duplicate : find_exact_duplicates(keys, in)) {
+        rows[duplicate.document].removal = {deduplicator.name, std::string("same_") + what,
+                                            fmt::format("same {} as {}", what, rows[duplicate.kept].row->url), duplicate.kept};
+      }
+      offset += 2;
+      continue;
+    }
+    const MinHashParams& params = std::get<MinHashParams>(deduplicator.params);
+    const auto values = static_cast<std::size_t>(params.values());
+    std::vector<std::uint64_t> signatures(rows.size() * values);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!in[i]) continue;
+      const std::span<const std::uint64_t> keys = rows[i].row->keys;
+      in[i] = keys[offset] != 0;
+      std::copy_n(keys.begin() + static_cast<long>(offset) + 1, values, signatures.begin() + static_cast<long>(i * values));
+    }
+    for (const NearDuplicate& duplicate : find_near_duplicates(signatures, in, params, threads)) {
+      const std::string_view kept = rows[duplicate.kept].row->url;
+      rows[duplicate.document].removal = {
+          deduplicator.name, "near_duplicate",
+          duplicate.band >= 0
+              ? fmt::format("near-duplicate of {}: {} of {} hash values agree", kept, duplicate.equal_values, values)
+              : fmt::format("linked by near-duplicates to {}, {} of {} hash values agree", kept, duplicate.equal_values, values),
+          duplicate.kept};
+    }
+    offset += 1 + values;
+  }
+}
+
+// ---- held-out documents
+
+// Chosen by a hash of id and seed: a share of each language, at least `least` documents of every language that has ten times as
+// many.
+std::vector<bool> choose_held_out(const std::vector<Row>& rows, double fraction, std::int64_t least, std::uint64_t seed) {
+  std::vector<bool> held_out(rows.size(), false);
+  if (fraction <= 0) return held_out;
+  std::map<std::string_view, std::vector<std::pair<std::uint64_t, std::size_t>>> by_language;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!rows[i].row->dropped && !rows[i].removal)
+      by_language[rows[i].row->language].emplace_back(xxhash64(rows[i].row->id, seed), i);
+  }
+  for (auto& [language, documents] : by_language) {
+    std::sort(documents.begin(), documents.end());
+    const auto count = static_cast<std::int64_t>(documents.size());
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto& [hash, index] = documents[static_cast<std::size_t>(i)];
+      const bool chosen = static_cast<double>(hash) < fraction * 18446744073709551616.0;
+      held_out[index] = chosen || (i < least && count >= 10 * least);
+    }
+  }
+  return held_out;
+}
+
+// ---- outputs
+
+class OutputWriter {
+ public:
+  OutputWriter(steps::StepContext& ctx, const std::string& role)
+      : ctx_(ctx),
+        role_(role),
+        writer_(ctx.disk(), ctx.staging(role), static_cast<std::uint64_t>(ctx.config().integer("shard_bytes"))) {}
+
+  void append(const CuratedRow& row, Decision& decision) {
+    writer_.append({std::string(row.id), std::string(row.text), std::string(row.source), std::string(row.url),
+                    std::string(row.licence), std::string(row.language), std::string(row.retrieved)});
+    decision.shard = static_cast<std::uint32_t>(writer_.shard());
+    decision.ordinal = static_cast<std::uint32_t>(writer_.ordinal());
+    const std::string shard = DocumentWriter::shard_name(writer_.shard());
+    if (posting_.source != row.source || posting_.file != shard) {
+      post();
+      posting_ = {std::string(row.source), role_, shard, writer_.ordinal(), 0, 0};
+    }
+    ++posting_.documents;
+    text_bytes_ += row.text.size();
+  }
+  void finish() {
+    post();
+    writer_.finish();
+    ctx_.describe_output(role_, "documents", writer_.documents());
+    ctx_.describe_output(role_, "text_bytes", text_bytes_);
+  }
+  std::uint64_t text_bytes() const { return text_bytes_; }
+
+ private:
+  void post() {
+    if (posting_.documents > 0) ctx_.post_source(posting_);
+    posting_.documents = 0;
+  }
+
+  steps::StepContext& ctx_;
+  std::string role_;
+  DocumentWriter writer_;
+  steps::SourcePosting posting_;
+  std::uint64_t text_bytes_ = 0;
+};
+
+Digest digest_of_id(std::string_view id) {
+  if (id.starts_with(kIdPrefix) && id.size() == kIdPrefix.size() + 64) return Digest::from_hex(id.substr(kIdPrefix.size()));
+  return sha256(id);  // of other makers
+}
+
+Decision decision_of(const Row& row, bool held_out, const std::vector<Row>& rows) {
+  const CuratedRow& r = *row.row;
+  Decision d;
+  d.id = digest_of_id(r.id);
+  d.url = r.url;
+  d.source = r.source;
+  d.language = r.language;
+  d.edited = !r.edited_by.empty();
+  d.reason = r.reason;
+  if (row.removal) {
+    d.verdict = Verdict::dropped;
+    d.filter = row.removal->filter;
+    d.rule = row.removal->rule;
+    d.reason = row.removal->reason;
+    d.duplicate_of = digest_of_id(rows[row.removal->kept].row->id);
+  } else if (r.dropped) {
+    d.verdict = Verdict::dropped;
+    d.filter = r.filter;
+    d.rule = r.rule;
+  } else if (held_out) {
+    d.verdict = Verdict::held_out;
+  }
+  return d;
+}
+
+void tally(CurateReport& report, const Row& row, const Decision& decision) {
+  const std::uint64_t text = row.row->text.size();
+  report.text_bytes_in += row.row->bytes_in;
+  for (GroupTally* group : {&report.total, &report.by_language[decision.language], &report.by_source[decision.source]}) {
+    ++group->in;
+    if (decision.verdict == Verdict::kept) {
+      ++group->kept;
+      group->text_bytes += text;
+    } else if (decision.verdict == Verdict::held_out) {
+      ++group->held_out;
+    } else {
+      ++group->dropped_by[decision.filter];
+    }
+  }
+  for (const std::string& name : report.filters) {
+    FilterTally& filter = report.by_filter[name];
+    ++filter.seen;
+    filter.edited += (" " + std::string(row.row->edited_by) + " ").find(" " + name + " ") != std::string::npos;
+    if (name != decision.filter) continue;
+    ++filter.dropped;
+    ++filter.rules[decision.rule];
+    std::vector<DroppedSample>& samples = filter.samples[decision.rule];
+    if (samples.size() < kSamplesPerRule) {
+      const std::string_view begins = row.row->sample.empty() ? beginning_of(row.row->text) : row.row->sample;
+      samples.push_back({decision.url, decision.language, decision.reason, std::string(begins)});
+    }
+    break;  // the filters behind it have not seen the document
+  }
+}
+
+// ---- the step
+
+// Cuts all inputs into pieces that can be read alone.
+class InputPieces {
+ public:
+  InputPieces(const std::vector<steps::StepInput>& inputs, std::uint64_t piece_bytes) {
+    for (const steps::StepInput& input : inputs) {
+      folders_.emplace_back(input.path, piece_bytes);
+      for (std::size_t i = 0; i < folders_.back().size(); ++i) pieces_.emplace_back(folders_.size() - 1, i);
+    }
+  }
+  std::size_t size() const { return pieces_.size(); }
+  std::vector<Document> read(std::size_t index) const { return folders_[pieces_[index].first].read(pieces_[index].second); }
+
+ private:
+  std::vector<DocumentPieces> folders_;
+  std::vector<std::pair<std::size_t, std::size_t>> pieces_;
+};
+
+// All pieces of one stage, filtered, from scratch files or anew. `before`: the rows of the stage before, empty in the first.
+std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& folder, const Stage& stage,
+                                    const InputPieces& pieces, const std::vector<std::vector<Row>>& before) {
+  ctx.disk().make_directories(folder);
+  std::vector<MinHasher> hashers;
+  for (const Deduplicator& deduplicator : stage.deduplicators) {
+    if (const auto* params = std::get_if<MinHashParams>(&deduplicator.params)) hashers.emplace_back(*params);
+  }
+  const auto path_of = [&folder](std::size_t piece) { return folder / fmt::format("piece-{:06d}", piece); };
+  Progress& progress = ctx.progress("curate", "pieces");
+  progress.set_total(pieces.size());
+  ctx.threads().parallel_for(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t index) {
+    const auto piece = static_cast<std::size_t>(index);
+    if (!ctx.stop_token().stop_requested() && !CuratedPiece::is_whole(path_of(piece))) {
+      CuratedPieceWriter out;
+      if (before.empty()) {
+        for (Document& document : pieces.read(piece)) judge(document, document.text.size(), "", "", stage, hashers, out);
+      } else {
+        for (const Row& row : before[piece]) {
+          CuratedRow carried = *row.row;
+          if (carried.dropped || row.removal) {
+            carried.keys = {};
+            out.append(carried);
+            continue;
+          }
+          Document document{std::string(carried.id),       std::string(carried.text),    std::string(carried.source),
+                            std::string(carried.url),      std::string(carried.licence), std::string(carried.language),
+                            std::string(carried.retrieved)};
+          judge(document, carried.bytes_in, std::string(carried.reason), std::string(carried.edited_by), stage, hashers, out);
+        }
+      }
+      out.write(ctx.disk(), path_of(piece));
+    }
+    progress.add();
+  });
+  ctx.stop_if_asked();
+  std::vector<CuratedPiece> done;
+  for (std::size_t piece = 0; piece < pieces.size(); ++piece) done.emplace_back(path_of(piece));
+  return done;
+}
+
+void curate(steps::StepContext& ctx) {
+  const std::vector<Stage> stages = make_filter_chain(ctx.config().objects("filters"));
+  const auto piece_bytes = static_cast<std::uint64_t>(ctx.runtime().integer("piece_bytes"));
+  const InputPieces pieces(ctx.inputs("documents"), piece_bytes);
+
+  // Rows stay numbered as the input is; a row that a deduplicator removes keeps its removal through the stages behind.
+  std::vector<Row> rows;
+  std::vector<std::vector<CuratedPiece>> done;
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    std::vector<std::vector<Row>> before;
+    if (s > 0) {
+      std::size_t at = 0;
+      for (const CuratedPiece& piece : done.back()) {
+        before.emplace_back(rows.begin() + static_cast<long>(at), rows.begin() + static_cast<long>(at + piece.rows().size()));
+        at += piece.rows().size();
+      }
+    }
+    done.push_back(run_stage(ctx, ctx.scratch() / fmt::format("stage-{}-{}", s, piece_bytes), stages[s], pieces, before));
+    std::vector<Row> now;
+    for (const CuratedPiece& piece : done.back()) {
+      for (const CuratedRow& row : piece.rows()) now.push_back({&row, s > 0 ? rows[now.size()].removal : std::nullopt});
+    }
+    rows = std::move(now);
+    deduplicate(rows, stages[s].deduplicators, ctx.threads());
+    ctx.stop_if_asked();
+  }
+
+  const Config held = ctx.config().object("held_out");
+  const std::vector<bool> held_out = choose_held_out(rows, held.number("fraction"), held.integer("least"), ctx.seed());
+  std::vector<std::size_t> order(rows.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&rows](std::size_t a, std::size_t b) {
+    const CuratedRow &x = *rows[a].row, &y = *rows[b].row;
+    if (x.source != y.source) return x.source < y.source;
+    if (x.url != y.url) return x.url < y.url;
+    return a < b;
+  });
+
+  OutputWriter kept(ctx, "documents"), held_out_writer(ctx, "held_out");
+  CurateReport report;
+  for (const std::string& name : filter_names(stages)) {  // a filter may stand twice in a chain; it is one line of the report
+    if (!report.by_filter.contains(name)) report.filters.push_back(name);
+    report.by_filter[name];
+  }
+  std::vector<Decision> decisions;
+  decisions.reserve(rows.size());
+  Progress& progress = ctx.progress("write", "documents");
+  progress.set_total(rows.size());
+  for (const std::size_t i : order) {
+    Decision decision = decision_of(rows[i], held_out[i], rows);
+    if (decision.verdict == Verdict::kept)
+      kept.append(*rows[i].row, decision);
+    else if (decision.verdict == Verdict::held_out)
+      held_out_writer.append(*rows[i].row, decision);
+    tally(report, rows[i], decision);
+    decisions.push_back(std::move(decision));
+    progress.add();
+  }
+  kept.finish();
+  held_out_writer.finish();
+  const GroupTally total = report.total;
+  write_file_atomically(ctx.disk(), ctx.staging("decisions"), decisions_file(std::move(decisions)));
+  ctx.disk().make_directories(ctx.staging("report"));
+  write_file_atomically(ctx.disk(), ctx.staging("report") / "report.json", pretty_json(report_json(report)));
+  write_file_atomically(ctx.disk(), ctx.staging("report") / "report.html", report_html(report));
+  ctx.describe_output("decisions", "documents", total.in);
+  ctx.summarise(fmt::format("{} of {} documents kept with {} of text, {} held out, {} dropped", total.kept, total.in,
+                            format_bytes(kept.text_bytes()), total.held_out, total.in - total.kept - total.held_out));
+}
+
+}  // namespace
+
+const steps::StepSpec kCurate{
+    .name = "curate",
+    .version = 1,
+    .summary = "filter, scrub and deduplicate documents; tell why for each",
+    .inputs = {{"documents", "documents", "what to curate, in this order", false, true}},
+    .outputs = {{"documents", "documents", "kept documents, clustered by source, sorted by address"},
+                {"held_out", "documents", "documents set aside for evaluation, never to be trained on"},
+                {"decisions", "decisions", "what became of every document, and why (docs/format/decisions.md)"},
+                {"report", "report", "report.json and report.html: counts and samples"}},
+    .config = object({
+        field("filters", filter_chain_schema(), "in order; each {\"filter\": NAME, its parameters}"),
+        field("held_out",
+              object({
+                         field("fraction", number().min(0).max(0.5).def(0.0),
+                               "share of the kept documents of each language, chosen by a hash of id and seed"),
+                         field("least", integer().min(0).def(2), "documents of each language that has ten times as many"),
+                     })
+                  .def(Json::object()),
+              "documents set aside for evaluation"),
+        field("shard_bytes", integer().min(1).def(64'000'000), "text in one shard, at most"),
+    }),
+    .runtime =
+        object({field("piece_bytes", integer().min(1).def(1'000'000), "compressed bytes that one thread takes at a time")}),
+    .exactness = steps::Exactness::everywhere,
+    .run = curate,
+};
+
+}  // namespace cairn::data

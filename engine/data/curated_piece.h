@@ -1,0 +1,52 @@
+// What one stage of a curation made of one piece of its input: a file in the step's scratch folder, so that a killed curation
+// goes on where it was. Private to curate; the format may change with the program (a file that does not check is made again).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/disk.h"
+#include "base/mapped_file.h"
+#include "engine/data/document.h"
+
+namespace cairn::data {
+
+// A document on its way through the chain. Views into whatever holds the row.
+struct CuratedRow {
+  std::string_view id, text, source, url, licence, language, retrieved;  // text is empty once dropped
+  std::string_view filter, rule, reason;  // of a dropped document; of a kept one `reason` tells the edits
+  std::string_view edited_by;             // names of the filters that edited, separated by spaces
+  std::string_view sample;                // of a dropped document: how its text begins
+  std::span<const std::uint64_t> keys;    // what the stage's deduplicators compare, one after the other
+  std::uint64_t bytes_in = 0;             // of its text as it came in
+  bool dropped = false;
+};
+
+class CuratedPieceWriter {
+ public:
+  void append(const CuratedRow& row);
+  // Atomically: a reader sees the whole file or none.
+  void write(Disk& disk, const std::filesystem::path& path);
+
+ private:
+  std::string bytes_;
+  std::uint64_t rows_ = 0;
+};
+
+class CuratedPiece {
+ public:
+  // Whether `path` holds a whole piece.
+  static bool is_whole(const std::filesystem::path& path);
+  explicit CuratedPiece(const std::filesystem::path& path);  // Error when it is not
+  const std::vector<CuratedRow>& rows() const { return rows_; }
+
+ private:
+  MappedFile file_;
+  std::vector<CuratedRow> rows_;
+};
+
+}  // namespace cairn::data

@@ -1,0 +1,225 @@
+#include "engine/data/decisions.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <numeric>
+#include <unordered_map>
+
+#include "base/error.h"
+
+namespace cairn::data {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "numbers are written as they lie");
+
+constexpr std::string_view kMagic = "CAIRNDEC";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kHeaderBytes = 32;
+constexpr std::size_t kRecordBytes = 112;
+
+// Offsets inside a record.
+constexpr std::size_t kId = 0, kDuplicate = 32, kUrl = 64, kReason = 72, kSource = 80, kLanguage = 84, kFilter = 88, kRule = 92,
+                      kShard = 96, kOrdinal = 100, kVerdict = 104, kFlags = 105;
+constexpr std::uint8_t kEdited = 1, kHasDuplicate = 2;
+
+template <typename Number>
+void put(std::string& out, std::size_t at, Number number) {
+  std::memcpy(out.data() + at, &number, sizeof number);
+}
+
+template <typename Number>
+Number get(std::string_view bytes, std::size_t at) {
+  Number number;
+  std::memcpy(&number, bytes.data() + at, sizeof number);
+  return number;
+}
+
+// Strings, each once: a 4-byte length and the bytes.
+class StringTable {
+ public:
+  std::uint64_t add(const std::string& text) {
+    const auto [at, fresh] = offsets_.try_emplace(text, bytes_.size());
+    if (fresh) {
+      const auto size = static_cast<std::uint32_t>(text.size());
+      bytes_.append(reinterpret_cast<const char*>(&size), sizeof size);
+      bytes_ += text;
+    }
+    return at->second;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  std::unordered_map<std::string, std::uint64_t> offsets_;
+};
+
+}  // namespace
+
+const char* verdict_name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kept:
+      return "kept";
+    case Verdict::held_out:
+      return "held out";
+    case Verdict::dropped:
+      return "dropped";
+  }
+  return "unknown";
+}
+
+std::string decisions_file(std::vector<Decision> decisions) {
+  std::sort(decisions.begin(), decisions.end(),
+            [](const Decision& a, const Decision& b) { return a.id < b.id || (a.id == b.id && a.url < b.url); });
+  std::vector<std::uint64_t> by_url(decisions.size());
+  std::iota(by_url.begin(), by_url.end(), 0u);
+  std::sort(by_url.begin(), by_url.end(), [&](std::uint64_t a, std::uint64_t b) {
+    return decisions[a].url < decisions[b].url || (decisions[a].url == decisions[b].url && a < b);
+  });
+
+  // The few names first, so that 4 bytes address them; addresses and reasons after them.
+  StringTable strings;
+  for (const Decision& d : decisions) {
+    for (const std::string* name : {&d.source, &d.language, &d.filter, &d.rule}) strings.add(*name);
+  }
+  if (strings.bytes().size() > 0xFFFFFFFFu) fail("too many different names of sources for one decisions file");
+  std::string records(decisions.size() * kRecordBytes, '\0');
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    const Decision& d = decisions[i];
+    const std::size_t at = i * kRecordBytes;
+    std::memcpy(records.data() + at + kId, d.id.bytes.data(), 32);
+    if (d.duplicate_of) std::memcpy(records.data() + at + kDuplicate, d.duplicate_of->bytes.data(), 32);
+    put(records, at + kSource, static_cast<std::uint32_t>(strings.add(d.source)));
+    put(records, at + kLanguage, static_cast<std::uint32_t>(strings.add(d.language)));
+    put(records, at + kFilter, static_cast<std::uint32_t>(strings.add(d.filter)));
+    put(records, at + kRule, static_cast<std::uint32_t>(strings.add(d.rule)));
+    put(records, at + kUrl, strings.add(d.url));
+    put(records, at + kReason, strings.add(d.reason));
+    put(records, at + kShard, d.shard);
+    put(records, at + kOrdinal, d.ordinal);
+    put(records, at + kVerdict, static_cast<std::uint8_t>(d.verdict));
+    put(records, at + kFlags, static_cast<std::uint8_t>((d.edited ? kEdited : 0) | (d.duplicate_of ? kHasDuplicate : 0)));
+  }
+
+  std::string file(kHeaderBytes, '\0');
+  std::memcpy(file.data(), kMagic.data(), kMagic.size());
+  put(file, 8, kVersion);
+  put(file, 12, static_cast<std::uint32_t>(kRecordBytes));
+  put(file, 16, static_cast<std::uint64_t>(decisions.size()));
+  put(file, 24, static_cast<std::uint64_t>(strings.bytes().size()));
+  file += records;
+  file.append(reinterpret_cast<const char*>(by_url.data()), by_url.size() * sizeof(std::uint64_t));
+  file += strings.bytes();
+  return file;
+}
+
+Decisions::Decisions(const std::filesystem::path& path) : name_(path.string()), file_(path) {
+  const std::string_view bytes = file_.text();
+  if (bytes.size() < kHeaderBytes || !bytes.starts_with(kMagic)) fail("{}: not a decisions file", name_);
+  if (get<std::uint32_t>(bytes, 8) != kVersion)
+    fail("{}: version {} of the format, this program reads {}", name_, get<std::uint32_t>(bytes, 8), kVersion);
+  if (get<std::uint32_t>(bytes, 12) != kRecordBytes)
+    fail("{}: byte 12: records of {} bytes, expected {}", name_, get<std::uint32_t>(bytes, 12), kRecordBytes);
+  const auto count = get<std::uint64_t>(bytes, 16), string_bytes = get<std::uint64_t>(bytes, 24);
+  const std::uint64_t room = bytes.size() - kHeaderBytes;
+  if (count > room / (kRecordBytes + 8) || string_bytes != room - count * (kRecordBytes + 8)) {
+    fail("{}: claims {} records and {} bytes of strings, the file has {} bytes", name_, count, string_bytes, bytes.size());
+  }
+  count_ = count;
+  records_ = bytes.substr(kHeaderBytes, count * kRecordBytes);
+  urls_ = bytes.substr(kHeaderBytes + records_.size(), count * 8);
+  strings_ = bytes.substr(kHeaderBytes + records_.size() + urls_.size());
+}
+
+std::string_view Decisions::record(std::size_t index) const {
+  if (index >= count_) fail("{}: record {} of {}", name_, index, count_);
+  return records_.substr(index * kRecordBytes, kRecordBytes);
+}
+
+std::string_view Decisions::string_at(std::uint64_t offset) const {
+  if (offset > strings_.size() || strings_.size() - offset < 4) fail("{}: string offset {} is beyond the file", name_, offset);
+  const auto size = get<std::uint32_t>(strings_, offset);
+  if (size > strings_.size() - offset - 4) fail("{}: string at offset {} is longer than the file", name_, offset);
+  return strings_.substr(offset + 4, size);
+}
+
+std::string_view Decisions::url(std::size_t index) const {
+  return string_at(get<std::uint64_t>(record(index), kUrl));
+}
+std::uint64_t Decisions::url_index(std::size_t rank) const {
+  return get<std::uint64_t>(urls_, rank * 8);
+}
+
+Decision Decisions::at(std::size_t index) const {
+  const std::string_view r = record(index);
+  Decision d;
+  std::memcpy(d.id.bytes.data(), r.data() + kId, 32);
+  const auto flags = get<std::uint8_t>(r, kFlags), verdict = get<std::uint8_t>(r, kVerdict);
+  if (verdict > 2) fail("{}: record {}: verdict {} is unknown", name_, index, verdict);
+  if (flags & kHasDuplicate) {
+    d.duplicate_of.emplace();
+    std::memcpy(d.duplicate_of->bytes.data(), r.data() + kDuplicate, 32);
+  }
+  d.verdict = static_cast<Verdict>(verdict);
+  d.edited = flags & kEdited;
+  d.url = url(index);
+  d.reason = string_at(get<std::uint64_t>(r, kReason));
+  d.source = string_at(get<std::uint32_t>(r, kSource));
+  d.language = string_at(get<std::uint32_t>(r, kLanguage));
+  d.filter = string_at(get<std::uint32_t>(r, kFilter));
+  d.rule = string_at(get<std::uint32_t>(r, kRule));
+  d.shard = get<std::uint32_t>(r, kShard);
+  d.ordinal = get<std::uint32_t>(r, kOrdinal);
+  return d;
+}
+
+std::vector<std::size_t> Decisions::by_id(std::string_view hex_prefix, std::size_t most) const {
+  const auto hex = [this](std::size_t index) {
+    const std::string_view id = record(index).substr(kId, 32);
+    return to_hex({reinterpret_cast<const std::uint8_t*>(id.data()), id.size()});
+  };
+  std::size_t low = 0, high = count_;
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (hex(middle) < hex_prefix)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  std::vector<std::size_t> found;
+  for (; low < count_ && found.size() < most && hex(low).starts_with(hex_prefix); ++low) found.push_back(low);
+  return found;
+}
+
+std::vector<std::size_t> Decisions::by_url(std::string_view prefix, bool whole, std::size_t most) const {
+  std::size_t low = 0, high = count_;
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (url(url_index(middle)) < prefix)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  std::vector<std::size_t> found;
+  for (; low < count_ && found.size() < most; ++low) {
+    const std::string_view here = url(url_index(low));
+    if (whole ? here != prefix : !here.starts_with(prefix)) break;
+    found.push_back(url_index(low));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<std::size_t> Decisions::by_url_suffix(std::string_view suffix, std::size_t most) const {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < count_ && found.size() < most; ++i) {
+    const std::string_view here = url(i);
+    if (!here.ends_with(suffix)) continue;
+    if (here.size() == suffix.size() || suffix.starts_with('/') || here[here.size() - suffix.size() - 1] == '/')
+      found.push_back(i);
+  }
+  return found;
+}
+
+}  // namespace cairn::data

@@ -1,0 +1,61 @@
+// What became of every document that a curation looked at, in one file that is mapped and searched by halving: by id, by address,
+// or by the beginning of either. docs/format/decisions.md describes the bytes, with an example that a test checks.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/disk.h"
+#include "base/hash.h"
+#include "base/mapped_file.h"
+
+namespace cairn::data {
+
+enum class Verdict : std::uint8_t { kept = 0, held_out = 1, dropped = 2 };
+const char* verdict_name(Verdict verdict);
+
+struct Decision {
+  Digest id;  // of the document's text as ingested
+  std::string url, source, language;
+  Verdict verdict = Verdict::kept;
+  bool edited = false;
+  std::string filter;  // of a dropped document: which dropped it, "gopher_repetition"
+  std::string rule;    // and by which of its rules, "top_2_gram"
+  std::string reason;  // in words with numbers; of a kept and edited one: the edits
+  std::optional<Digest> duplicate_of;
+  std::uint32_t shard = 0, ordinal = 0;  // kept and held out: place in the output
+};
+
+// The whole file; the order of `decisions` does not matter.
+std::string decisions_file(std::vector<Decision> decisions);
+
+class Decisions {
+ public:
+  explicit Decisions(const std::filesystem::path& path);  // Error naming the file when header, sizes or offsets are wrong
+
+  std::size_t size() const { return count_; }
+  Decision at(std::size_t index) const;  // in order of id, then url; Error on a damaged record
+
+  // Indices, ascending. `most` bounds how many are returned.
+  std::vector<std::size_t> by_id(std::string_view hex_prefix, std::size_t most) const;  // hexadecimal, any length
+  std::vector<std::size_t> by_url(std::string_view prefix, bool whole, std::size_t most) const;
+  // Addresses that end in `suffix` at a '/' or as a whole; looks at all of them.
+  std::vector<std::size_t> by_url_suffix(std::string_view suffix, std::size_t most) const;
+
+ private:
+  std::string_view record(std::size_t index) const;
+  std::string_view string_at(std::uint64_t offset) const;
+  std::string_view url(std::size_t index) const;
+  std::uint64_t url_index(std::size_t rank) const;
+
+  std::string name_;
+  MappedFile file_;
+  std::size_t count_ = 0;
+  std::string_view records_, urls_, strings_;
+};
+
+}  // namespace cairn::data

@@ -1,0 +1,40 @@
+// A chain of filters as the config lists them, cut where documents have to be compared with one another.
+//
+// A stage is some filters (filters/filter.h) and then some deduplicators; a round over all documents runs one stage.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/schema.h"
+#include "engine/data/filters/exact_dedup.h"
+#include "engine/data/filters/filter.h"
+#include "engine/data/filters/minhash.h"
+
+namespace cairn::data {
+
+struct NamedFilter {
+  std::string name;
+  std::unique_ptr<Filter> filter;
+};
+
+struct Deduplicator {
+  std::string name;
+  std::variant<ExactDedupParams, MinHashParams> params;
+};
+
+struct Stage {
+  std::vector<NamedFilter> filters;
+  std::vector<Deduplicator> deduplicators;
+};
+
+// The schema of a list of filters: {"filter": NAME, parameters...}.
+Schema filter_chain_schema();
+// At least one stage. `filters`: the members of a completed list.
+std::vector<Stage> make_filter_chain(const std::vector<Config>& filters);
+// Names in order, as in the config.
+std::vector<std::string> filter_names(const std::vector<Stage>& stages);
+
+}  // namespace cairn::data

@@ -1,0 +1,80 @@
+#include "engine/data/sources/source_reader.h"
+
+#include "base/error.h"
+#include "engine/data/characters.h"
+#include "engine/data/compressed.h"
+#include "engine/data/sources/encoding.h"
+#include "engine/data/sources/html_text.h"
+
+namespace cairn::data {
+
+namespace {
+
+// Name without a compression suffix, in lower case.
+std::string plain_name(std::string_view name) {
+  std::string lower = lower_case_ascii(name);
+  for (const std::string_view suffix : {".gz", ".zst", ".zstd"}) {
+    if (lower.ends_with(suffix)) {
+      lower.resize(lower.size() - suffix.size());
+      break;
+    }
+  }
+  return lower;
+}
+
+bool looks_like_html(std::string_view head) {
+  const std::string lower = lower_case_ascii(head.substr(0, 1024));
+  return lower.find("<html") != std::string::npos || lower.find("<!doctype html") != std::string::npos ||
+         lower.find("<body") != std::string::npos;
+}
+
+}  // namespace
+
+void HtmlReader::read(std::string_view bytes, const std::string& name, const EmitDocument& emit) const {
+  const HtmlText page = compression_of(bytes) == Compression::none ? extract_html(bytes.substr(0, kMaxTextFile))
+                                                                   : extract_html(decompress_all(bytes, name, kMaxTextFile));
+  Document document;
+  document.text = page.text;
+  document.language = page.language;
+  emit(std::move(document));
+}
+
+void TextReader::read(std::string_view bytes, const std::string& name, const EmitDocument& emit) const {
+  Document document;
+  document.text =
+      to_utf8(compression_of(bytes) == Compression::none ? std::string(bytes) : decompress_all(bytes, name, kMaxTextFile));
+  emit(std::move(document));
+}
+
+void JsonlReader::read(std::string_view bytes, const std::string& name, const EmitDocument& emit) const {
+  LineReader lines(decompress(bytes, name), name);
+  std::string_view line;
+  while (lines.next(line)) {
+    if (strip(line.substr(0, 64)).empty() && strip(line).empty()) continue;
+    Document document;
+    try {
+      parse_document_line(line, document);
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}: line {}: {}", name, lines.line_number(), error.what()), error.code());
+    }
+    emit(std::move(document));
+  }
+}
+
+const SourceReader& source_reader(std::string_view kind, std::string_view name, std::string_view bytes) {
+  static const HtmlReader html;
+  static const TextReader text;
+  static const JsonlReader jsonl;
+  if (kind == "html") return html;
+  if (kind == "text") return text;
+  if (kind == "jsonl") return jsonl;
+  if (kind != "auto") fail_usage("unknown kind of source '{}'; known: html, text, jsonl, auto", kind);
+  const std::string plain = plain_name(name);
+  if (plain.ends_with(".html") || plain.ends_with(".htm") || plain.ends_with(".xhtml")) return html;
+  if (plain.ends_with(".jsonl") || plain.ends_with(".ndjson")) return jsonl;
+  if (plain.ends_with(".txt") || plain.ends_with(".md") || plain.ends_with(".rst")) return text;
+  if (compression_of(bytes) == Compression::none && looks_like_html(bytes)) return html;
+  return text;
+}
+
+}  // namespace cairn::data

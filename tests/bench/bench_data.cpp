@@ -1,0 +1,113 @@
+// What tests/bench/curate.py runs: parts of the data engine on given files, timed, one JSON line each on standard output.
+//   bench_data extract FOLDER OUT.jsonl      main content of FOLDER/*.html.gz as {"id", "text"}
+//   bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps, outputs under OUT
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include <fmt/format.h>
+
+#include "base/disk.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mapped_file.h"
+#include "engine/data/compressed.h"
+#include "engine/data/curate.h"
+#include "engine/data/ingest.h"
+#include "engine/data/json_line.h"
+#include "engine/data/sources/html_text.h"
+#include "engine/steps/external.h"
+#include "engine/steps/step_context.h"
+
+using namespace cairn;
+using namespace cairn::data;
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void extract(const fs::path& folder, const fs::path& out) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::ofstream lines(out);
+  std::size_t bytes = 0;
+  double seconds = 0;
+  for (const fs::path& path : files) {
+    const MappedFile file(path);
+    const std::string page = decompress_all(file.text(), path.filename().string(), 1 << 28);
+    const auto start = std::chrono::steady_clock::now();
+    const HtmlText text = extract_html(page);
+    seconds += seconds_since(start);
+    bytes += page.size();
+    std::string line = "{\"id\":";
+    std::string id = path.filename().string();
+    append_json_string(line, id.substr(0, id.find('.')));
+    line += ",\"text\":";
+    append_json_string(line, text.text);
+    lines << line << "}\n";
+  }
+  fmt::print("{{\"pages\": {}, \"mb\": {:.2f}, \"seconds\": {:.4f}}}\n", files.size(), bytes / 1e6, seconds);
+}
+
+// One step without a ledger.
+void run_step(const steps::StepSpec& spec, Json config, const fs::path& out, int threads,
+              std::map<std::string, std::vector<steps::StepInput>> inputs) {
+  ThreadPool pool(threads);
+  StopToken stop;
+  steps::StepSetup setup;
+  Json runtime = Json::object();
+  setup.config = Config(spec.config.complete(config, "config"));
+  setup.runtime = Config(spec.runtime.complete(runtime, "runtime"));
+  setup.inputs = std::move(inputs);
+  setup.staging = out / spec.name;
+  setup.scratch = out / (spec.name + "-scratch");
+  setup.metrics = out / (spec.name + "-metrics.jsonl");
+  setup.threads = &pool;
+  setup.stop = &stop;
+  setup.disk = &real_disk();
+  setup.progress_style = Progress::Style::quiet;
+  for (const fs::path& folder : {setup.staging, setup.scratch}) {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+  }
+  if (spec.externals) {
+    for (const steps::External& external : spec.externals(*setup.config)) {
+      std::vector<std::string> files;
+      if (fs::is_directory(external.path)) files = steps::matching_members(external.path, external.globs);
+      setup.inputs[external.role].push_back({external.path, {}, "raw", external.path, files});
+    }
+  }
+  const auto start = std::chrono::steady_clock::now();
+  steps::StepContext context(setup);
+  spec.run(context);
+  fmt::print("{{\"step\": \"{}\", \"seconds\": {:.4f}, \"threads\": {}, \"summary\": \"{}\"}}\n", spec.name, seconds_since(start),
+             threads, context.summary());
+}
+
+void run(const fs::path& pipeline, const fs::path& out, int threads) {
+  const Json config = read_json(pipeline);
+  run_step(kIngest, config.at("steps").at("corpus").at("config"), out, threads, {});
+  steps::StepInput documents;
+  documents.path = out / "ingest" / "documents";
+  run_step(kCurate, config.at("steps").at("clean").at("config"), out, threads, {{"documents", {documents}}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.size() == 3 && words[0] == "extract") return extract(words[1], words[2]), 0;
+    if (words.size() == 4 && words[0] == "run") return run(words[1], words[2], std::stoi(words[3])), 0;
+    std::cerr << "usage: bench_data extract FOLDER OUT.jsonl | run PIPELINE.json OUT THREADS\n";
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return 1;
+  }
+}

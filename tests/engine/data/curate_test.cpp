@@ -1,0 +1,310 @@
+#include "engine/data/curate.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "engine/data/decisions.h"
+#include "engine/data/document.h"
+#include "engine/data/ingest.h"
+#include "tests/support/run_step.h"
+
+using namespace cairn;
+using namespace cairn::data;
+using cairn::test::error_of;
+using cairn::test::StepRun;
+using cairn::test::TemporaryFolder;
+
+namespace {
+
+const std::vector<std::string> kWords = {"the",   "boat",  "that",   "came",   "with",  "evening", "and",    "harbour", "of",
+                                         "salt",  "to",    "wind",   "have",   "be",    "letter",  "master", "basket",  "morning",
+                                         "stone", "river", "window", "garden", "bread", "candle",  "winter"};
+
+// Prose-like text of its own for each number.
+std::string prose(int number, int words = 160) {
+  std::string text;
+  std::uint64_t state = static_cast<std::uint64_t>(number) * 0x9E3779B97F4A7C15u + 1;
+  for (int i = 0; i < words; ++i) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    text += kWords[(state >> 33) % kWords.size()] + fmt::format("{}", (state >> 40) % 3 == 0 ? "s" : "");
+    text += i % 9 == 8 ? ". " : " ";
+  }
+  return text + "end.";
+}
+
+Document document_of(std::string text, std::string url, std::string source = "s", std::string language = "en") {
+  return {document_id(text),   std::move(text),       std::move(source), std::move(url), "MIT",
+          std::move(language), "2024-01-01T00:00:00Z"};
+}
+
+void write_documents(const fs::path& folder, const std::vector<Document>& documents) {
+  DocumentWriter writer(real_disk(), folder);
+  for (const Document& document : documents) writer.append(document);
+  writer.finish();
+}
+
+std::vector<Document> documents_of(const fs::path& folder) {
+  std::vector<Document> documents;
+  DocumentReader reader(folder);
+  for (Document document; reader.next(document);) documents.push_back(document);
+  return documents;
+}
+
+constexpr const char* kChain =
+    R"({"filters": [{"filter": "licence", "allow": ["MIT"]}, {"filter": "pii"}, {"filter": "gopher_quality"},
+    {"filter": "exact_dedup"}, {"filter": "minhash"}, {"filter": "c4", "terminal_punctuation": false}],
+    "held_out": {"fraction": 0.1}, "runtime": {"piece_bytes": 1}})";
+
+// 400 documents of two sources with every fate.
+std::vector<Document> mixed_documents() {
+  std::vector<Document> documents;
+  for (int i = 0; i < 400; ++i) {
+    std::string text = prose(i);
+    if (i % 10 == 3) text += " Write to someone@example.org now.";
+    if (i % 10 == 4) text = "too short";
+    if (i % 10 == 5) text = prose(i - 1 - i % 20);                 // same as another document
+    if (i % 10 == 6) text = prose(i - 5) + " and one more line.";  // near-duplicate
+    if (i % 20 == 17) text += "\nint main() { return 0; } is code of some kind.";
+    documents.push_back(document_of(text, fmt::format("page-{:03d}.html", i), i % 2 ? "odd" : "even"));
+    if (i % 50 == 49) documents.back().licence = "Proprietary";
+  }
+  return documents;
+}
+
+std::string all_digests(const StepRun& run) {
+  return run.digest("documents") + run.digest("held_out") + run.digest("decisions") + run.digest("report");
+}
+
+}  // namespace
+
+TEST_CASE("curate: every document has its decision, outputs are sorted, and the parts add up") {
+  TemporaryFolder folder;
+  const std::vector<Document> in = mixed_documents();
+  write_documents(folder.path() / "in", in);
+  StepRun run(kCurate, kChain);
+  run.input("documents", folder.path() / "in").run();
+  const std::vector<Document> kept = documents_of(run.output("documents")), held_out = documents_of(run.output("held_out"));
+  const Decisions decisions(run.output("decisions"));
+  REQUIRE(decisions.size() == in.size());
+  std::size_t dropped = 0;
+  std::map<std::string, int> by_filter;
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    const Decision d = decisions.at(i);
+    if (d.verdict != Verdict::dropped) {
+      const Document& there = (d.verdict == Verdict::kept ? kept : held_out).at(d.ordinal);
+      CHECK(there.id == std::string(kIdPrefix) + d.id.hex());
+      CHECK(there.url == d.url);
+      CHECK(d.filter.empty());
+      continue;
+    }
+    ++dropped;
+    ++by_filter[d.filter];
+    CHECK_FALSE(d.reason.empty());
+    CHECK(d.duplicate_of.has_value() == (d.filter == "exact_dedup" || d.filter == "minhash"));
+  }
+  CHECK(kept.size() + held_out.size() + dropped == in.size());
+  CHECK(by_filter["licence"] == 8);
+  CHECK(by_filter["gopher_quality"] == 40);
+  CHECK(by_filter["c4"] == 20);
+  CHECK(by_filter["exact_dedup"] > 10);
+  CHECK(by_filter["minhash"] > 10);
+  CHECK(held_out.size() > 10);
+  for (std::size_t i = 1; i < kept.size(); ++i)
+    CHECK(std::tie(kept[i - 1].source, kept[i - 1].url) < std::tie(kept[i].source, kept[i].url));
+  for (const Document& document : kept) CHECK(document.text.find('@') == std::string::npos);
+  std::int64_t posted = 0;
+  for (const steps::SourcePosting& posting : run.postings()) posted += posting.documents;
+  CHECK(posted == static_cast<std::int64_t>(kept.size() + held_out.size()));
+
+  const Json report = read_json(run.output("report") / "report.json");
+  CHECK(report["total"]["in"] == in.size());
+  CHECK(report["total"]["kept"] == kept.size());
+  CHECK(report["filters"][2]["rules"]["short_doc"] == 40);
+  CHECK(report["filters"][1]["edited"] == 40);
+  CHECK(read_file(run.output("report") / "report.html").find("Curation report") != std::string::npos);
+  CHECK(run.summary().find("of 400 documents kept") != std::string::npos);
+}
+
+TEST_CASE("curate: no trace of a duplicate: what is kept first stands for what is dropped, and was kept") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", mixed_documents());
+  StepRun run(kCurate, R"({"filters": [{"filter": "exact_dedup"}, {"filter": "minhash"}]})");
+  run.input("documents", folder.path() / "in").run();
+  const Decisions decisions(run.output("decisions"));
+  std::set<Digest> alive;
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    if (decisions.at(i).verdict == Verdict::kept) CHECK(alive.insert(decisions.at(i).id).second);
+  }
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    const Decision d = decisions.at(i);
+    if (d.filter == "minhash") CHECK(alive.contains(*d.duplicate_of));
+  }
+}
+
+TEST_CASE("curate: the same bits for any number of threads and any size of piece") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", mixed_documents());
+  std::string first;
+  for (const int threads : {1, 2, 5}) {
+    for (const int piece_bytes : {1, 1'000'000}) {
+      Json config = parse_json(kChain, "config");
+      config["runtime"]["piece_bytes"] = piece_bytes;
+      StepRun run(kCurate, config);
+      run.threads(threads).input("documents", folder.path() / "in").run();
+      if (first.empty()) first = all_digests(run);
+      CHECK(all_digests(run) == first);
+    }
+  }
+}
+
+TEST_CASE("curate: the golden output of these documents (raise the step's version when it changes)") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", mixed_documents());
+  StepRun run(kCurate, kChain);
+  run.input("documents", folder.path() / "in").run();
+  // Over the documents' lines, not the shards: how they are compressed is libzstd's affair.
+  std::string lines;
+  for (const char* role : {"documents", "held_out"}) {
+    for (const Document& document : documents_of(run.output(role))) append_document_line(lines, document);
+  }
+  CHECK(sha256(lines + run.digest("decisions")).hex().substr(0, 16) == "766266d2370e011c");
+}
+
+TEST_CASE("curate: an empty chain keeps everything; the seed moves what is held out; wrong config is told") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", mixed_documents());
+  StepRun all(kCurate, R"({"filters": []})");
+  CHECK(documents_of(all.input("documents", folder.path() / "in").run().output("documents")).size() == 400);
+  StepRun one(kCurate, R"({"filters": [], "held_out": {"fraction": 0.1}})"),
+      two(kCurate, R"({"filters": [], "held_out": {"fraction": 0.1}})");
+  one.seed(1).input("documents", folder.path() / "in").run();
+  two.seed(2).input("documents", folder.path() / "in").run();
+  CHECK(one.digest("held_out") != two.digest("held_out"));
+  CHECK(error_of([] { StepRun(kCurate, R"({"filters": [{"filter": "gofer"}]})"); }).find("gofer") != std::string::npos);
+  CHECK(error_of([] {
+          StepRun(kCurate, R"({"filters": [{"filter": "c4", "min_sentence": 1}]})");
+        }).find("Did you mean 'min_sentences'") != std::string::npos);
+}
+
+TEST_CASE("curate: damaged scratch files are made again") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", mixed_documents());
+  StepRun run(kCurate, kChain);
+  const std::string whole = all_digests(run.input("documents", folder.path() / "in").run());
+  int files = 0;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(run.scratch())) {
+    if (!entry.is_regular_file()) continue;
+    std::string bytes = read_file(entry.path());
+    if (++files % 2)
+      bytes.resize(bytes.size() / 2);
+    else
+      bytes[bytes.size() - 20] ^= 1;
+    write_file_atomically(entry.path(), bytes);
+  }
+  CHECK(files >= 2);
+  CHECK(all_digests(run.run()) == whole);
+}
+
+TEST_CASE("curate: killed at twenty points, it goes on and ends in the same bits") {
+  TemporaryFolder folder;
+  std::vector<Document> documents;
+  for (int i = 0; i < 3000; ++i) documents.push_back(document_of(prose(i, 400), fmt::format("{:05d}", i)));
+  write_documents(folder.path() / "in", documents);
+  Json config = parse_json(kChain, "config");
+  config["runtime"]["piece_bytes"] = 1;
+  StepRun reference(kCurate, config);
+  reference.input("documents", folder.path() / "in");
+  const auto start = std::chrono::steady_clock::now();
+  reference.run();
+  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start).count();
+  const std::string expected = all_digests(reference);
+
+  int killed = 0;
+  for (int round = 0; round < 20; ++round) {
+    StepRun run(kCurate, config);
+    run.input("documents", folder.path() / "in");
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      run.run();
+      _exit(0);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(whole * (2 * round + 1) / 50));
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    killed += WIFSIGNALED(status);
+    fs::remove_all(run.folder() / "staging-1");  // as the executor does: staging of a lost run is swept, scratch stays
+    run.run();
+    CHECK(all_digests(run) == expected);
+  }
+  CHECK(killed >= 10);
+}
+
+TEST_CASE("ingest: sources with their licences, languages and addresses; the same bits for any number of threads") {
+  TemporaryFolder folder;
+  const fs::path docs = folder.path() / "docs";
+  fs::create_directories(docs / "sub");
+  const std::string paragraph = "<p>" + prose(1) + "</p>";
+  write_file_atomically(docs / "a.de.html", "<html lang=en>" + paragraph);
+  write_file_atomically(docs / "sub/b.html", "<html lang=pt_BR>" + paragraph);
+  write_file_atomically(docs / "c.html", "<html></html>");
+  write_file_atomically(docs / "notes.txt", "plain notes");
+  write_file_atomically(folder.path() / "copyright", "Format: x\n\nFiles: *\nLicense: GFDL-1.2+\n");
+  write_file_atomically(folder.path() / "rows.jsonl",
+                        "{\"text\": \"one\", \"url\": \"u1\", \"licence\": \"MIT\"}\n{\"text\": \"two\"}\n{\"text\": \" \"}\n");
+  const Json config = {
+      {"sources",
+       {{{"name", "docs"},
+         {"path", docs.string()},
+         {"glob", {"**/*.html"}},
+         {"licence_file", (folder.path() / "copyright").string()},
+         {"language_from", "\\.([a-z]{2})\\.html$"},
+         {"url_prefix", "https://x/"},
+         {"retrieved", "2024-05-06T00:00:00Z"}},
+        {{"name", "rows"}, {"path", (folder.path() / "rows.jsonl").string()}, {"licence", "CC0-1.0"}, {"language", "en"}}}}};
+  StepRun run(kIngest, config);
+  run.run();
+  const std::vector<Document> documents = documents_of(run.output("documents"));
+  REQUIRE(documents.size() == 4);
+  CHECK(documents[0].url == "https://x/a.de.html");
+  CHECK(documents[0].language == "de");
+  CHECK(documents[0].licence == "GFDL-1.2-or-later");
+  CHECK(documents[0].retrieved == "2024-05-06T00:00:00Z");
+  CHECK(documents[0].id == document_id(documents[0].text));
+  CHECK(documents[1].url == "https://x/sub/b.html");
+  CHECK(documents[1].language == "pt-br");
+  CHECK(documents[2].url == "u1");
+  CHECK(documents[2].licence == "MIT");
+  CHECK(documents[3].url == "rows.jsonl#1");
+  CHECK(documents[3].licence == "CC0-1.0");
+  CHECK(documents[3].source == "rows");
+  const Json report = read_json(run.output("report"));
+  CHECK(report["without_text"] == 2);
+  CHECK(report["files_without_text"][0] == "docs/c.html");
+  CHECK(report["by_language"]["en"]["documents"] == 2);
+
+  StepRun again(kIngest, config);
+  CHECK(again.threads(5).run().digest("documents") == run.digest("documents"));
+}
+
+TEST_CASE("ingest: a damaged file fails the step, or is skipped and listed") {
+  TemporaryFolder folder;
+  write_file_atomically(folder.path() / "a.jsonl", "{\"text\": \"one\"}\n");
+  write_file_atomically(folder.path() / "b.jsonl.gz", "\x1f\x8b\x08 not really");
+  Json config = {{"sources", {{{"name", "rows"}, {"path", folder.path().string()}, {"glob", {"*"}}}}}};
+  CHECK(error_of([&] { StepRun(kIngest, config).run(); }).starts_with("rows/b.jsonl.gz: byte "));
+  config["damaged"] = "skip";
+  StepRun run(kIngest, config);
+  CHECK(documents_of(run.run().output("documents")).size() == 1);
+  CHECK(read_json(run.output("report"))["damaged"] == 1);
+  CHECK(error_of([] {
+          StepRun(kIngest, R"({"sources": [{"name": "x", "path": "/nonexistent", "language_from": "(["}]})").run();
+        }) != "");
+}

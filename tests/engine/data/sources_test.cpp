@@ -1,0 +1,178 @@
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "engine/data/sources/encoding.h"
+#include "engine/data/sources/html_text.h"
+#include "engine/data/sources/language.h"
+#include "engine/data/sources/licence_file.h"
+#include "engine/data/sources/source_reader.h"
+#include "engine/text/unicode.h"
+#include "tests/support/test.h"
+
+using namespace cairn;
+using namespace cairn::data;
+using cairn::test::error_of;
+
+namespace {
+
+const std::string kParagraph =
+    "The tide came in slowly that evening and with it the smell of salt, and nobody on the pier had expected to see the boat "
+    "return before dark.";
+
+std::string text_of(const std::string& html) {
+  return extract_html(html).text;
+}
+
+std::vector<Document> documents_of(const SourceReader& reader, const std::string& bytes) {
+  std::vector<Document> documents;
+  reader.read(bytes, "x", [&documents](Document&& document) { documents.push_back(std::move(document)); });
+  return documents;
+}
+
+}  // namespace
+
+TEST_CASE("html: headings, paragraphs, lists, code and tables stay, navigation goes") {
+  const std::string page =
+      "<!doctype html><html lang='de-CH'><head><title> A  title </title><style>p{}</style><script>var x = "
+      "'<p>no</p>';</script></head><body>"
+      "<nav><a href=/>Home</a> <a href=/b>Other</a></nav><header>Site name</header><div class='navheader'><p>Prev Next of the "
+      "whole book, and so on</p></div>"
+      "<div id=main><h1>Heading</h1><p>" +
+      kParagraph +
+      "</p><ul><li>one <b>bold</b> item</li><li>two</li></ul>"
+      "<pre>int main() {\n  return 0;   // two  "
+      "spaces\n}\n</pre><table><tr><th>Name</th><th>Size</th></tr><tr><td>a</td><td>12</td></tr></table>"
+      "<p>" +
+      kParagraph + " Again.</p></div><aside>See also things</aside><footer>Copyright someone</footer></body></html>";
+  const HtmlText text = extract_html(page);
+  CHECK(text.title == "A title");
+  CHECK(text.language == "de-CH");
+  CHECK(text.text ==
+        "Heading\n\n" + kParagraph +
+            "\n\n- one bold item\n- two\n\nint main() {\n  return 0;   // two  spaces\n}\n\nName | Size\na | 12\n\n" +
+            kParagraph + " Again.");
+}
+
+TEST_CASE("html: boxes of links go, an element that holds most of the text stays whatever its class says") {
+  const std::string links =
+      "<div class=x><ul><li><a href=1>A first story to read</a></li><li><a href=2>A second story to read</a></li></ul></div>";
+  CHECK(text_of("<body><div><p>" + kParagraph + "</p><p>" + kParagraph + "</p>" + links + "</div></body>") ==
+        kParagraph + "\n\n" + kParagraph);
+  CHECK(text_of("<body><div class='content widget'><p>" + kParagraph + "</p></div></body>") == kParagraph);
+  CHECK(text_of("<body><div><p>" + kParagraph + "</p><p>" + kParagraph + "</p></div><div class=comments><p>" + kParagraph +
+                "</p></div></body>") == kParagraph + "\n\n" + kParagraph);
+  CHECK(text_of("<body><div><h2>Story</h2><p>" + kParagraph + "</p><h2>Related</h2>" + links + "</div></body>") ==
+        "Story\n\n" + kParagraph);
+  CHECK(text_of("<p>short</p>") == "short");
+}
+
+TEST_CASE("html: encodings: declared, by mark, UTF-8 in spite of the declaration, windows-1252 for the rest") {
+  CHECK(text_of("<meta charset=iso-8859-1><p>caf\xe9 \x93quoted\x94</p>") == "caf\xc3\xa9 \xe2\x80\x9cquoted\xe2\x80\x9d");
+  CHECK(text_of("<meta http-equiv=Content-Type content='text/html; charset=EUC-JP'><p>\xc6\xfc\xcb\xdc</p>") ==
+        "\xe6\x97\xa5\xe6\x9c\xac");
+  CHECK(text_of("<meta charset=latin1><p>caf\xc3\xa9</p>") == "caf\xc3\xa9");
+  CHECK(text_of("<p>caf\xe9</p>") == "caf\xc3\xa9");
+  CHECK(text_of("\xef\xbb\xbf<p>caf\xc3\xa9</p>") == "caf\xc3\xa9");
+  CHECK(text_of(std::string("\xff\xfe<\0p\0>\0\xe9\0", 10)) == "\xc3\xa9");
+  CHECK(text_of("<?xml version='1.0' encoding='koi8-r'?><html><p>\xc4\xc1</p></html>") == "\xd0\xb4\xd0\xb0");
+  CHECK(text_of("<meta charset=utf-8><p>bad \xff byte</p>") == "bad \xef\xbf\xbd byte");
+  CHECK(text_of("<meta charset=nonsense><p>caf\xe9</p>") == "caf\xc3\xa9");
+  CHECK(declared_encoding("<meta charset = \"UTF-8\">") == "utf-8");
+  CHECK(declared_encoding("no charset here") == "");
+  CHECK(to_utf8(std::string_view("a\0b", 3)) == "a b");
+}
+
+TEST_CASE("html: hostile pages give some text or none, quickly, and always UTF-8") {
+  const auto fine = [](const std::string& page) {
+    const HtmlText text = extract_html(page);
+    CHECK(text::valid_utf8_prefix(text.text) == text.text.size());
+  };
+  std::string deep;
+  for (int i = 0; i < 200'000; ++i) deep += "<div>";
+  fine(deep + "text");
+  fine("<p " + std::string(5'000'000, 'a') + "=1>text</p>");
+  fine("<p class='" + std::string(5'000'000, ' ') + "x'>text</p>");
+  fine(std::string("<p>a\0b\0</p>\0\0<", 15));
+  fine(std::string(100'000, '<'));
+  fine(std::string(100'000, '&'));
+  fine("<!--" + std::string(100'000, '-'));
+  fine("");
+  fine("   ");
+  fine("\xff\xfe");
+  fine("<table>" + std::string(20'000, 'x') + "<tr><td><table><tr><td>");
+  std::string many;
+  for (int i = 0; i < 100'000; ++i) many += "<a href=x>y</a><br>";
+  fine(many);
+  std::uint32_t state = 1;
+  for (int round = 0; round < 300; ++round) {
+    std::string noise;
+    for (int i = 0; i < 400; ++i) {
+      state = state * 1664525 + 1013904223;
+      noise += round % 2 ? static_cast<char>(state >> 24) : "<>/=\"'&;! aphdivultr-0"[(state >> 24) % 22];
+    }
+    fine("<html><body>" + noise);
+  }
+}
+
+TEST_CASE("jsonl: a document per line, empty lines skipped, wrong ones named") {
+  const JsonlReader reader;
+  const std::vector<Document> documents =
+      documents_of(reader, "{\"text\": \"a\", \"url\": \"u\"}\n\n  \r\n{\"text\": \"b\", \"metadata\": {\"language\": \"de\"}}");
+  REQUIRE(documents.size() == 2);
+  CHECK(documents[0].url == "u");
+  CHECK(documents[1].language == "de");
+  CHECK(error_of([&] { documents_of(reader, "{\"text\": \"a\"}\n{\"text\": [\"b\"]}\n"); }) ==
+        "x: line 2: \"text\": expected a string, found a list");
+  CHECK(error_of([&] { documents_of(reader, "{\"text\": \"a\"}\n{\"text\""); }).starts_with("x: line 2: column "));
+}
+
+TEST_CASE("sources: kinds by name and by content") {
+  const auto is_html = [](std::string_view name, std::string_view bytes) {
+    return dynamic_cast<const HtmlReader*>(&source_reader("auto", name, bytes)) != nullptr;
+  };
+  CHECK(is_html("a.HTML.gz", ""));
+  CHECK(is_html("a", "<!DOCTYPE html><p>"));
+  CHECK_FALSE(is_html("a.txt", "<html>"));
+  CHECK(dynamic_cast<const JsonlReader*>(&source_reader("auto", "a.jsonl.zst", "")) != nullptr);
+  CHECK(error_of([] { source_reader("pdf", "a", ""); }) == "unknown kind of source 'pdf'; known: html, text, jsonl, auto");
+  CHECK(documents_of(TextReader(), "caf\xe9")[0].text == "caf\xc3\xa9");
+}
+
+TEST_CASE("languages in one form, and out of paths") {
+  CHECK(normal_language("de-DE") == "de");
+  CHECK(normal_language("pt_BR.UTF-8") == "pt-br");
+  CHECK(normal_language("zh_CN") == "zh-cn");
+  CHECK(normal_language("ja-JP") == "ja");
+  CHECK(normal_language("en-US") == "en");
+  CHECK(normal_language("en-GB") == "en-gb");
+  CHECK(normal_language("") == "und");
+  CHECK(normal_language("english") == "und");
+  CHECK(normal_language("x") == "und");
+  CHECK(normal_language("<b>") == "und");
+  const LanguageRule rule("\\.([a-z]{2}(-[a-z]{2})?)\\.html$");
+  CHECK(rule.language_of("ch01.zh-tw.html") == "zh-tw");
+  CHECK(rule.language_of("ch01.html") == "");
+  CHECK(error_of([] { LanguageRule("(["); }).starts_with("language_from: '([' is not a regular expression"));
+  CHECK(error_of([] { LanguageRule("abc"); }) == "language_from: 'abc' has no group for the language");
+}
+
+TEST_CASE("licences out of copyright files") {
+  CHECK(spdx_of_dep5("GPL-2+") == "GPL-2.0-or-later");
+  CHECK(spdx_of_dep5("GPL-2.0+ or CC-BY-SA-3.0") == "GPL-2.0-or-later OR CC-BY-SA-3.0");
+  CHECK(spdx_of_dep5("GFDL-NIV-1.2+ and Expat") == "GFDL-1.2-no-invariants-or-later AND MIT");
+  CHECK(spdx_of_dep5("LGPL-2.1-only") == "LGPL-2.1-only");
+  CHECK(spdx_of_dep5("My-Own") == "unknown");
+  CHECK(licence_of_copyright_file(
+            "Format: https://x\n\nFiles: debian/*\nLicense: MIT\n\nFiles: *\nCopyright: x\nLicense: GPL-2+\n text\n") ==
+        "GPL-2.0-or-later");
+  CHECK(licence_of_copyright_file("Format: https://x\n\nFiles:\n *\nLicense: GPL-3\n") == "GPL-3.0-only");
+  CHECK(licence_of_copyright_file("It is\nlicensed under the terms of the GNU GPL, version 2.\n\nA copy") == "GPL-2.0-only");
+  CHECK(licence_of_copyright_file("under the terms of the GNU General Public License as published by\nthe Free Software "
+                                  "Foundation; either version 2 of the "
+                                  "License, or\n(at your option) any later version.") == "GPL-2.0-or-later");
+  CHECK(licence_of_copyright_file("GNU Free Documentation License, Version 1.2 or any later version") == "GFDL-1.2-or-later");
+  CHECK(licence_of_copyright_file("Creative Commons Attribution-ShareAlike 4.0 International") == "CC-BY-SA-4.0");
+  CHECK(licence_of_copyright_file("Creative Commons Attribution-NonCommercial 4.0") == "unknown");
+  CHECK(licence_of_copyright_file("all rights reserved") == "unknown");
+  CHECK(licence_of_copyright_file("") == "unknown");
+}
