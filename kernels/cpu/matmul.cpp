@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scratch.h"
@@ -6,7 +7,10 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr std::int64_t kFewRows = 12;     // below, packing B costs more than it saves
+// Below so many rows, dot products are faster than packing B. They pay for a horizontal sum an element, which a long K hides.
+constexpr std::int64_t few_rows(std::int64_t K) {
+  return K >= 512 ? 48 : 12;
+}
 constexpr std::int64_t kSmall = 1 << 18;  // multiply-adds that are not worth a second thread
 
 std::int64_t divide_up(std::int64_t size, std::int64_t parts) {
@@ -23,20 +27,24 @@ struct Cut {
 };
 Cut cut_blocks(std::int64_t M, std::int64_t N, std::int64_t K, const Routines& routines, int threads) {
   if (threads == 1 || M * N * K < kSmall) return {M, N};
-  const std::int64_t wanted = 4 * threads;
   Cut best{M, N};
   double least = -1;
-  for (std::int64_t parts = 1; parts <= wanted; ++parts) {
-    const Cut cut{std::min(M, round_up(divide_up(M, parts), routines.tile_rows)),
-                  std::min(N, round_up(divide_up(N, divide_up(wanted, parts)), routines.tile_cols))};
-    const std::int64_t rows = divide_up(M, cut.rows), columns = divide_up(N, cut.columns);
-    // Elements packed, about 40 multiply-adds' worth each, and the share of threads that stands idle in the last round.
-    const double packed = 40.0 * static_cast<double>(rows * N * K + columns * M * K);
-    const std::int64_t rounds = divide_up(rows * columns, threads);
-    const double compute = static_cast<double>(rounds * threads) * static_cast<double>(cut.rows * cut.columns * K);
-    if (least < 0 || packed + compute < least) {
-      least = packed + compute;
-      best = cut;
+  // Few blocks pack least; many blocks leave nobody idle when a thread is held up: a few percent of the work is what that seems
+  // worth.
+  for (const auto& [blocks_each, risk] : {std::pair{1, 1.04}, {2, 1.015}, {4, 1.0}}) {
+    const std::int64_t wanted = blocks_each * threads;
+    for (std::int64_t parts = 1; parts <= wanted; ++parts) {
+      const Cut cut{std::min(M, round_up(divide_up(M, parts), routines.tile_rows)),
+                    std::min(N, round_up(divide_up(N, divide_up(wanted, parts)), routines.tile_cols))};
+      const std::int64_t rows = divide_up(M, cut.rows), columns = divide_up(N, cut.columns);
+      // An element packed costs about as much as 40 multiply-adds; the last round may leave threads idle.
+      const double packed = 40.0 * static_cast<double>(rows * N * K + columns * M * K);
+      const std::int64_t rounds = divide_up(rows * columns, threads);
+      const double compute = static_cast<double>(rounds * threads) * static_cast<double>(cut.rows * cut.columns * K);
+      if (least < 0 || packed + risk * compute < least) {
+        least = packed + risk * compute;
+        best = cut;
+      }
     }
   }
   return best;
@@ -59,7 +67,7 @@ void matmul(Context& context, const Tensor& c, const Tensor& a, Transpose ta, co
                         c.as<float>(),
                         c.strides[0],
                         accumulate};
-  if (M <= kFewRows && !whole.transposed_a && whole.transposed_b) {
+  if (M <= few_rows(K) && !whole.transposed_a && whole.transposed_b) {
     const std::int64_t columns = M * N * K < kSmall ? N : round_up(divide_up(N, 4 * context.pool.threads()), 24);
     context.pool.parallel_ranges(N, std::max<std::int64_t>(columns, 1), [&](std::int64_t begin, std::int64_t end) {
       GemmBlock block = whole;

@@ -8,7 +8,6 @@
 
 #include <cmath>
 
-#include "kernels/cpu/vector/gemm.h"
 #include "kernels/cpu/vector/gemm_tile.h"
 #include "kernels/cpu/vector/simd_math.h"
 
@@ -288,7 +287,7 @@ void weighted_rows(std::int64_t keys, std::int64_t E, const float* p, std::int64
 }  // namespace
 
 std::int64_t attention_decode_scratch(std::int64_t rows, std::int64_t S, std::int64_t E) {
-  return rows * (S + E) + 4 * W;
+  return rows * (S + E) + E * kNr + 4 * W;
 }
 
 void attention_decode(const AttentionForward& g, float* scratch) {
@@ -297,12 +296,18 @@ void attention_decode(const AttentionForward& g, float* scratch) {
   for (std::int64_t t = 0; t < g.T; ++t) least = g.first_key[t] < least ? g.first_key[t] : least;
   const std::int64_t keys = g.S - least;
   float* queries = scratch;       // [group * T, E], scaled
-  float* p = scratch + rows * E;  // [group * T, keys]
+  float* turned = queries + rows * E;  // [E, kNr] of the keys
+  float* p = turned + E * kNr + W;     // [group * T, keys]
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* q = g.q + r / g.T * g.q_head + r % g.T * g.q_stride;
     for (std::int64_t e = 0; e < E; ++e) queries[r * E + e] = q[e] * g.scale;
   }
-  gemm_dots({rows, keys, E, queries, E, false, g.k + least * g.k_stride, g.k_stride, true, p, keys, false});
+  // Keys across: turning a block of them once costs less than a horizontal sum for each key and query.
+  for (std::int64_t key = 0; key < keys; key += kNr) {
+    const std::int64_t some = keys - key < kNr ? keys - key : kNr;
+    pack_transposed(g.k + (least + key) * g.k_stride, g.k_stride, some, E, turned, kNr);
+    multiply<Layout::rows_first>(rows, some, E, queries, E, turned, kNr, p + key, keys, false);
+  }
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t t = r % g.T, first = g.first_key[t] - least, count = offset + t + 1 - g.first_key[t];
     float* row = p + r * keys;

@@ -25,14 +25,24 @@ std::int64_t block_columns(std::int64_t depth) {
 }
 
 void pack_b(const GemmBlock& g, std::int64_t k0, std::int64_t depth, std::int64_t j0, std::int64_t columns, float* packed) {
+  if (!g.transposed_b) return pack_copied(g.b + k0 * g.ldb + j0, g.ldb, columns, depth, packed, kNr);
   for (std::int64_t j = 0; j < columns; j += kNr) {
     const std::int64_t width = columns - j < kNr ? columns - j : kNr;
-    if (g.transposed_b) {
-      pack_transposed(g.b + (j0 + j) * g.ldb + k0, g.ldb, width, depth, packed + j * depth, kNr);
-    } else {
-      pack_copied(g.b + k0 * g.ldb + j0 + j, g.ldb, width, depth, packed + j * depth, kNr);
-    }
+    pack_transposed(g.b + (j0 + j) * g.ldb + k0, g.ldb, width, depth, packed + j * depth, kNr);
   }
+}
+
+// Rows [i0, end) of op(A) as panels of kMr rows; the last may be lower, and is packed as low as it is.
+void pack_a(const GemmBlock& g, std::int64_t k0, std::int64_t depth, std::int64_t i0, std::int64_t end, float* packed) {
+  const std::int64_t whole = (end - i0) / kMr * kMr, rest = end - i0 - whole;
+  if (g.transposed_a) {
+    pack_copied(g.a + k0 * g.lda + i0, g.lda, whole, depth, packed, kMr);
+    if (rest > 0) pack_copied(g.a + k0 * g.lda + i0 + whole, g.lda, rest, depth, packed + whole * depth, rest);
+    return;
+  }
+  for (std::int64_t i = 0; i < whole; i += kMr)
+    pack_transposed(g.a + (i0 + i) * g.lda + k0, g.lda, kMr, depth, packed + i * depth, kMr);
+  if (rest > 0) pack_transposed(g.a + (i0 + whole) * g.lda + k0, g.lda, rest, depth, packed + whole * depth, rest);
 }
 
 }  // namespace
@@ -61,15 +71,7 @@ void gemm_block(const GemmBlock& g, float* scratch) {
       pack_b(g, k0, depth, j0, columns, packed_b);
       for (std::int64_t i0 = 0; i0 < g.m; i0 += kPanels * kMr) {
         const std::int64_t end = g.m - i0 < kPanels * kMr ? g.m : i0 + kPanels * kMr;
-        for (std::int64_t i = i0; i < end; i += kMr) {
-          const std::int64_t rows = end - i < kMr ? end - i : kMr;
-          float* panel = packed_a + (i - i0) * depth;
-          if (g.transposed_a) {
-            pack_copied(g.a + k0 * g.lda + i, g.lda, rows, depth, panel, rows);
-          } else {
-            pack_transposed(g.a + i * g.lda + k0, g.lda, rows, depth, panel, rows);
-          }
-        }
+        pack_a(g, k0, depth, i0, end, packed_a);
         for (std::int64_t i = i0; i < end; i += kMr) {
           const std::int64_t rows = end - i < kMr ? end - i : kMr;
           const TileFn run = tile_of_rows<kNv, Layout::columns_first>(rows);
@@ -84,62 +86,93 @@ void gemm_block(const GemmBlock& g, float* scratch) {
   }
 }
 
-// R rows of A times S rows of B, as dot products along K: B streams from memory once, A stays in cache.
+namespace {
+
+constexpr std::int64_t kDotDepth = 1024;  // of a slice of K: four rows of A stay in L1 beside it
+
+// sum[i][j] += the lanes of a[i] * b[j] over `depth`. The chains go on from slice to slice: the order does not depend on the
+// slices.
 template <int R, int S>
-static void dots(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, std::int64_t k, float* c, std::int64_t ldc,
-                 bool accumulate) {
+CAIRN_INLINE void add_dots(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, std::int64_t depth,
+                           Vec (&kept)[R][S]) {
   Vec sum[R][S];
-#pragma GCC unroll 16
+#pragma GCC unroll 8
   for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 16
-    for (int j = 0; j < S; ++j) sum[i][j] = splat(0.0f);
+#pragma GCC unroll 8
+    for (int j = 0; j < S; ++j) sum[i][j] = kept[i][j];
   }
   const auto step = [&](auto read, std::int64_t at) {
     Vec left[R];
-#pragma GCC unroll 16
+#pragma GCC unroll 8
     for (int i = 0; i < R; ++i) left[i] = read(a + i * lda + at);
-#pragma GCC unroll 16
+#pragma GCC unroll 8
     for (int j = 0; j < S; ++j) {
       const Vec right = read(b + j * ldb + at);
-#pragma GCC unroll 16
+#pragma GCC unroll 8
       for (int i = 0; i < R; ++i) sum[i][j] = fma(left[i], right, sum[i][j]);
     }
   };
   std::int64_t at = 0;
-  for (; at + W <= k; at += W) step([](const float* p) { return load(p); }, at);
-  if (at < k) step([&](const float* p) { return load_first(p, k - at); }, at);
-#pragma GCC unroll 16
+  for (; at + W <= depth; at += W) step([](const float* p) { return load(p); }, at);
+  if (at < depth) step([&](const float* p) { return load_first(p, depth - at); }, at);
+#pragma GCC unroll 8
   for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 16
+#pragma GCC unroll 8
+    for (int j = 0; j < S; ++j) kept[i][j] = sum[i][j];
+  }
+}
+
+template <int R, int S>
+CAIRN_INLINE void store_dots(const GemmBlock& g, std::int64_t i0, std::int64_t j0, const Vec (&kept)[R][S]) {
+  for (int i = 0; i < R; ++i) {
     for (int j = 0; j < S; ++j) {
-      const float total = sum_lanes(sum[i][j]);
-      c[i * ldc + j] = accumulate ? c[i * ldc + j] + total : total;
+      float& out = g.c[(i0 + i) * g.ldc + j0 + j];
+      const float total = sum_lanes(kept[i][j]);
+      out = g.accumulate ? out + total : total;
     }
   }
 }
 
-template <int R>
-static void dots_rows(const GemmBlock& g, std::int64_t i) {
-  constexpr int S = R == 1 ? 8 : R == 2 ? 6 : 4;
-  std::int64_t j = 0;
-  for (; j + S <= g.n; j += S)
-    dots<R, S>(g.a + i * g.lda, g.lda, g.b + j * g.ldb, g.ldb, g.k, g.c + i * g.ldc + j, g.ldc, g.accumulate);
-  for (; j < g.n; ++j) dots<R, 1>(g.a + i * g.lda, g.lda, g.b + j * g.ldb, g.ldb, g.k, g.c + i * g.ldc + j, g.ldc, g.accumulate);
+// All rows of A times S rows of B from row j: these come from memory once.
+template <int S>
+void dots(const GemmBlock& g, std::int64_t j) {
+  constexpr int kGroups = 8;  // of four rows, at a time
+  const float* b = g.b + j * g.ldb;
+  for (std::int64_t i0 = 0; i0 < g.m; i0 += 4 * kGroups) {
+    const std::int64_t rows = g.m - i0 < 4 * kGroups ? g.m - i0 : 4 * kGroups, fours = rows / 4;
+    const float* a = g.a + i0 * g.lda;
+    Vec four[kGroups][4][S], one[3][1][S];
+    for (int group = 0; group < kGroups; ++group) {
+      for (int i = 0; i < 4; ++i) {
+        for (int s = 0; s < S; ++s) four[group][i][s] = splat(0.0f);
+      }
+    }
+    for (int i = 0; i < 3; ++i) {
+      for (int s = 0; s < S; ++s) one[i][0][s] = splat(0.0f);
+    }
+    for (std::int64_t k = 0; k < g.k; k += kDotDepth) {
+      const std::int64_t depth = g.k - k < kDotDepth ? g.k - k : kDotDepth;
+      for (std::int64_t group = 0; group < fours; ++group) {
+        add_dots<4, S>(a + 4 * group * g.lda + k, g.lda, b + k, g.ldb, depth, four[group]);
+      }
+      for (std::int64_t i = 4 * fours; i < rows; ++i)
+        add_dots<1, S>(a + i * g.lda + k, g.lda, b + k, g.ldb, depth, one[i - 4 * fours]);
+    }
+    for (std::int64_t group = 0; group < fours; ++group) store_dots<4, S>(g, i0 + 4 * group, j, four[group]);
+    for (std::int64_t i = 4 * fours; i < rows; ++i) store_dots<1, S>(g, i0 + i, j, one[i - 4 * fours]);
+  }
 }
 
+}  // namespace
+
 void gemm_dots(const GemmBlock& g) {
-  std::int64_t i = 0;
-  for (; i + 4 <= g.m; i += 4) dots_rows<4>(g, i);
-  switch (g.m - i) {
-    case 3:
-      return dots_rows<3>(g, i);
-    case 2:
-      return dots_rows<2>(g, i);
-    case 1:
-      return dots_rows<1>(g, i);
-    default:
-      return;
+  constexpr int S = kDotColumns;
+  std::int64_t j = 0;
+  if (g.m == 1) {  // one row: as many streams as the memory likes
+    for (; j + 8 <= g.n; j += 8) dots<8>(g, j);
   }
+  for (; j + S <= g.n; j += S) dots<S>(g, j);
+  for (; j < g.n; ++j) dots<1>(g, j);
 }
 
 }  // namespace cairn::cpu::CAIRN_ISA

@@ -102,6 +102,7 @@ CAIRN_INLINE void pack_transposed(const float* src, std::int64_t ld, std::int64_
 #pragma GCC unroll 16
       for (int i = 0; i < W; ++i) {
         const float* from = src + (first + i) * ld + k;
+        __builtin_prefetch(from + 8 * W);                  // rows far apart: too many streams for the hardware to follow
         rows[i] = first + i >= width ? splat(0.0f) : ks == W ? load(from) : load_first(from, ks);
       }
       transpose(rows);
@@ -115,14 +116,24 @@ CAIRN_INLINE void pack_transposed(const float* src, std::int64_t ld, std::int64_
   }
 }
 
-// Packs `width` columns of rows that are `ld` apart into dst[k * dst_width + column]: a copy. Otherwise as pack_transposed.
-CAIRN_INLINE void pack_copied(const float* src, std::int64_t ld, std::int64_t width, std::int64_t depth, float* dst,
-                              std::int64_t dst_width) {
+// Packs `columns` columns of rows that are `ld` apart into panels of `panel` columns: dst[(column / panel * depth + k) * panel +
+// column % panel]. A copy. Columns beyond the end of the last panel become 0. Rows are read along, all panels at once.
+CAIRN_INLINE void pack_copied(const float* src, std::int64_t ld, std::int64_t columns, std::int64_t depth, float* dst,
+                              std::int64_t panel) {
+  const std::int64_t whole = columns / panel * panel;
   for (std::int64_t k = 0; k < depth; ++k) {
     const float* from = src + k * ld;
-    float* to = dst + k * dst_width;
-    for (std::int64_t first = 0; first < dst_width; first += W) {
-      store(to + first, first + W <= width ? load(from + first) : load_first(from + first, width - first));
+    for (std::int64_t first = 0; first < columns; first += panel) {
+      float* to = dst + first * depth + k * panel;
+      const std::int64_t width = first < whole ? panel : columns - first;
+      for (std::int64_t i = 0; i < panel; i += W) {
+        const Vec v = i + W <= width ? load(from + first + i) : load_first(from + first + i, width - i);
+        if (i + W <= panel || k + 1 < depth) {
+          store(to + i, v);  // beyond the panel lies its next row, which comes later
+        } else {
+          store_first(to + i, v, panel - i);
+        }
+      }
     }
   }
 }

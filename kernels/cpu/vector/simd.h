@@ -21,13 +21,15 @@
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
-// Each instruction set says: W lanes; kMr x kNv*W is the register tile of the matrix product.
+// Each instruction set says: W lanes; kMr x kNv*W is the register tile of the matrix product, 4 x kDotColumns that of dot
+// products.
 #if defined(__AVX512F__)
 
 using Vec = __m512;
 using Mask = __mmask16;
 using IntVec = __m512i;
 constexpr int W = 16;
+constexpr int kDotColumns = 6;
 constexpr int kMr = 14, kNv = 2;  // 28 accumulators + 2 of B + 1 broadcast, of 32 registers
 
 CAIRN_INLINE Vec load(const float* p) {
@@ -120,6 +122,7 @@ using Vec = __m256;
 using Mask = __m256;
 using IntVec = __m256i;
 constexpr int W = 8;
+constexpr int kDotColumns = 2;
 constexpr int kMr = 6, kNv = 2;  // 12 accumulators + 2 of B + 1 broadcast, of 16 registers
 
 CAIRN_INLINE Vec load(const float* p) {
@@ -203,6 +206,7 @@ constexpr int W = 4;
 using Vec = float32x4_t;
 using Mask = uint32x4_t;
 using IntVec = int32x4_t;
+constexpr int kDotColumns = 5;
 constexpr int kMr = 8, kNv = 3;  // 24 accumulators + 3 of B + 2 of A, of 32 registers
 CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) {
   return vfmaq_f32(c, a, b);
@@ -235,6 +239,7 @@ CAIRN_INLINE Vec floats(IntVec a) {
 using Vec = float __attribute__((vector_size(16)));
 using Mask = std::int32_t __attribute__((vector_size(16)));
 using IntVec = std::int32_t __attribute__((vector_size(16)));
+constexpr int kDotColumns = 2;
 constexpr int kMr = 4, kNv = 2;  // 8 accumulators + 2 of B + 1 broadcast, of 16 registers
 CAIRN_INLINE Vec fma(Vec a, Vec b, Vec c) {
   return a * b + c;
@@ -306,12 +311,23 @@ constexpr int kNr = kNv * W;
 
 // Sums and maxima over the lanes, in one fixed order.
 CAIRN_INLINE float sum_lanes(Vec v) {
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+#else
+  const __m256 eight = v;
+#endif
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+#else
   float lanes[W];
   store(lanes, v);
   for (int width = W / 2; width >= 1; width /= 2) {
     for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
   }
   return lanes[0];
+#endif
 }
 CAIRN_INLINE float max_lanes(Vec v) {
   float lanes[W];
