@@ -11,7 +11,6 @@
 #include "engine/train/shard_stream.h"
 #include "engine/train/steps.h"
 #include "engine/train/training_run.h"
-#include "kernels/cpu/peak.h"
 
 namespace cairn::train {
 
@@ -77,8 +76,7 @@ void pretrain(StepContext& ctx) {
   options.sequence_length = T;
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
   Trainer trainer(context, options, std::move(parameters), [&](std::int64_t position) { return loader.batch_at(position); });
-  TrainingRun run{
-      ctx, trainer, count, T, facts_of(ctx, loader), shape.train_flops_per_token(T), measure_peak_flops(ctx.threads())};
+  TrainingRun run{ctx, trainer, count, T, facts_of(ctx, loader), shape.train_flops_per_token(T), peak_flops(ctx)};
   const StepReport last = run_training(run);
   describe(ctx, trainer, ReadSet(ctx.seed(), loader.samples(), T, batch, 0, trainer.state().samples), last.loss);
 }

@@ -53,17 +53,4 @@ std::optional<std::int64_t> ReadSet::first_step(TokenRange tokens) const {
   return std::nullopt;
 }
 
-ReadSet::Count ReadSet::count(std::int64_t begin, std::span<const std::int64_t> lengths) const {
-  Count count;
-  for (const std::int64_t length : lengths) {
-    ++count.documents;
-    if (const auto step = first_step({begin, begin + length})) {
-      ++count.read;
-      if (!count.first_step || *step < *count.first_step) count.first_step = step;
-    }
-    begin += length;
-  }
-  return count;
-}
-
 }  // namespace cairn::train

@@ -1,12 +1,10 @@
 // What a training has read, and when, by arithmetic: no log is kept of it (DESIGN.md §3, docs/format/permutation.md).
 //
-// `why` and `impact` ask: which step first read this document; how many documents of a source were read at all.
+// `why` and `impact` ask: which step first read this document; how many documents of a source were read at all (reading.h).
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <vector>
 
 #include "base/json_fwd.h"
 #include "engine/train/sample_order.h"
@@ -31,14 +29,6 @@ class ReadSet {
 
   // The earliest step, from 1, whose batch holds any token of the range, as input or as label; nothing when none was read.
   std::optional<std::int64_t> first_step(TokenRange tokens) const;
-
-  // Of documents that lie one after another: `lengths` tokens each, the first at token `begin`. Counts those of which any token
-  // was read.
-  struct Count {
-    std::int64_t documents = 0, read = 0;
-    std::optional<std::int64_t> first_step;
-  };
-  Count count(std::int64_t begin, std::span<const std::int64_t> lengths) const;
 
  private:
   SampleOrder order_;

@@ -10,7 +10,6 @@
 #include "engine/train/seed_text.h"
 #include "engine/train/steps.h"
 #include "engine/train/training_run.h"
-#include "kernels/cpu/peak.h"
 
 namespace cairn::train {
 
@@ -80,7 +79,7 @@ void sft(StepContext& ctx) {
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
   Trainer trainer(context, options, std::move(parameters),
                   [&](std::int64_t position) { return rows.batch_at(position, batch, last); });
-  TrainingRun run{ctx, trainer, count, T, facts_of(ctx, rows), shape.train_flops_per_token(T), measure_peak_flops(ctx.threads())};
+  TrainingRun run{ctx, trainer, count, T, facts_of(ctx, rows), shape.train_flops_per_token(T), peak_flops(ctx)};
   const StepReport report = run_training(run);
 
   ctx.describe_output("checkpoint", "parameters", shape.parameters());

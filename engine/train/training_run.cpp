@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "engine/train/checkpoint.h"
+#include "kernels/cpu/peak.h"
 
 namespace cairn::train {
 
@@ -62,12 +63,12 @@ Json metrics_of(const TrainingRun& run, const StepReport& report, std::int64_t s
                {"tokens_per_s", tokens_per_second},
                {"step_s", report.seconds},
                {"model_s", report.model_seconds},
-               {"optimizer_s", report.optimizer_seconds}};
+               {"optimizer_s", report.optimizer_seconds},
+               {"mfu", tokens_per_second * run.flops_per_token / run.peak_flops}};
   // Canonical JSON has no NaN: a step that was skipped says so instead.
   if (std::isfinite(report.loss)) line["loss"] = report.loss;
   if (std::isfinite(report.grad_norm)) line["grad_norm"] = report.grad_norm;
   if (report.skipped) line["skipped"] = true;
-  if (run.peak_flops > 0) line["mfu"] = tokens_per_second * run.flops_per_token / run.peak_flops;
   return line;
 }
 
@@ -86,7 +87,14 @@ std::vector<Field> training_fields(const Json& optimizer, const Json& schedule) 
 }
 
 Schema training_runtime() {
-  return object({field("backend", string().one_of({"cpu", "ref"}).def("cpu"), "who computes; ref is slow and exact")});
+  return object({
+      field("backend", string().one_of({"cpu", "ref"}).def("cpu"), "who computes; ref is slow and exact"),
+      field("peak_gflops", number().above(0).def(nullptr), "what MFU is measured against; found out at the start when left out"),
+  });
+}
+
+double peak_flops(const steps::StepContext& ctx) {
+  return ctx.runtime().has("peak_gflops") ? ctx.runtime().number("peak_gflops") * 1e9 : measure_peak_flops(ctx.threads());
 }
 
 TrainerConfig read_trainer_config(const Config& config, std::int64_t steps, std::int64_t batch) {

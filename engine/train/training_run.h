@@ -16,8 +16,10 @@ namespace cairn::train {
 // Config fields "optimizer" and "schedule" with the given defaults, "clip", "max_skips", "checkpoint_every", "keep_checkpoints"
 // and "optimizer_state".
 std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
-// Runtime fields of the same steps: "backend".
+// Runtime fields of the same steps: "backend", "peak_gflops".
 Schema training_runtime();
+// Of the runtime config, else measured: flops per second that this machine reaches.
+double peak_flops(const steps::StepContext& context);
 
 // Optimizer, schedule and clip of a config for `steps` steps of `batch` samples. Warm-ups of AdEMAMix that the config leaves open
 // last all steps; of the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
@@ -30,7 +32,7 @@ struct TrainingRun {
   std::int64_t sequence_length = 0;  // positions in a sample, padding included
   Json facts;                        // what a resuming attempt must agree with
   double flops_per_token = 0;        // of a training step, for MFU
-  double peak_flops = 0;             // of this machine, as measured; 0 = unknown, no MFU
+  double peak_flops = 0;             // that MFU is a share of
 };
 
 // Resumes from the newest whole checkpoint in the scratch folder, trains to the last step, and writes the output "checkpoint". A

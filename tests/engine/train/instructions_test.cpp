@@ -96,7 +96,7 @@ TEST_CASE("derive-instructions: a split that parts no document from its translat
     }
   }
   writer.finish();
-  const std::string_view config = R"({"held_out": 0.2, "most_per_rule": 100})";
+  const char* config = R"({"held_out": 0.2, "most_per_rule": 100})";
   test::StepRun run(kDeriveInstructions, config), again(kDeriveInstructions, config);
   run.input("documents", folder.path() / "documents").seed(5).run();
   again.input("documents", folder.path() / "documents").seed(5).run();

@@ -19,7 +19,7 @@ namespace {
 const char* kConfig = R"({
   "model": {"layers": 2, "width": 16, "heads": 4, "kv_heads": 2, "mlp_width": 24, "vocab": 40},
   "sequence_length": 12, "batch": 4, "micro_batch": 2, "steps": 9, "checkpoint_every": 2,
-  "schedule": {"lr": 0.02}, "runtime": {"backend": "ref"}})";
+  "schedule": {"lr": 0.02}, "runtime": {"backend": "ref", "peak_gflops": 100}})";
 
 // Two shards in one folder.
 void write_shards(const fs::path& folder) {
@@ -88,7 +88,7 @@ TEST_CASE("pretrain: writes a checkpoint that is whole, with metrics and facts")
     CHECK(metrics[i].at("step") == i + 1);
     CHECK(metrics[i].at("steps") == 9);
     CHECK(metrics[i].at("tokens") == (i + 1) * 48);
-    for (const char* key : {"loss", "lr", "grad_norm", "tokens_per_s", "step_s", "model_s", "optimizer_s", "time"}) {
+    for (const char* key : {"loss", "lr", "grad_norm", "tokens_per_s", "step_s", "mfu", "model_s", "optimizer_s", "time"}) {
       CHECK_MESSAGE(metrics[i].contains(key), key);
     }
   }

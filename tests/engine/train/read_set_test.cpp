@@ -1,7 +1,12 @@
 #include "engine/train/read_set.h"
 
+#include <algorithm>
+
 #include "base/json.h"
+#include "engine/data/token_shards.h"
 #include "engine/train/loader.h"
+#include "engine/train/reading.h"
+#include "engine/train/shard_stream.h"
 #include "tests/engine/train/tiny.h"
 #include "tests/support/test.h"
 
@@ -25,9 +30,6 @@ TEST_CASE("read set: first steps agree with what the loader really read") {
     }
     const ReadSet set(77, loader.samples(), T, batch, 0, steps * batch);
     CHECK(set.steps() == steps);
-    std::int64_t documents_read = 0;
-    std::optional<std::int64_t> earliest;
-    std::vector<std::int64_t> lengths;
     for (std::int64_t begin = 0; begin < tokens;) {
       const std::int64_t length = std::min<std::int64_t>(1 + (begin * 7) % 23, tokens - begin);
       std::int64_t expected = 0;
@@ -36,15 +38,8 @@ TEST_CASE("read set: first steps agree with what the loader really read") {
         if (step > 0 && (expected == 0 || step < expected)) expected = step;
       }
       CHECK(set.first_step({begin, begin + length}).value_or(0) == expected);
-      documents_read += expected > 0;
-      if (expected > 0 && (!earliest || expected < *earliest)) earliest = expected;
-      lengths.push_back(length);
       begin += length;
     }
-    const ReadSet::Count count = set.count(0, lengths);
-    CHECK(count.documents == static_cast<std::int64_t>(lengths.size()));
-    CHECK(count.read == documents_read);
-    CHECK(count.first_step == earliest);
   }
 }
 
@@ -74,4 +69,61 @@ TEST_CASE("read set: goes through JSON, bad facts are refused by name") {
   wrong = facts;
   wrong["first_position"] = 500;
   CHECK(test::error_of([&] { ReadSet::from_json(wrong); }).find("do not fit together") != std::string::npos);
+}
+
+TEST_CASE("reading: by source and by document, through docmaps of several shards and inputs") {
+  const test::TemporaryFolder folder;
+  // Two folders of two shards; document d of all has 10 tokens and belongs to source "a" or "b".
+  std::vector<fs::path> folders;
+  int document = 0;
+  for (const char* name : {"one", "two"}) {
+    folders.push_back(folder.path() / name);
+    fs::create_directories(folders.back());
+    for (const char* shard : {"s0", "s1"}) {
+      data::TokenShardWriter tokens(real_disk(), folders.back() / shard, data::TokenType::u16);
+      lineage::DocmapWriter docmap;
+      const std::uint32_t parent = docmap.parent("documents", sha256("documents"));
+      for (int i = 0; i < 8; ++i, ++document) {
+        tokens.append(std::vector<std::int32_t>(10, document));
+        docmap.append(10, i < 5 ? "a" : "b", parent, document, lineage::document_key("document " + std::to_string(document)));
+      }
+      tokens.finish();
+      docmap.write(real_disk(), folders.back() / (std::string(shard) + ".docmap"));
+    }
+  }
+  const ShardStream stream(folders, 100);
+  const std::int64_t T = 6, batch = 2, steps = 7;
+  const Loader loader(stream, 5, batch, T, {});
+  std::vector<std::int64_t> first(32, 0);
+  for (std::int64_t step = steps; step >= 1; --step) {
+    const TokenBatch read = loader.batch_at((step - 1) * batch);
+    for (const auto* side : {&read.tokens, &read.labels}) {
+      for (const std::int32_t id : *side) first[static_cast<std::size_t>(id)] = step;
+    }
+  }
+  const auto shards = map_shards(folders);
+  REQUIRE(shards.size() == 4);
+  const ReadSet set(5, loader.samples(), T, batch, 0, steps * batch);
+  Reading expected[2];
+  for (std::size_t d = 0; d < first.size(); ++d) {
+    Reading& source = expected[d % 8 < 5 ? 0 : 1];
+    ++source.stored;
+    const Reading one = reading_of_document(set, shards, "document " + std::to_string(d));
+    CHECK(one.stored == 1);
+    CHECK(one.first_step.value_or(0) == first[d]);
+    if (first[d] == 0) continue;
+    ++source.read;
+    source.first_step = std::min(source.first_step.value_or(first[d]), first[d]);
+  }
+  for (int s = 0; s < 2; ++s) {
+    const Reading reading = reading_of_source(set, shards, s == 0 ? "a" : "b");
+    CHECK(reading.stored == expected[s].stored);
+    CHECK(reading.read == expected[s].read);
+    CHECK(reading.first_step == expected[s].first_step);
+    CHECK(reading.read < reading.stored);
+  }
+  CHECK(reading_of_source(set, shards, "c").stored == 0);
+  CHECK(reading_of_document(set, shards, "document 99").stored == 0);
+  fs::remove(folders[1] / "s1.docmap");
+  CHECK(test::error_of([&] { map_shards(folders); }).find("s1.docmap") != std::string::npos);
 }

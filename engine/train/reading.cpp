@@ -1,0 +1,60 @@
+#include "engine/train/reading.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "engine/data/token_shards.h"
+
+namespace cairn::train {
+
+namespace {
+
+void add_document(Reading& reading, const ReadSet& read, const MappedShard& shard, const lineage::DocmapDocument& document) {
+  const std::int64_t begin = shard.first_token + document.first_token;
+  ++reading.stored;
+  const std::optional<std::int64_t> step = read.first_step({begin, begin + document.tokens});
+  if (!step) return;
+  ++reading.read;
+  reading.first_step = std::min(reading.first_step.value_or(*step), *step);
+}
+
+}  // namespace
+
+std::vector<MappedShard> map_shards(const std::vector<std::filesystem::path>& folders) {
+  std::vector<MappedShard> mapped;
+  std::int64_t first_token = 0;
+  for (const std::filesystem::path& folder : folders) {
+    for (const std::filesystem::path& stem : data::list_token_shards(folder)) {
+      const std::filesystem::path path = stem.string() + ".docmap";
+      const std::int64_t tokens = data::TokenShard::open(stem).tokens();
+      mapped.push_back({stem, lineage::Docmap::open(path), first_token});
+      if (mapped.back().docmap.tokens() != tokens) {
+        fail("{}: maps {} tokens, its shard holds {}", path.string(), mapped.back().docmap.tokens(), tokens);
+      }
+      first_token += tokens;
+    }
+  }
+  return mapped;
+}
+
+Reading reading_of_source(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view source) {
+  Reading reading;
+  for (const MappedShard& shard : shards) {
+    const std::optional<std::uint32_t> index = shard.docmap.source(source);
+    if (!index) continue;
+    for (const lineage::DocmapDocument& document : shard.docmap.documents_of(*index))
+      add_document(reading, read, shard, document);
+  }
+  return reading;
+}
+
+Reading reading_of_document(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view document_id) {
+  Reading reading;
+  const lineage::DocumentKey key = lineage::document_key(document_id);
+  for (const MappedShard& shard : shards) {
+    for (const lineage::DocmapDocument& document : shard.docmap.find(key)) add_document(reading, read, shard, document);
+  }
+  return reading;
+}
+
+}  // namespace cairn::train

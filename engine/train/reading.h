@@ -1,0 +1,33 @@
+// Read sets asked by document and by source, through the docmaps beside token shards.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/train/read_set.h"
+#include "lineage/docmap.h"
+
+namespace cairn::train {
+
+// The docmaps of a training's inputs, each with the token of the whole stream at which its shard begins. `folders` are the inputs
+// "data" of the run, in order; Error when a shard has no docmap, or one of another length.
+struct MappedShard {
+  std::filesystem::path shard;  // without extension
+  lineage::Docmap docmap;
+  std::int64_t first_token = 0;
+};
+std::vector<MappedShard> map_shards(const std::vector<std::filesystem::path>& folders);
+
+// What a training read of a source, or of one document (which may have been packed more than once).
+struct Reading {
+  std::int64_t stored = 0;                 // documents
+  std::int64_t read = 0;                   // of these, those of which at least one token was read
+  std::optional<std::int64_t> first_step;  // from 1
+};
+Reading reading_of_source(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view source);
+Reading reading_of_document(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view document_id);
+
+}  // namespace cairn::train

@@ -1,0 +1,180 @@
+// Speed of the training step on the cpu backend: tokens per second, and where the time goes, operation by operation and product
+// by product.
+//   bench_train [PRESET] [BATCH] [SEQUENCE_LENGTH] [THREADS] [STEPS] [adamw|ademamix]
+// One JSON object on standard output; the table of times on standard error.
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/format.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "engine/model/config.h"
+#include "engine/train/trainer.h"
+#include "kernels/backend.h"
+#include "kernels/cpu/peak.h"
+
+using namespace cairn;
+
+namespace {
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+struct Spent {
+  double seconds = 0, flops = 0;
+  std::int64_t calls = 0;
+};
+
+// The backend under measurement, and the time spent in each of its operations. A backend is a table of plain functions, so what
+// they add to must be global.
+const Backend* measured = nullptr;
+std::map<std::string, Spent> spent;
+
+template <typename Call>
+auto timed(const std::string& name, double flops, Call call) {
+  struct Timer {
+    Spent& to;
+    double begin = seconds_now();
+    ~Timer() { to.seconds += seconds_now() - begin; }
+  };
+  Spent& to = spent[name];
+  to.flops += flops;
+  ++to.calls;
+  const Timer timer{to};
+  return call();
+}
+
+// A function of the same type as the entry, which calls it and takes the time. A backend's functions expect a context of their
+// own backend.
+template <auto entry, typename Result, typename... Arguments>
+auto timing(Result (*Backend::*)(Context&, Arguments...), const char* operation) -> Result (*)(Context&, Arguments...) {
+  static const char* name = operation;
+  return [](Context& context, Arguments... arguments) -> Result {
+    Context own{*measured, context.pool};
+    return timed(name, 0, [&] { return (measured->*entry)(own, arguments...); });
+  };
+}
+
+#define TIMED(op) table.op = timing<&Backend::op>(&Backend::op, #op)
+
+Backend timing_backend(const Backend& backend) {
+  measured = &backend;
+  Backend table = backend;
+  TIMED(embedding_forward);
+  TIMED(embedding_backward);
+  TIMED(rmsnorm_forward);
+  TIMED(rmsnorm_backward);
+  TIMED(rope);
+  TIMED(attention_forward);
+  TIMED(attention_backward);
+  TIMED(xielu_forward);
+  TIMED(xielu_backward);
+  TIMED(add);
+  TIMED(scale);
+  TIMED(cross_entropy);
+  TIMED(sum_of_squares);
+  TIMED(adamw);
+  TIMED(ademamix);
+  table.matmul = [](Context& context, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb,
+                    bool accumulate) {
+    const std::int64_t M = c.shape[0], N = c.shape[1], K = ta == Transpose::yes ? a.shape[0] : a.shape[1];
+    const char* form = ta == Transpose::yes ? "TN" : tb == Transpose::yes ? "NT" : "NN";
+    timed(fmt::format("matmul {} {}x{}x{}{}", form, M, N, K, accumulate ? " +=" : ""), 2.0 * double(M) * double(N) * double(K),
+          [&] {
+            Context own{*measured, context.pool};
+            measured->matmul(own, c, a, ta, b, tb, accumulate);
+          });
+  };
+  return table;
+}
+
+void print_table(double total, std::int64_t steps) {
+  TextTable table({"operation", "ms/step", "share", "calls/step", "GFLOP/s"});
+  std::vector<std::pair<std::string, Spent>> rows(spent.begin(), spent.end());
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  double rest = total;
+  for (const auto& [name, s] : rows) {
+    rest -= s.seconds;
+    table.add({name, fmt::format("{:.2f}", 1e3 * s.seconds / double(steps)), fmt::format("{:.1f}%", 100 * s.seconds / total),
+               std::to_string(s.calls / steps), s.flops > 0 ? fmt::format("{:.1f}", s.flops / s.seconds / 1e9) : ""});
+  }
+  table.add({"(outside of operations)", fmt::format("{:.2f}", 1e3 * rest / double(steps)),
+             fmt::format("{:.1f}%", 100 * rest / total), "", ""});
+  std::cerr << table.render();
+}
+
+train::TokenBatch random_batch(const model::ModelConfig& shape, std::int64_t B, std::int64_t T) {
+  const Random random(1, "bench tokens");
+  train::TokenBatch batch(B, T);
+  train::RowBuilder rows(train::MaskOptions{});
+  std::vector<std::int32_t> window(static_cast<std::size_t>(T + 1));
+  for (std::int64_t row = 0; row < B; ++row) {
+    for (std::size_t t = 0; t < window.size(); ++t) {
+      window[t] = 4 + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(row) * window.size() + t,
+                                                             static_cast<std::uint64_t>(shape.vocab - 4)));
+    }
+    rows.fill(batch, row, window);
+  }
+  return batch;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto argument = [&](int i, const char* otherwise) { return std::string(argc > i ? argv[i] : otherwise); };
+  const std::string preset = argument(1, "tiny-10m"), optimizer = argument(6, "adamw");
+  const std::int64_t B = std::stoll(argument(2, "8")), T = std::stoll(argument(3, "512")), steps = std::stoll(argument(5, "5"));
+  const model::ModelConfig shape = model::preset(preset);
+  ThreadPool pool(std::stoi(argument(4, "2")));
+  const double peak = measure_peak_flops(pool);
+  const Backend backend = timing_backend(cpu_backend());
+  Context context{backend, pool};
+
+  train::TrainerConfig config;
+  config.optimizer.method = train::optimizer_method(optimizer);
+  config.schedule = {train::LearningRateSchedule::Shape::constant, 0, 1e-4, 0, 0, 0, 0};
+  config.batch = config.micro_batch = B;
+  config.sequence_length = T;
+  model::Parameters parameters(shape, Dtype::f32);
+  model::initialise(parameters, 28);
+  train::Trainer trainer(context, config, std::move(parameters), [&](std::int64_t) { return random_batch(shape, B, T); });
+
+  trainer.step();
+  trainer.step();
+  spent.clear();
+  std::vector<double> rates;
+  double total = 0, model_seconds = 0, optimizer_seconds = 0;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const train::StepReport report = trainer.step();
+    rates.push_back(double(report.tokens) / report.seconds);
+    total += report.seconds;
+    model_seconds += report.model_seconds;
+    optimizer_seconds += report.optimizer_seconds;
+  }
+  print_table(total, steps);
+  std::sort(rates.begin(), rates.end());
+  const double median = rates[rates.size() / 2], flops = shape.train_flops_per_token(T);
+  std::cout << Json{{"value", median},
+                    {"unit", "tokens/s"},
+                    {"runs", rates},
+                    {"optimizer", optimizer},
+                    {"isa", cpu_isa()},
+                    {"threads", pool.threads()},
+                    {"gflops", median * flops / 1e9},
+                    {"peak_gflops", peak / 1e9},
+                    {"mfu", median * flops / peak},
+                    {"model_s", model_seconds / double(steps)},
+                    {"optimizer_s", optimizer_seconds / double(steps)}}
+                   .dump()
+            << "\n";
+  return 0;
+}
