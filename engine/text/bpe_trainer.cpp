@@ -5,6 +5,7 @@
 #include <numeric>
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -73,6 +74,15 @@ struct BpeTrainer::State {
   AddedTokens cut;
   std::vector<WordCounts> counts{kSlots};
 
+  // All counts, moved together into the first piece.
+  const WordCounts& gather() {
+    for (std::size_t slot = 1; slot < kSlots; ++slot) {
+      for (const auto& [word, count] : counts[slot]) counts[0][word] += count;
+      counts[slot].clear();
+    }
+    return counts[0];
+  }
+
   void count(std::string_view text, WordCounts& words, std::vector<Segment>& segments,
              std::vector<std::string_view>& pieces) const {
     std::deque<std::string> store;
@@ -120,9 +130,7 @@ void BpeTrainer::add(const std::vector<std::string>& texts, ThreadPool& pool) {
 }
 
 std::int64_t BpeTrainer::distinct_words() const {
-  std::int64_t words = 0;
-  for (const WordCounts& counts : state_->counts) words += static_cast<std::int64_t>(counts.size());
-  return words;
+  return static_cast<std::int64_t>(state_->gather().size());
 }
 
 namespace {
@@ -246,14 +254,8 @@ TrainedBpe BpeTrainer::train(const std::function<void(std::int64_t)>& progress) 
     ids.emplace(from_alphabet(written).value_or(written), id);
   }
 
-  WordCounts all = std::move(state_->counts[0]);
-  for (std::size_t slot = 1; slot < kSlots; ++slot) {
-    for (auto& [word, count] : state_->counts[slot]) all[word] += count;
-    state_->counts[slot].clear();
-  }
-  Merger merger(all, byte_ids);
-  state_->counts[0] = std::move(all);
-  std::unordered_map<std::uint64_t, bool> merged;
+  Merger merger(state_->gather(), byte_ids);
+  std::unordered_set<std::uint64_t> merged;
   while (static_cast<std::int64_t>(trained.tokens.size()) < options.vocab_size) {
     TokenId left = 0, right = 0;
     const std::int64_t count = merger.best(left, right);
@@ -264,7 +266,7 @@ TrainedBpe BpeTrainer::train(const std::function<void(std::int64_t)>& progress) 
     if (known->second < special) continue;  // text must never merge into a control token
     if (is_new) trained.tokens.push_back(std::move(token));
     const std::uint64_t pair = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
-    if (merged.emplace(pair, true).second) trained.merges.emplace_back(left, right);
+    if (merged.insert(pair).second) trained.merges.emplace_back(left, right);
     merger.merge(left, right, known->second);
     if (progress && trained.merges.size() % 64 == 0) progress(static_cast<std::int64_t>(trained.merges.size()));
   }

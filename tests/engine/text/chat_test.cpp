@@ -1,6 +1,11 @@
 #include "engine/text/chat.h"
 
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/disk.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "engine/text/bpe_trainer.h"
 #include "tests/support/test.h"
@@ -51,6 +56,35 @@ TEST_CASE("chat: renders what transformers makes of the template in tokenizer_co
   for (const Json& row : golden["cases"]) {
     const ChatOptions options{.date = row["date"], .thinking = row["thinking"], .add_generation_prompt = row["prompt"]};
     CHECK(render_chat(messages_of(row["messages"]), options) == row["text"].get<std::string>());
+  }
+}
+
+// To make trained.json again: run this with CAIRN_WRITE_TRAINED=FOLDER, then make_trained.py on that folder.
+TEST_CASE("trained tokenizer: its files load in transformers, which gives the same ids for texts and conversations") {
+  const Json golden = read_json(test::source_folder() / "tests/golden/tokenizer/trained.json");
+  const Json texts = read_json(test::source_folder() / "tests/golden/tokenizer/cases.json")["texts"];
+  const Json chats = read_json(test::source_folder() / "tests/golden/tokenizer/chat.json")["cases"];
+  ThreadPool pool(2);
+  BpeTrainer trainer({.vocab_size = 600, .special_tokens = apertus_special_tokens(), .plain_tokens = pii_markers()});
+  for (int i = 0; i < 3; ++i) trainer.add(texts.get<std::vector<std::string>>(), pool);
+  const std::string json = tokenizer_json(trainer.train(), trainer.options());
+  if (const char* folder = std::getenv("CAIRN_WRITE_TRAINED")) {
+    write_file_atomically(std::filesystem::path(folder) / "tokenizer.json", json);
+    write_file_atomically(std::filesystem::path(folder) / "tokenizer_config.json", tokenizer_config_json(trainer.options()));
+  }
+  REQUIRE(sha256(json).hex() == golden["sha256"].get<std::string>());
+  const Tokenizer tokenizer = Tokenizer::from_json(parse_json(json, "trained"), "trained");
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto ids = tokenizer.encode(texts[i].get<std::string>());
+    CHECK(ids == golden["rows"][i]["parse"].get<std::vector<TokenId>>());
+    CHECK(golden["rows"][i]["with_bos"][0] == tokenizer.require("<s>"));
+  }
+  CHECK(golden["special"] == Json({1, 2, 0, 3}));
+  for (std::size_t i = 0; i < chats.size(); ++i) {
+    const ChatOptions options{
+        .date = chats[i]["date"], .thinking = chats[i]["thinking"], .add_generation_prompt = chats[i]["prompt"]};
+    CHECK(encode_chat(tokenizer, messages_of(chats[i]["messages"]), options).ids ==
+          golden["chats"][i].get<std::vector<TokenId>>());
   }
 }
 
