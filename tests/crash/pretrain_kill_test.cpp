@@ -82,9 +82,9 @@ TEST_CASE("a pretrain that is killed twenty times resumes to the same bits") {
   while (kills < kKills) {
     const auto run = fresh();
     bool killed = true;
-    // Attempts of a quarter of the whole on average: each run is killed several times before it gets to its end.
+    // Attempts of an eighth of the whole on average: each run is killed several times before it gets to its end.
     while (killed && kills < kKills) {
-      killed = attempt_killed_after(*run, std::chrono::microseconds(random() % static_cast<std::uint64_t>(whole / 2)));
+      killed = attempt_killed_after(*run, std::chrono::microseconds(random() % static_cast<std::uint64_t>(whole / 4)));
       kills += killed;
       check_checkpoints(run->scratch() / "checkpoints");
     }

@@ -71,6 +71,12 @@ void flip_byte(const fs::path& path, std::size_t at) {
 
 }  // namespace
 
+TEST_CASE("checkpoint: the example line of docs/format/checkpoint.md") {
+  std::string line;
+  append_trace(line, 1, 8.0, 1.5);
+  CHECK(read_file(test::source_folder() / "docs/format/checkpoint.md").find("```\n" + line + "```") != std::string::npos);
+}
+
 TEST_CASE("checkpoint: a resumed training ends in the same bytes as an uninterrupted one") {
   const test::TemporaryFolder folder;
   Training uninterrupted;
