@@ -64,10 +64,10 @@ CREATE TABLE location (
 CREATE TABLE adoption (
   artifact INTEGER NOT NULL REFERENCES artifact(id),
   path     TEXT    NOT NULL,
+  record   INTEGER NOT NULL REFERENCES artifact(id),              -- its sealed record
   trust    INTEGER NOT NULL CHECK (trust IN (1, 2)),              -- 1 declared (somebody claims where it is from), 2 unknown
   claim    TEXT    NOT NULL,                                      -- the claim, in words
   adopted  INTEGER NOT NULL,
-  record   INTEGER NOT NULL REFERENCES artifact(id),              -- its sealed record
   PRIMARY KEY (artifact, path, record)
 ) STRICT, WITHOUT ROWID;
 
