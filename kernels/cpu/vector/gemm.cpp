@@ -61,6 +61,8 @@ void gemm_block(const GemmBlock& g, float* scratch) {
     return;
   }
   const std::int64_t most_depth = slice_depth(g.k), most_columns = block_columns(most_depth);
+  // Rows of A can be read where they lie, unless they are a multiple of 2 KB apart: then too many share the same sets of L1.
+  const bool pack = g.transposed_a || g.lda % 512 == 0;
   float* packed_b = scratch;
   float* packed_a = scratch + (most_columns + kNr) * most_depth + W;
   for (std::int64_t k0 = 0; k0 < g.k; k0 += most_depth) {
@@ -71,14 +73,14 @@ void gemm_block(const GemmBlock& g, float* scratch) {
       pack_b(g, k0, depth, j0, columns, packed_b);
       for (std::int64_t i0 = 0; i0 < g.m; i0 += kPanels * kMr) {
         const std::int64_t end = g.m - i0 < kPanels * kMr ? g.m : i0 + kPanels * kMr;
-        pack_a(g, k0, depth, i0, end, packed_a);
+        if (pack) pack_a(g, k0, depth, i0, end, packed_a);
         for (std::int64_t i = i0; i < end; i += kMr) {
           const std::int64_t rows = end - i < kMr ? end - i : kMr;
-          const TileFn run = tile_of_rows<kNv, Layout::columns_first>(rows);
+          const TileFn run = pack ? tile_of_rows<kNv, Layout::columns_first>(rows) : tile_of_rows<kNv, Layout::rows_first>(rows);
+          const float* panel = pack ? packed_a + (i - i0) * depth : g.a + i * g.lda + k0;
           for (std::int64_t j = 0; j < columns; j += kNr) {
             const std::int64_t cols = columns - j < kNr ? columns - j : kNr;
-            run(depth, packed_a + (i - i0) * depth, rows, packed_b + j * depth, kNr, g.c + i * g.ldc + j0 + j, g.ldc, cols,
-                accumulate);
+            run(depth, panel, pack ? rows : g.lda, packed_b + j * depth, kNr, g.c + i * g.ldc + j0 + j, g.ldc, cols, accumulate);
           }
         }
       }
