@@ -1,6 +1,7 @@
 // step derive-instructions: documents -> conversations, by rule (instructions.h), with some held out.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -83,15 +84,29 @@ void write_lines(StepContext& ctx, const std::string& role, const std::string& t
   file->close();
 }
 
+// Groups whose conversations are held out: `share` of them by chance, and at least one where there are two.
+std::set<std::string> held_out_groups(const std::vector<Instruction>& instructions, double share, std::uint64_t seed) {
+  std::map<double, std::string> by_chance;
+  for (const Instruction& instruction : instructions)
+    by_chance.emplace(chance(seed, "held out", instruction.group), instruction.group);
+  std::set<std::string> out;
+  if (share <= 0) return out;
+  for (const auto& [drawn, group] : by_chance) {
+    if (drawn < share || (out.empty() && by_chance.size() > 1)) out.insert(group);
+  }
+  return out;
+}
+
 void derive_instructions(StepContext& ctx) {
   const Config& config = ctx.config();
   const std::vector<Instruction> instructions =
       limit(derive(ctx), config.strings("rules"), config.integer("most_per_rule"), ctx.seed());
+  const std::set<std::string> apart = held_out_groups(instructions, config.number("held_out"), ctx.seed());
   std::string kept, held_out;
   std::int64_t kept_count = 0, held_out_count = 0;
   std::map<std::string, std::int64_t> by_rule;
   for (const Instruction& instruction : instructions) {
-    const bool out = chance(ctx.seed(), "held out", instruction.group) < config.number("held_out");
+    const bool out = apart.count(instruction.group) > 0;
     (out ? held_out : kept) += line_of(instruction);
     ++(out ? held_out_count : kept_count);
     ++by_rule[instruction.rule];
@@ -122,7 +137,8 @@ const steps::StepSpec kDeriveInstructions{
                   .def({"language", "topic", "continue", "title", "translate"}),
               "which kinds of question"),
         field("most_per_rule", integer().min(1).def(4000), "conversations of each kind, at most"),
-        field("held_out", number().min(0).max(1).def(0.05), "share of documents whose conversations are held out"),
+        field("held_out", number().min(0).max(1).def(0.05),
+              "share of documents (with their translations) that are held out; at least one"),
     }),
     .runtime = object({}),
     .exactness = steps::Exactness::everywhere,

@@ -71,7 +71,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 58> kLanguag
     {"eo", "Esperanto"},
 }};
 
-constexpr std::size_t kLeastParagraph = 80, kMostParagraph = 600, kMostTitle = 90;
+constexpr std::size_t kLeastParagraph = 80, kMostParagraph = 600, kMostTitle = 90, kLeastContinuation = 20;
+constexpr std::size_t kParagraphsAsked = 3;  // of one document, by rules that could ask about each paragraph
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -85,6 +86,11 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+// Tables and items of lists read badly by themselves.
+bool is_prose(std::string_view line) {
+  return line.front() != '-' && line.front() != '*' && line.find('|') == std::string_view::npos;
+}
+
 // The end of the first sentence of `text`, one past its mark; 0 when there is none before the end.
 std::size_t sentence_end(std::string_view text) {
   for (std::size_t i = 0; i + 2 < text.size(); ++i) {
@@ -94,6 +100,15 @@ std::size_t sentence_end(std::string_view text) {
     if (text.substr(i, 3) == "\xe3\x80\x82" && i >= 30 && i + 3 < text.size()) return i + 3;
   }
   return 0;
+}
+
+// A few paragraphs from all over the document, first and last left out where there are enough: those are often licences and lists
+// of names.
+std::vector<const std::string*> spread(const std::vector<std::string>& paragraphs) {
+  std::vector<const std::string*> out;
+  const std::size_t count = std::min(kParagraphsAsked, paragraphs.size());
+  for (std::size_t i = 0; i < count; ++i) out.push_back(&paragraphs[(2 * i + 1) * paragraphs.size() / (2 * count)]);
+  return out;
 }
 
 Instruction instruction(const data::Document& document, std::string rule, std::string user, std::string assistant) {
@@ -127,7 +142,7 @@ Outline outline_of(const std::string& text) {
     const bool ends_like_prose = line.back() == '.' || line.back() == ':' || line.ends_with("\xe3\x80\x82");
     if (first && line.size() <= kMostTitle && !ends_like_prose) outline.title = line;
     first = false;
-    if (line.size() >= kLeastParagraph && line.size() <= kMostParagraph && line.find("|") == std::string_view::npos) {
+    if (line.size() >= kLeastParagraph && line.size() <= kMostParagraph && is_prose(line)) {
       outline.paragraphs.emplace_back(line);
     }
   }
@@ -157,21 +172,20 @@ std::vector<Instruction> instructions_from(const data::Document& document) {
   std::vector<Instruction> out;
   if (outline.paragraphs.empty()) return out;
   const std::string& first = outline.paragraphs.front();
-  const std::string language = language_name(document.language);
-  if (!language.empty()) {
-    // From the middle of the document: its beginning is often a licence or a list of names.
-    const std::string& middle = outline.paragraphs[outline.paragraphs.size() / 2];
-    out.push_back(instruction(document, "language", "In which language is this text written?\n\n" + middle, language + "."));
-  }
   if (!outline.title.empty()) {
     out.push_back(instruction(document, "topic", "What is \"" + outline.title + "\" about?", first));
     out.push_back(instruction(document, "title", "Give this text a title.\n\n" + first, outline.title));
   }
-  const std::string& last = outline.paragraphs.back();
-  if (const std::size_t end = sentence_end(last)) {
-    const std::string_view rest = trimmed(std::string_view(last).substr(end));
-    if (rest.size() >= 20)
-      out.push_back(instruction(document, "continue", "Continue this text:\n\n" + last.substr(0, end), std::string(rest)));
+  const std::string language = language_name(document.language);
+  for (const std::string* paragraph : spread(outline.paragraphs)) {
+    if (!language.empty()) {
+      out.push_back(
+          instruction(document, "language", "In which language is this text written?\n\n" + *paragraph, language + "."));
+    }
+    const std::size_t end = sentence_end(*paragraph);
+    const std::string_view rest = trimmed(std::string_view(*paragraph).substr(end));
+    if (end == 0 || rest.size() < kLeastContinuation) continue;
+    out.push_back(instruction(document, "continue", "Continue this text:\n\n" + paragraph->substr(0, end), std::string(rest)));
   }
   return out;
 }

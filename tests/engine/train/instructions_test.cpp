@@ -54,7 +54,7 @@ TEST_CASE("instructions: outline of a text") {
   CHECK(outline_of("").paragraphs.empty());
 }
 
-TEST_CASE("instructions: from one document, each rule once") {
+TEST_CASE("instructions: from one document") {
   const auto all = instructions_from(document("manual.en.html", "en", "What a cairn is"));
   REQUIRE(all.size() == 4);
   CHECK(find(all, "language")->assistant == "English.");
@@ -127,6 +127,23 @@ TEST_CASE("derive-instructions: a split that parts no document from its translat
   CHECK(groups[1].size() > 4);  // about 12 of 60
   CHECK(groups[1].size() < 25);
   CHECK(read_conversations(run.output("conversations")).size() == run.facts("conversations").at("conversations"));
+}
+
+TEST_CASE("derive-instructions: of two documents one is held out, whatever the share; none when the share is zero") {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder.path() / "documents");
+  data::DocumentWriter writer(real_disk(), folder.path() / "documents");
+  writer.append(document("one.en.html", "en", "One"));
+  writer.append(document("two.en.html", "en", "Two"));
+  writer.finish();
+  const char* little = R"({"held_out": 1e-9})";
+  const char* nothing = R"({"held_out": 0})";
+  test::StepRun some(kDeriveInstructions, little), none(kDeriveInstructions, nothing);
+  some.input("documents", folder.path() / "documents").run();
+  none.input("documents", folder.path() / "documents").run();
+  CHECK(some.facts("held_out").at("conversations") == 4);
+  CHECK(some.facts("conversations").at("conversations") == 4);
+  CHECK(none.facts("held_out").at("conversations") == 0);
 }
 
 TEST_CASE("derive-instructions: documents that nothing can be asked about are refused") {
