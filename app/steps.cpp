@@ -7,11 +7,32 @@
 namespace cairn {
 
 namespace steps {
-extern const StepSpec kExec;  // engine/steps/exec_step.cpp
+extern const StepSpec kExec;
+}
+namespace data {
+extern const steps::StepSpec kIngest, kCurate, kTrainTokenizer, kPack;
+}
+namespace train {
+extern const steps::StepSpec kPretrain, kDeriveInstructions, kSft;
+}
+namespace eval {
+extern const steps::StepSpec kDeriveTasks, kEvaluate;
 }
 
 void app::register_steps(steps::StepRegistry& registry) {
-  registry.add(steps::kExec);
+  registry.add(data::kIngest);               // files -> documents
+  registry.add(data::kCurate);               // documents -> documents that are kept, and why the others are not
+  registry.add(data::kTrainTokenizer);       // documents -> tokenizer
+  registry.add(data::kPack);                 // documents + tokenizer -> token shards and docmaps
+
+  registry.add(train::kPretrain);            // token shards -> checkpoint
+  registry.add(train::kDeriveInstructions);  // documents -> conversations, by rule
+  registry.add(train::kSft);                 // checkpoint + conversations -> checkpoint
+
+  registry.add(eval::kDeriveTasks);          // held-out documents -> tasks
+  registry.add(eval::kEvaluate);             // models x tasks -> results, samples, report
+
+  registry.add(steps::kExec);                // any program
 }
 
 }  // namespace cairn

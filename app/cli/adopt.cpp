@@ -39,7 +39,8 @@ ExitCode adopt(Session& session, const AdoptOptions& options) {
   if (session.json()) {
     print_json(artifact_json(workspace.ledger(), artifact));
   } else {
-    fmt::print("{}  {}  {}  {} of trust '{}', in place\n", artifact_label(workspace.ledger(), id), artifact.digest.short_hex(),
+    fmt::print("{}  {}  {}  {} of trust '{}', in place\n",
+               options.name.empty() ? artifact_label(workspace.ledger(), id) : options.name, artifact.digest.short_hex(),
                format_bytes(artifact.bytes), artifact.kind, lineage::trust_name(trust));
   }
   return ExitCode::done;

@@ -1,4 +1,5 @@
 // cairn doctor: what of this machine and this build can be used, and why not the rest.
+#include <fmt/ranges.h>
 #include <sys/statvfs.h>
 
 #include "app/cli/cli.h"
@@ -7,6 +8,7 @@
 #include "base/json.h"
 #include "engine/steps/environment.h"
 #include "engine/steps/step.h"
+#include "kernels/backend.h"
 #include "lineage/workspace.h"
 
 namespace cairn::app {
@@ -17,19 +19,9 @@ struct Finding {
 };
 
 Finding instruction_sets() {
-  std::string usable, missing;
-  const auto add = [&](const char* name, bool has) {
-    (has ? usable : missing) += std::string((has ? usable : missing).empty() ? "" : " ") + name;
-  };
-#if defined(__x86_64__)
-  add("avx2", __builtin_cpu_supports("avx2"));
-  add("fma", __builtin_cpu_supports("fma"));
-  add("avx512f", __builtin_cpu_supports("avx512f"));
-  add("avx512bf16", __builtin_cpu_supports("avx512bf16"));
-#elif defined(__aarch64__)
-  add("neon", true);
-#endif
-  return {"vector units", usable.empty() ? "no" : "ok", usable + (missing.empty() ? "" : "; not here: " + missing)};
+  const std::vector<std::string> usable = cpu_isa_names();
+  return {"vector units", "ok",
+          fmt::format("kernels use {}; can also use {}", usable.front(), fmt::join(usable.begin() + 1, usable.end(), ", "))};
 }
 
 Finding disk_space(const fs::path& folder) {
@@ -55,7 +47,7 @@ std::vector<Finding> examine(Session& session) {
   const Json facts = steps::environment_facts();
   std::vector<Finding> findings;
   findings.push_back({"program", "ok",
-                      fmt::format("cairn {}, {} steps, built by gcc or clang {}", session.version(), session.steps().all().size(),
+                      fmt::format("cairn {}, {} steps, compiler {}", session.version(), session.steps().all().size(),
                                   facts.at("compiler").get<std::string>())});
   findings.push_back(
       {"system", "ok", fmt::format("{}, {}", facts.at("kernel").get<std::string>(), facts.at("libc").get<std::string>())});

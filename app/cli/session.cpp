@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "engine/steps/environment.h"
 #include "engine/steps/executor.h"
+#include "kernels/backend.h"
 #include "lineage/workspace.h"
 
 namespace cairn::app {
@@ -82,7 +83,11 @@ steps::ExecutorSettings Session::executor_settings() {
   settings.progress_style = progress_style();
   Json environment = steps::environment_facts();
   environment["threads"] = threads().threads();
-  settings.determinism_class = fmt::format("cpu {}", environment.at("architecture").get<std::string>());
+  environment["isa"] = cpu_isa();
+  // What floating-point results may depend on, beside the program: the code path that the kernels chose and the C library's
+  // functions.
+  settings.determinism_class = fmt::format("cpu {} {} {}", environment.at("architecture").get<std::string>(), cpu_isa(),
+                                           environment.at("libc").get<std::string>());
   settings.environment = canonical_json(environment);
   settings.code = steps::executable_digest();
   settings.revision = version();

@@ -15,9 +15,21 @@ void add_verbs(CommandLine& line, Session& session) {
   add_adopt(line, session);
 
   add_runs(line, session);
+  add_watch(line, session);
   add_show(line, session);
   add_upstream(line, session);
   add_downstream(line, session);
+  add_why(line, session);
+  add_impact(line, session);
+  add_stale(line, session);
+
+  add_audit(line, session);
+  add_reproduce(line, session);
+  add_release(line, session);
+
+  add_generate(line, session);
+  add_chat(line, session);
+  add_serve(line, session);
 
   add_steps(line, session);  // last: each step whose name is still free
 }

@@ -16,8 +16,21 @@ void add_exec(CommandLine& line, Session& session);
 void add_adopt(CommandLine& line, Session& session);
 
 void add_runs(CommandLine& line, Session& session);
+void add_watch(CommandLine& line, Session& session);
 void add_show(CommandLine& line, Session& session);
 void add_upstream(CommandLine& line, Session& session);    // lineage.cpp
 void add_downstream(CommandLine& line, Session& session);  // lineage.cpp
+void add_why(CommandLine& line, Session& session);
+void add_impact(CommandLine& line, Session& session);
+
+void add_stale(CommandLine& line, Session& session);
+
+void add_audit(CommandLine& line, Session& session);
+void add_reproduce(CommandLine& line, Session& session);
+void add_release(CommandLine& line, Session& session);
+
+void add_generate(CommandLine& line, Session& session);
+void add_chat(CommandLine& line, Session& session);  // generate.cpp
+void add_serve(CommandLine& line, Session& session);
 
 }  // namespace cairn::app

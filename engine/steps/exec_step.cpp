@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,25 +102,36 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-// In a process group of its own, so that a stop reaches its children too. Its standard output goes where ours for people goes.
+// In a process group of its own, so that a stop reaches its children too; it ends when we are killed. Its standard output goes
+// where ours for people goes. Between fork and exec only what POSIX allows there.
 pid_t start_program(const fs::path& program, std::vector<std::string> arguments, std::vector<std::string> environment,
                     const fs::path& folder) {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&files);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-  posix_spawn_file_actions_addchdir_np(&files, folder.c_str());
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  pid_t child = 0;
-  const int error =
-      posix_spawn(&child, program.c_str(), &files, &attributes, pointers(arguments).data(), pointers(environment).data());
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) fail("{}: cannot be started: {}", program.string(), std::strerror(error));
-  return child;
+  const std::vector<char*> argv = pointers(arguments), envp = pointers(environment);
+  const pid_t parent = getpid();
+  // No signal reaches the child before it has put our handlers aside.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t child = fork();
+  if (child != 0) sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (child < 0) fail("{}: cannot be started: {}", program.string(), std::strerror(errno));
+  if (child > 0) {
+    setpgid(child, child);  // in both, whoever comes first
+    return child;
+  }
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGTERM, SIG_DFL);
+  signal(SIGINT, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int null = open("/dev/null", O_RDONLY);
+  if (getppid() != parent || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
+      chdir(folder.c_str()) != 0)
+    _exit(126);
+  execve(program.c_str(), argv.data(), envp.data());
+  _exit(errno == ENOENT ? 127 : 126);
 }
 
 int wait_for(pid_t child, const StepContext& ctx) {
@@ -157,8 +168,9 @@ void check_output_paths(const Config& config) {
 
 void run_program(StepContext& ctx) {
   check_output_paths(ctx.config());
-  const fs::path folder = fs::absolute(ctx.scratch()) / "work";
-  ctx.disk().remove_tree(folder);
+  // A folder of this attempt's own: children of a killed one may still be writing to theirs.
+  for (const DiskEntry& old : ctx.disk().list(ctx.scratch())) ctx.disk().remove_tree(ctx.scratch() / old.name);
+  const fs::path folder = fs::absolute(ctx.scratch()) / ("work-" + std::to_string(getpid()));
   ctx.disk().make_directories(folder);
   const Places places = places_of(ctx, folder);
   std::vector<std::string> arguments = ctx.config().strings("argv");
@@ -169,6 +181,8 @@ void run_program(StepContext& ctx) {
   ctx.stop_if_asked();
   if (WIFSIGNALED(status))
     fail("{} was ended by signal {} ({})", arguments.front(), WTERMSIG(status), strsignal(WTERMSIG(status)));
+  if (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127)
+    fail("{} could not be started (exit code {})", arguments.front(), WEXITSTATUS(status));
   if (WEXITSTATUS(status) != 0) fail("{} failed with exit code {}", arguments.front(), WEXITSTATUS(status));
   take_outputs(ctx, folder);
 }

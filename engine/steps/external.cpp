@@ -104,7 +104,7 @@ std::vector<std::string> matching_members(const fs::path& folder, const std::vec
   if (error) fail("{}: cannot be listed: {}", folder.string(), error.message());
   for (; it != fs::recursive_directory_iterator(); it.increment(error)) {
     if (error) fail("{}: cannot be listed: {}", folder.string(), error.message());
-    if (!it->is_regular_file(error)) continue;
+    if (it->is_symlink(error) || !it->is_regular_file(error)) continue;  // what a link points to counts under its own name
     std::string member = it->path().lexically_relative(folder).generic_string();
     const bool belongs = globs.empty() || std::any_of(globs.begin(), globs.end(),
                                                       [&](const std::string& glob) { return glob_matches(glob, member); });

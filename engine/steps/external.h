@@ -16,7 +16,7 @@ namespace cairn::steps {
 bool glob_matches(std::string_view pattern, std::string_view path);
 
 // The files of `folder` that match one of `globs` (all when empty), relative, sorted by bytes. Hidden files count like others.
-// Symlinks that lead to a regular file count as files and are not followed into folders. Error (usage) when nothing matches.
+// Symbolic links are left out: what they lead to counts under its own name. Error (usage) when nothing matches.
 std::vector<std::string> matching_members(const std::filesystem::path& folder, const std::vector<std::string>& globs);
 
 }  // namespace cairn::steps

@@ -1,0 +1,249 @@
+// The server over real sockets on loopback.
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <future>
+
+#include "app/serve/api.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "tests/support/test.h"
+
+using namespace cairn;
+using namespace cairn::app;
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+// The golden model served until the end of the scope.
+class Served {
+ public:
+  explicit Served(const std::filesystem::path& shared, ApiOptions options = {}, HttpLimits limits = {})
+      : model_(shared / "data/golden/apertus_tiny", "tiny", "", 128, pool_),
+        api_(model_, std::move(options)),
+        server_(
+            "127.0.0.1", 0, limits,
+            [this](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) { api_.handle(request, reply); },
+            api_error_body),
+        running_(std::async(std::launch::async, [this] { server_.run(stop_, 2); })) {}
+  ~Served() {
+    stop_.request_stop();
+    running_.get();
+  }
+  std::uint16_t port() const { return server_.port(); }
+  ServedModel& model() { return model_; }
+  void stop() { stop_.request_stop(); }
+
+ private:
+  ThreadPool pool_{1};
+  ServedModel model_;
+  Api api_;
+  HttpServer server_;
+  StopToken stop_;
+  std::future<void> running_;
+};
+
+// Sends bytes, reads until the server closes.
+std::string exchange(std::uint16_t port, const std::string& bytes) {
+  asio::io_context io;
+  tcp::socket socket(io);
+  socket.connect({asio::ip::make_address("127.0.0.1"), port});
+  boost::system::error_code error;
+  asio::write(socket, asio::buffer(bytes), error);
+  std::string answer;
+  asio::read(socket, asio::dynamic_buffer(answer), error);
+  return answer;
+}
+
+std::string request(const std::string& method, const std::string& path, const std::string& body,
+                    const std::string& headers = "") {
+  return method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+int status_of(const std::string& answer) {
+  return answer.size() > 12 ? std::stoi(answer.substr(9, 3)) : 0;
+}
+std::string body_of(const std::string& answer) {
+  return answer.substr(answer.find("\r\n\r\n") + 4);
+}
+
+// Puts the pieces of a chunked body together.
+std::string unchunked(const std::string& body) {
+  std::string out;
+  for (std::size_t at = 0; at < body.size();) {
+    const std::size_t end = body.find("\r\n", at);
+    const std::size_t size = std::stoul(body.substr(at, end - at), nullptr, 16);
+    if (size == 0) break;
+    out += body.substr(end + 2, size);
+    at = end + 2 + size + 2;
+  }
+  return out;
+}
+
+std::vector<Json> events_of(const std::string& stream) {
+  std::vector<Json> events;
+  for (std::size_t at = 0; (at = stream.find("data: ", at)) != std::string::npos;) {
+    const std::size_t end = stream.find("\n\n", at);
+    const std::string data = stream.substr(at + 6, end - at - 6);
+    if (data != "[DONE]") events.push_back(parse_json(data, "event"));
+    at = end;
+  }
+  return events;
+}
+
+const std::string kPrompt = R"({"model": "tiny", "prompt": "The mountain", "max_tokens": 12, "temperature": 0.7, "seed": 5)";
+
+}  // namespace
+
+TEST_CASE("serve: models, health, metrics, unknown paths and methods") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  const Json models = parse_json(body_of(exchange(served.port(), request("GET", "/v1/models", ""))), "models");
+  CHECK(models["data"][0]["id"] == "tiny");
+  CHECK(models["data"][0]["max_model_len"] == 128);
+  CHECK(status_of(exchange(served.port(), request("GET", "/v1/models/tiny", ""))) == 200);
+  CHECK(status_of(exchange(served.port(), request("GET", "/v1/models/other%2Fone", ""))) == 404);
+  CHECK(status_of(exchange(served.port(), request("GET", "/health", ""))) == 200);
+  CHECK(status_of(exchange(served.port(), request("GET", "/nothing", ""))) == 404);
+  CHECK(status_of(exchange(served.port(), request("GET", "/v1/completions", ""))) == 405);
+  const std::string metrics = body_of(exchange(served.port(), request("GET", "/metrics", "")));
+  CHECK(metrics.find("http_requests_total{handler=\"other\",status=\"404\"} 1\n") != std::string::npos);
+  const std::string echoed = exchange(served.port(), request("GET", "/health", "", "X-Request-Id: abc-1\r\n"));
+  CHECK(echoed.find("x-request-id: abc-1\r\n") != std::string::npos);
+}
+
+TEST_CASE("serve: a stream carries the same text as the whole answer, and the same seed gives it again") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  const Json whole = parse_json(body_of(exchange(served.port(), request("POST", "/v1/completions", kPrompt + "}"))), "answer");
+  CHECK(whole["usage"]["completion_tokens"] == 12);
+  CHECK(whole["choices"][0]["finish_reason"] == "length");
+  const std::string raw =
+      exchange(served.port(),
+               request("POST", "/v1/completions", kPrompt + R"(, "stream": true, "stream_options": {"include_usage": true}})"));
+  CHECK(raw.find("content-type: text/event-stream") != std::string::npos);
+  const std::string stream = unchunked(body_of(raw));
+  CHECK(stream.substr(stream.size() - 14) == "data: [DONE]\n\n");
+  std::string text;
+  const auto events = events_of(stream);
+  for (const Json& event : events) {
+    if (!event["choices"].empty()) text += event["choices"][0]["text"].get<std::string>();
+  }
+  CHECK(text == whole["choices"][0]["text"].get<std::string>());
+  CHECK(events.back()["usage"]["completion_tokens"] == 12);
+  CHECK(events.back()["choices"].empty());
+}
+
+TEST_CASE("serve: echo with logprobs is what lm-eval's client sums up") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  const std::string body =
+      R"({"model": "tiny", "prompt": [[5, 6, 7, 8], [9, 10]], "max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": true})";
+  const Json answer = parse_json(body_of(exchange(served.port(), request("POST", "/v1/completions", body))), "answer");
+  REQUIRE(answer["choices"].size() == 2);
+  const Json& lists = answer["choices"][0]["logprobs"];
+  CHECK(lists["token_logprobs"].size() == 5);
+  CHECK(lists["token_logprobs"][0].is_null());
+  CHECK(lists["top_logprobs"][0].is_null());
+  const PromptScores direct = served.model().score_prompt({5, 6, 7, 8}, 1);
+  for (std::size_t i = 1; i < 4; ++i) {
+    CHECK(lists["token_logprobs"][i].get<double>() == *direct.logprobs[i]);
+    CHECK(!lists["top_logprobs"][i].empty());
+  }
+  double greatest = -1e9;  // the generated token is greedy: its own number is the greatest of the top list
+  for (const auto& [token, value] : lists["top_logprobs"][4].items()) greatest = std::max(greatest, value.get<double>());
+  CHECK(lists["token_logprobs"][4].get<double>() == greatest);
+}
+
+TEST_CASE("serve: wrong requests get the error object") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  const auto error = [&](const std::string& body) {
+    return parse_json(body_of(exchange(served.port(), request("POST", "/v1/completions", body))), "answer")["error"];
+  };
+  CHECK(error("{")["type"] == "invalid_request_error");
+  CHECK(error(R"({"model": "other", "prompt": "a"})")["code"] == "model_not_found");
+  CHECK(error(R"({"model": "tiny", "prompt": [99999]})")["message"].get<std::string>().find("outside the vocabulary") !=
+        std::string::npos);
+  std::string long_prompt;
+  for (int i = 0; i < 500; ++i) long_prompt += "mountain ";
+  CHECK(error(R"({"model": "tiny", "prompt": ")" + long_prompt + "\"}")["code"] == "context_length_exceeded");
+  const std::string chat =
+      exchange(served.port(),
+               request("POST", "/v1/chat/completions", R"({"model": "tiny", "messages": [{"role": "user", "content": "x"}]})"));
+  CHECK(status_of(chat) == 400);  // the golden tokenizer has no chat tokens
+}
+
+TEST_CASE("serve: keys are asked for when there are some") {
+  REQUIRE_SHARED(shared);
+  ApiOptions options;
+  options.key_hashes = {sha256("secret").hex()};
+  Served served(shared, options);
+  CHECK(status_of(exchange(served.port(), request("GET", "/v1/models", ""))) == 401);
+  CHECK(status_of(exchange(served.port(), request("GET", "/v1/models", "", "Authorization: Bearer wrong\r\n"))) == 401);
+  CHECK(status_of(exchange(served.port(), request("GET", "/v1/models", "", "Authorization: Bearer secret\r\n"))) == 200);
+  CHECK(status_of(exchange(served.port(), request("GET", "/health", ""))) == 200);
+}
+
+TEST_CASE("serve: garbage, oversized and cut-short requests are answered or dropped, and the server goes on") {
+  REQUIRE_SHARED(shared);
+  HttpLimits limits;
+  limits.body_bytes = 1000;
+  limits.header_bytes = 2000;
+  limits.read_seconds = 1;
+  Served served(shared, {}, limits);
+  for (const std::string& garbage : {std::string("GARBAGE\r\n\r\n"), std::string("GET / HTTP/9.9\r\n\r\n"), std::string(64, '\0'),
+                                     std::string("POST /v1/completions HTTP/1.1\r\nContent-Length: -5\r\n\r\n"),
+                                     std::string("POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n")}) {
+    const std::string answer = exchange(served.port(), garbage);
+    CHECK((answer.empty() || status_of(answer) == 400));
+  }
+  CHECK(status_of(exchange(served.port(), request("POST", "/v1/completions", std::string(5000, 'x')))) == 413);
+  CHECK(status_of(exchange(served.port(), "GET / HTTP/1.1\r\nX: " + std::string(5000, 'y') + "\r\n\r\n")) == 431);
+  const std::string slow = exchange(served.port(), "POST /v1/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
+  CHECK((slow.empty() || status_of(slow) == 408));
+  CHECK(status_of(exchange(served.port(), request("GET", "/health", ""))) == 200);
+}
+
+TEST_CASE("serve: many clients at once, some of which go away, and a full queue says so") {
+  REQUIRE_SHARED(shared);
+  ApiOptions options;
+  options.queue = 2;
+  Served served(shared, options);
+  const std::string body =
+      R"({"model": "tiny", "prompt": "The", "max_tokens": 100, "ignore_eos": true, "temperature": 1, "seed": 1})";
+  std::vector<std::future<int>> answers;
+  for (int i = 0; i < 12; ++i) {
+    answers.push_back(std::async(std::launch::async,
+                                 [&] { return status_of(exchange(served.port(), request("POST", "/v1/completions", body))); }));
+  }
+  for (int i = 0; i < 3; ++i) {  // connect, ask, leave
+    asio::io_context io;
+    tcp::socket socket(io);
+    socket.connect({asio::ip::make_address("127.0.0.1"), served.port()});
+    boost::system::error_code error;
+    asio::write(socket, asio::buffer(request("POST", "/v1/completions", body)), error);
+  }
+  int answered = 0, refused = 0;
+  for (auto& answer : answers) {
+    const int status = answer.get();
+    answered += status == 200;
+    refused += status == 429;
+  }
+  CHECK(answered >= 1);
+  CHECK(refused >= 1);
+  CHECK(answered + refused == 12);
+  CHECK(status_of(exchange(served.port(), request("GET", "/health", ""))) == 200);
+}
+
+TEST_CASE("serve: two requests on one connection") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  const std::string first = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string answer = exchange(served.port(), first + request("GET", "/v1/models", ""));
+  CHECK(answer.find("HTTP/1.1 200 OK", 10) != std::string::npos);
+}
