@@ -116,7 +116,8 @@ Judgement C4Filter::judge(const Document&, TextAnalysis& analysis) const {
   }
   const std::string_view result = strip(kept);
   if (result == text) return keep();
-  return edit("lines", fmt::format("{} lines removed", removed), std::string(result));
+  const std::string what = removed > 0 ? fmt::format("{} {} removed", removed, removed == 1 ? "line" : "lines") : "lines trimmed";
+  return edit("lines", what, std::string(result));
 }
 
 Variant C4Filter::variant() {

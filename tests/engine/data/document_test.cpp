@@ -139,7 +139,7 @@ TEST_CASE("lines of other makers are read, wrong ones named with column, line an
 TEST_CASE("truncated and damaged gzip and zstd name the file and the offset") {
   const std::string text(100'000, 'a');
   std::string noise;
-  for (int i = 0; i < 100'000; ++i) noise += static_cast<char>('a' + (i * i * 7919 >> 7) % 26);
+  for (int i = 0; i < 100'000; ++i) noise += static_cast<char>('a' + (static_cast<std::uint64_t>(i) * i * 7919 >> 7) % 26);
   const std::string packed = gzip(noise);
   CHECK(decompress_all(packed, "x.gz", 1 << 20) == noise);
   CHECK(decompress_all(packed + packed + std::string(512, '\0'), "x.gz", 1 << 20) == noise + noise);
