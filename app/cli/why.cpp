@@ -1,0 +1,156 @@
+// cairn why DOCUMENT: kept or dropped, by which filter and why, in which shard, and which checkpoints read it from which step on.
+#include "engine/data/decisions.h"
+
+#include <functional>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/readings.h"
+#include "app/cli/report.h"
+#include "app/cli/verbs.h"
+#include "base/json.h"
+#include "engine/data/document.h"
+
+namespace cairn::app {
+namespace {
+
+constexpr std::size_t kMostListed = 20;
+
+struct Curation {
+  lineage::Run run;
+  std::string name;  // "clean": the name of its outputs, else "curate"
+  data::Decisions decisions;
+};
+
+std::vector<Curation> curations_of(lineage::Workspace& workspace) {
+  const lineage::Ledger& ledger = workspace.ledger();
+  std::vector<Curation> curations;
+  for (const lineage::Run& run : ledger.runs()) {
+    if (run.state != lineage::RunState::done || run.reproduction_of) continue;
+    for (const lineage::RunOutput& output : run.outputs) {
+      if (ledger.artifact(output.artifact).kind != "decisions") continue;
+      const std::string label = artifact_label(ledger, output.artifact);
+      const std::size_t dot = label.find(".decisions");
+      curations.push_back(
+          {run, dot == std::string::npos ? run.op : label.substr(0, dot), data::Decisions(workspace.path_of(output.artifact))});
+    }
+  }
+  return curations;  // newest first
+}
+
+bool is_hex(const std::string& text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// What a person typed, in order of how surely it means one document.
+using Search = std::function<std::vector<std::size_t>(const data::Decisions&)>;
+std::vector<Search> searches_for(const std::string& text) {
+  std::string id = text.starts_with(data::kIdPrefix) ? text.substr(data::kIdPrefix.size()) : text;
+  std::vector<Search> searches;
+  searches.push_back([text](const data::Decisions& d) { return d.by_url(text, true, kMostListed); });
+  if (id.size() >= 6 && is_hex(id)) searches.push_back([id](const data::Decisions& d) { return d.by_id(id, kMostListed); });
+  searches.push_back([text](const data::Decisions& d) { return d.by_url_suffix(text, kMostListed); });
+  searches.push_back([text](const data::Decisions& d) { return d.by_url(text, false, kMostListed); });
+  return searches;
+}
+
+std::string sentence(const Curation& curation, const data::Decision& d) {
+  const std::string where = fmt::format("{} (run {})", curation.name, curation.run.id);
+  if (d.verdict == data::Verdict::dropped) return fmt::format("dropped in {} by {}: {}", where, d.filter, d.reason);
+  const std::string shard = fmt::format("{}/{}, document {}", d.verdict == data::Verdict::kept ? "documents" : "held_out",
+                                        data::DocumentWriter::shard_name(d.shard), d.ordinal);
+  const std::string text = d.verdict == data::Verdict::kept ? fmt::format("kept in {}: {}", where, shard)
+                                                            : fmt::format("held out of training in {}: {}", where, shard);
+  return d.edited ? fmt::format("{}; edited by {}", text, d.reason) : text;
+}
+
+ExitCode why(Session& session, const std::string& text) {
+  lineage::Workspace& workspace = session.workspace_for_reading();
+  const std::vector<Curation> curations = curations_of(workspace);
+  if (curations.empty()) fail("no curation has been run in this workspace, so nothing is known of documents");
+
+  std::vector<std::pair<const Curation*, data::Decision>> found;
+  for (const Search& search : searches_for(text)) {
+    for (const Curation& curation : curations) {
+      for (const std::size_t index : search(curation.decisions)) found.emplace_back(&curation, curation.decisions.at(index));
+    }
+    if (!found.empty()) break;
+  }
+  if (found.empty()) {
+    if (session.json())
+      print_json(Json::array());
+    else
+      fmt::print("no curation of this workspace has seen a document '{}'\n", text);
+    return ExitCode::failed;
+  }
+  std::set<std::pair<Digest, std::string>> documents;
+  for (const auto& [curation, decision] : found) documents.emplace(decision.id, decision.url);
+  const bool one = documents.size() == 1;
+
+  const std::vector<Training> trainings = one ? trainings_of(workspace) : std::vector<Training>();
+  Json list = Json::array();
+  if (!session.json()) {
+    if (one)
+      fmt::print("{}  {} of {}, {}\n", found[0].second.url, std::string(data::kIdPrefix) + found[0].second.id.short_hex(),
+                 found[0].second.source, found[0].second.language);
+    else
+      fmt::print("{}{} documents are meant by '{}':\n", documents.size() >= kMostListed ? "at least " : "", documents.size(),
+                 text);
+  }
+  for (const auto& [curation, d] : found) {
+    if (session.json()) {
+      list.push_back(
+          {{"url", d.url},
+           {"id", std::string(data::kIdPrefix) + d.id.hex()},
+           {"source", d.source},
+           {"language", d.language},
+           {"run", curation->run.id},
+           {"step", curation->name},
+           {"verdict", data::verdict_name(d.verdict)},
+           {"filter", d.filter},
+           {"rule", d.rule},
+           {"reason", d.reason},
+           {"edited", d.edited},
+           {"duplicate_of", d.duplicate_of ? Json(std::string(data::kIdPrefix) + d.duplicate_of->hex()) : Json(nullptr)}});
+    } else {
+      fmt::print("{}{}\n", one ? std::string() : d.url + ": ", sentence(*curation, d));
+    }
+  }
+  Json readings = Json::array();
+  for (const Training& training : trainings) {
+    const train::Reading reading =
+        train::reading_of_document(training.read, training.shards, std::string(data::kIdPrefix) + documents.begin()->first.hex());
+    if (reading.stored == 0) continue;
+    if (session.json()) {
+      readings.push_back({{"checkpoint", training.label},
+                          {"run", training.run.id},
+                          {"first_step", reading.first_step ? Json(*reading.first_step) : Json(nullptr)}});
+    } else if (reading.first_step) {
+      fmt::print("read by {} (run {}), first in step {} of {}\n", training.label, training.run.id, *reading.first_step,
+                 training.read.steps());
+      for (const std::string& label : made_from(workspace.ledger(), training.checkpoint)) fmt::print("  and so in {}\n", label);
+    } else {
+      fmt::print("packed for {} (run {}), but not read in its {} steps\n", training.label, training.run.id,
+                 training.read.steps());
+    }
+  }
+  if (session.json())
+    print_json({{"documents", list}, {"readings", readings}});
+  else if (one && trainings.empty() && found[0].second.verdict == data::Verdict::kept)
+    fmt::print("no checkpoint of this workspace has read it\n");
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_why(CommandLine& line, Session& session) {
+  auto document = std::make_shared<std::string>();
+  line.verb("why", Phase::look, "why a document is, or is not, in the corpus, and which checkpoints read it")
+      .positional(*document, "DOCUMENT", "its address or path, its beginning or end; or its id or the first letters of that")
+      .example("cairn why de/ch02s01.html", "by the end of its address")
+      .run([&session, document] { return why(session, *document); });
+}
+
+}  // namespace cairn::app
