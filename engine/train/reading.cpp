@@ -57,4 +57,20 @@ Reading reading_of_document(const ReadSet& read, const std::vector<MappedShard>&
   return reading;
 }
 
+std::vector<ReadDocument> documents_of_sample(const std::vector<MappedShard>& shards, std::int64_t sample,
+                                              std::int64_t sequence_length) {
+  const std::int64_t begin = sample * sequence_length, end = begin + sequence_length + 1;
+  std::vector<ReadDocument> documents;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    const MappedShard& shard = shards[i];
+    const std::int64_t first = std::max<std::int64_t>(begin - shard.first_token, 0);
+    const std::int64_t last = std::min(end - shard.first_token, shard.docmap.tokens());
+    for (std::int64_t token = first; token < last;) {
+      documents.push_back({i, shard.docmap.document_at(token)});
+      token = documents.back().document.first_token + documents.back().document.tokens;
+    }
+  }
+  return documents;
+}
+
 }  // namespace cairn::train

@@ -30,4 +30,12 @@ struct Reading {
 Reading reading_of_source(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view source);
 Reading reading_of_document(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view document_id);
 
+// The other way: the documents that one sample holds tokens of, in their order.
+struct ReadDocument {
+  std::size_t shard = 0;  // index in `shards`
+  lineage::DocmapDocument document;
+};
+std::vector<ReadDocument> documents_of_sample(const std::vector<MappedShard>& shards, std::int64_t sample,
+                                              std::int64_t sequence_length);
+
 }  // namespace cairn::train

@@ -122,6 +122,17 @@ TEST_CASE("reading: by source and by document, through docmaps of several shards
     CHECK(reading.first_step == expected[s].first_step);
     CHECK(reading.read < reading.stored);
   }
+  // Ids of the tokens are the documents' numbers.
+  for (std::int64_t sample = 0; sample < loader.samples(); ++sample) {
+    std::vector<std::int32_t> window(static_cast<std::size_t>(T + 1));
+    loader.window(sample, window);
+    window.erase(std::unique(window.begin(), window.end()), window.end());
+    std::vector<std::int32_t> found;
+    for (const ReadDocument& one : documents_of_sample(shards, sample, T)) {
+      found.push_back(static_cast<std::int32_t>(8 * one.shard) + static_cast<std::int32_t>(one.document.ordinal));
+    }
+    CHECK(found == window);
+  }
   CHECK(reading_of_source(set, shards, "c").stored == 0);
   CHECK(reading_of_document(set, shards, "document 99").stored == 0);
   fs::remove(folders[1] / "s1.docmap");
