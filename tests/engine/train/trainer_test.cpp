@@ -108,6 +108,8 @@ TEST_CASE("trainer: the loss falls") {
     const StepReport report = training.trainer.step();
     CHECK(report.step == step);
     CHECK_FALSE(report.skipped);
+    // The clock is the samples read before the step: the first step of a warm-up from zero has rate zero.
+    CHECK(report.lr == small_config().schedule.at(4 * (step - 1)));
     if (step <= 5) first += report.loss / 5;
     if (step > 35) last += report.loss / 5;
   }
