@@ -190,7 +190,13 @@ Pipeline parse_pipeline(const Json& value, const std::string& origin, const std:
 
 Pipeline read_pipeline(const std::filesystem::path& file, const std::vector<std::string>& settings,
                        const StepRegistry& registry) {
-  return parse_pipeline(read_json(file), file.string(), file.parent_path(), settings, registry);
+  Json value;
+  try {
+    value = read_json(file);
+  } catch (const Error& error) {
+    throw Error(error.what(), ExitCode::usage);  // a pipeline that cannot be read is wrong usage, as one that makes no sense
+  }
+  return parse_pipeline(value, file.string(), file.parent_path(), settings, registry);
 }
 
 }  // namespace cairn::steps
