@@ -12,6 +12,9 @@ extern const StepSpec kExec;
 namespace data {
 extern const steps::StepSpec kIngest, kCurate, kTrainTokenizer, kPack;
 }
+namespace model {
+extern const steps::StepSpec kExport;
+}
 namespace train {
 extern const steps::StepSpec kPretrain, kDeriveInstructions, kSft;
 }
@@ -20,19 +23,20 @@ extern const steps::StepSpec kDeriveTasks, kEvaluate;
 }
 
 void app::register_steps(steps::StepRegistry& registry) {
-  registry.add(data::kIngest);               // files -> documents
-  registry.add(data::kCurate);               // documents -> documents that are kept, and why the others are not
-  registry.add(data::kTrainTokenizer);       // documents -> tokenizer
-  registry.add(data::kPack);                 // documents + tokenizer -> token shards and docmaps
+  registry.add(data::kIngest);          // files -> documents
+  registry.add(data::kCurate);          // documents -> documents that are kept, and why the others are not
+  registry.add(data::kTrainTokenizer);  // documents -> tokenizer
+  registry.add(data::kPack);            // documents + tokenizer -> token shards and docmaps
 
   registry.add(train::kPretrain);            // token shards -> checkpoint
   registry.add(train::kDeriveInstructions);  // documents -> conversations, by rule
   registry.add(train::kSft);                 // checkpoint + conversations -> checkpoint
+  registry.add(model::kExport);              // checkpoint + tokenizer -> Hugging Face folder
 
-  registry.add(eval::kDeriveTasks);          // held-out documents -> tasks
-  registry.add(eval::kEvaluate);             // models x tasks -> results, samples, report
+  registry.add(eval::kDeriveTasks);  // held-out documents -> tasks
+  registry.add(eval::kEvaluate);     // models x tasks -> results, samples, report
 
-  registry.add(steps::kExec);                // any program
+  registry.add(steps::kExec);  // any program
 }
 
 }  // namespace cairn

@@ -30,6 +30,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_generate(line, session);
   add_chat(line, session);
   add_serve(line, session);
+  add_logits(line, session);
 
   add_steps(line, session);  // last: each step whose name is still free
 }

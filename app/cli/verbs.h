@@ -32,5 +32,6 @@ void add_release(CommandLine& line, Session& session);
 void add_generate(CommandLine& line, Session& session);
 void add_chat(CommandLine& line, Session& session);  // generate.cpp
 void add_serve(CommandLine& line, Session& session);
+void add_logits(CommandLine& line, Session& session);
 
 }  // namespace cairn::app

@@ -24,7 +24,9 @@ namespace http = beast::http;
 using asio::ip::tcp;
 
 std::string decoded(std::string_view text) {
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; };
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+  };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
@@ -54,8 +56,8 @@ struct HttpServerState {
   bool draining = false;
 };
 
-// One client: reads a request, hands it to the handler, writes the answer as it comes, reads the next. All members are touched on the
-// network thread only, but for `gone_`.
+// One client: reads a request, hands it to the handler, writes the answer as it comes, reads the next. All members are touched on
+// the network thread only, but for `gone_`.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(tcp::socket socket, HttpServerState& server) : stream_(std::move(socket)), server_(server) {}
@@ -68,7 +70,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     answered_ = streaming_ = ended_ = false;
     // The clock of a request starts with its first byte: between requests a client may rest longer.
     stream_.expires_after(std::chrono::seconds(buffer_.size() > 0 ? server_.limits.read_seconds : server_.limits.idle_seconds));
-    http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) { self->header_read(error); });
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](beast::error_code error, std::size_t) { self->header_read(error); });
   }
   bool busy() const { return busy_; }
   void close() {
@@ -81,7 +84,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void refuse(int status, const std::string& message) {
     keep_alive_ = false;
     busy_ = answered_ = true;
-    queue_response(status, {{"content-type", "application/json"}, {"retry-after", "1"}}, server_.error_body(status, message), false);
+    queue_response(status, {{"content-type", "application/json"}, {"retry-after", "1"}}, server_.error_body(status, message),
+                   false);
     ended_ = true;
   }
 
@@ -110,13 +114,22 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::io_context& io() { return server_.io; }
 
  private:
-  void header_read(beast::error_code error) {
+  // Answers what could not be read, or closes where there is nobody to answer.
+  void refuse_unreadable(beast::error_code error) {
+    const bool parsing = error.category() == make_error_code(http::error::bad_method).category();
     if (error == http::error::header_limit) return refuse(431, "the request's headers are too large");
-    if (error == http::error::end_of_stream || error == beast::error::timeout || error == asio::error::operation_aborted) return close();
-    if (error) return error.category() == make_error_code(http::error::bad_method).category() ? refuse(400, "malformed HTTP: " + error.message()) : close();
+    if (error == http::error::body_limit)
+      return refuse(413, fmt::format("the request's body is larger than {} bytes", server_.limits.body_bytes));
+    if (!parsing || error == http::error::end_of_stream || error == http::error::partial_message) return close();
+    refuse(400, "malformed HTTP: " + error.message());
+  }
+
+  void header_read(beast::error_code error) {
+    if (error) return refuse_unreadable(error);
     if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) queue("HTTP/1.1 100 Continue\r\n\r\n");
     stream_.expires_after(std::chrono::seconds(server_.limits.read_seconds));
-    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code failed, std::size_t) { self->request_read(failed); });
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](beast::error_code failed, std::size_t) { self->request_read(failed); });
   }
 
   void request_read(beast::error_code error);
@@ -143,7 +156,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
       response.content_length(body.size());
     }
     bytes = fmt::format("HTTP/1.1 {} {}\r\n", status, std::string(response.reason()));
-    for (const auto& field : response.base()) bytes += fmt::format("{}: {}\r\n", std::string(field.name_string()), std::string(field.value()));
+    for (const auto& field : response.base())
+      bytes += fmt::format("{}: {}\r\n", std::string(field.name_string()), std::string(field.value()));
     queue(bytes + "\r\n" + (head_only_ ? "" : body));
   }
 
@@ -154,13 +168,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void write_next() {
     stream_.expires_after(std::chrono::seconds(server_.limits.read_seconds));
-    asio::async_write(stream_, asio::buffer(outgoing_.front()), [self = shared_from_this()](beast::error_code error, std::size_t) {
-      if (error) return self->close();
-      self->outgoing_.pop_front();
-      if (!self->outgoing_.empty()) return self->write_next();
-      self->stream_.expires_never();
-      if (self->ended_) self->finished();
-    });
+    asio::async_write(stream_, asio::buffer(outgoing_.front()),
+                      [self = shared_from_this()](beast::error_code error, std::size_t) {
+                        if (error) return self->close();
+                        self->outgoing_.pop_front();
+                        if (!self->outgoing_.empty()) return self->write_next();
+                        self->stream_.expires_never();
+                        if (self->ended_) self->finished();
+                      });
   }
 
   void finished() {
@@ -187,7 +202,9 @@ class PostedReply : public HttpReply {
   explicit PostedReply(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
   ~PostedReply() override {
     post([](Connection& connection) {
-      connection.send(500, {{"content-type", "application/json"}}, R"({"error":{"message":"the request was not answered","type":"api_error","param":null,"code":"internal_error"}})");
+      connection.send(
+          500, {{"content-type", "application/json"}},
+          R"({"error":{"message":"the request was not answered","type":"api_error","param":null,"code":"internal_error"}})");
       connection.end();
     });
   }
@@ -218,9 +235,8 @@ class PostedReply : public HttpReply {
 }  // namespace
 
 void Connection::request_read(beast::error_code error) {
-  if (error == http::error::body_limit) return refuse(413, fmt::format("the request's body is larger than {} bytes", server_.limits.body_bytes));
   if (error == beast::error::timeout) return refuse(408, "the request did not arrive in time");
-  if (error) return error.category() == make_error_code(http::error::bad_method).category() ? refuse(400, "malformed HTTP: " + error.message()) : close();
+  if (error) return refuse_unreadable(error);
   http::request<http::string_body> message = parser_->release();
   HttpRequest request;
   request.method = std::string(message.method_string());
@@ -228,7 +244,8 @@ void Connection::request_read(beast::error_code error) {
   request.path = decoded(std::string_view(target).substr(0, target.find('?')));
   for (const auto& field : message.base()) {
     std::string name(field.name_string());
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
     request.headers[name] = std::string(field.value());
   }
   request.body = std::move(message.body());
@@ -262,7 +279,8 @@ void HttpServerState::accept() {
   });
 }
 
-HttpServer::HttpServer(const std::string& address, std::uint16_t port, HttpLimits limits, HttpHandler handler, HttpErrorBody error_body)
+HttpServer::HttpServer(const std::string& address, std::uint16_t port, HttpLimits limits, HttpHandler handler,
+                       HttpErrorBody error_body)
     : state_(std::make_shared<HttpServerState>(limits, std::move(handler), std::move(error_body))) {
   beast::error_code error;
   const auto ip = asio::ip::make_address(address, error);
@@ -277,7 +295,9 @@ HttpServer::HttpServer(const std::string& address, std::uint16_t port, HttpLimit
 
 HttpServer::~HttpServer() = default;
 
-std::uint16_t HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }
+std::uint16_t HttpServer::port() const {
+  return state_->acceptor.local_endpoint().port();
+}
 
 void HttpServer::run(const StopToken& stop, int drain_seconds) {
   HttpServerState& s = *state_;

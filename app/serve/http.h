@@ -1,4 +1,5 @@
-// HTTP/1.1 as the rest of the program sees it: a request, a way to answer now or piece by piece, and a server on Boost.Beast behind both.
+// HTTP/1.1 as the rest of the program sees it: a request, a way to answer now or piece by piece, and a server on Boost.Beast
+// behind both.
 #pragma once
 
 #include <cstdint>
@@ -24,19 +25,20 @@ using HttpHeaders = std::map<std::string, std::string>;
 class HttpReply {
  public:
   virtual ~HttpReply() = default;
-  virtual void send(int status, const HttpHeaders& headers, std::string body) = 0;   // the whole answer; "content-type" among the headers
-  virtual void begin_stream(int status, const HttpHeaders& headers) = 0;             // chunked; then write()... and end()
+  virtual void send(int status, const HttpHeaders& headers,
+                    std::string body) = 0;                                // the whole answer; "content-type" among the headers
+  virtual void begin_stream(int status, const HttpHeaders& headers) = 0;  // chunked; then write()... and end()
   virtual void write(std::string piece) = 0;
   virtual void end() = 0;
   virtual bool client_gone() const = 0;
 };
 
 struct HttpLimits {
-  std::uint64_t body_bytes = 32u << 20;        // above: 413
-  std::uint32_t header_bytes = 64u << 10;      // above: 431
-  int connections = 256;                       // above: 503 and closed
-  int read_seconds = 30;                       // for a whole request, once it has begun; and for a write that does not move
-  int idle_seconds = 75;                       // between requests
+  std::uint64_t body_bytes = 32u << 20;    // above: 413
+  std::uint32_t header_bytes = 64u << 10;  // above: 431
+  int connections = 256;                   // above: 503 and closed
+  int read_seconds = 30;                   // for a whole request, once it has begun; and for a write that does not move
+  int idle_seconds = 75;                   // between requests
 };
 
 // Called on the network thread: must not block. Exceptions become a 500 without details.
@@ -53,7 +55,8 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   std::uint16_t port() const;
-  // Serves until a stop is requested: then takes no new connections, lets running answers end for at most `drain_seconds`, and returns.
+  // Serves until a stop is requested: then takes no new connections, lets running answers end for at most `drain_seconds`, and
+  // returns.
   void run(const StopToken& stop, int drain_seconds);
 
  private:

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json_fwd.h"
@@ -29,14 +30,19 @@ struct ModelConfig {
 
   std::int64_t parameters() const;                    // weights, norms and xIELU scalars
   std::int64_t matmul_parameters() const;             // weights that take part in matrix products (blocks + head)
-  double train_flops_per_token(std::int64_t T) const; // 6 per matmul weight + causal attention 6*layers*width*T
+  double train_flops_per_token(std::int64_t T) const; // 6 per matmul weight + causal attention 6*layers*heads*head_width*T
 };
 
-// Accepts both rope_scaling + rope_theta and the newer rope_parameters. Errors name the file and the key.
+// Accepts both rope_scaling + rope_theta and the newer rope_parameters; what is left out has the value transformers gives it.
+// Anything that would change the computation and is not supported (biases, tied embeddings, other activations) is refused.
+// Errors name the file and the key; sizes are checked so that no later product of them overflows.
 ModelConfig read_hf_config(const std::filesystem::path& config_json);
-Json to_hf_config(const ModelConfig& config);         // as transformers 5 writes it, dtype float32
+ModelConfig parse_hf_config(const Json& json, std::string_view origin);
+// As transformers 5 writes it. `dtype` is that of the weights beside it: "float32" or "bfloat16".
+Json to_hf_config(const ModelConfig& config, std::string_view dtype = "float32");
 
-// Named presets ("tiny-10m", ...), from assets/presets/*.json embedded by the build; Error (usage) lists the known names.
+// Named presets ("tiny-10m", ...), from assets/presets/*.json (each a config.json) embedded by the build; Error (usage) lists the
+// known names.
 ModelConfig preset(const std::string& name);
 std::vector<std::string> preset_names();
 

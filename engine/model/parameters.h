@@ -29,7 +29,7 @@ struct NamedTensor {
   bool decays;                       // weight decay applies (matrices; not norms, not alphas)
 };
 
-// Owns its memory (zeroed, 64-byte aligned). Movable, not copyable. Also used for gradients and optimizer moments.
+// Owns its memory (zeroed; each tensor 64-byte aligned). Movable, not copyable. Also used for gradients and optimizer moments.
 class Parameters {
  public:
   Parameters(const ModelConfig& config, Dtype dtype);
@@ -38,13 +38,17 @@ class Parameters {
   Parameters& operator=(Parameters&&) noexcept;
 
   const ModelConfig& config() const;
+  Dtype dtype() const;
   Tensor embedding() const;          // [V, D]
   Tensor final_norm() const;         // [D]
   Tensor head() const;               // [V, D]
   const LayerParameters& layer(std::int64_t index) const;
-  const std::vector<NamedTensor>& all() const;         // canonical order
-  Tensor flat() const;               // everything as one [size] tensor
+  const std::vector<NamedTensor>& all() const;         // canonical order: embedding, layers, final norm, head
+  // Everything as one [size] tensor, padding between tensors included (at most 60 bytes after each; it is zero and stays zero
+  // under any elementwise update that maps zeros to zero), so its size is a little more than config().parameters().
+  Tensor flat() const;
   void zero();
+  void copy_from(const Parameters& other);             // same config and dtype
 
  private:
   struct State;

@@ -1,0 +1,20 @@
+// MODEL on the command line: a Hugging Face folder, or the name of a model artifact in the workspace.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "app/cli/cli.h"
+
+namespace cairn::app {
+
+struct ModelArgument {
+  std::filesystem::path folder;
+  std::string name;    // what to call it: the artifact's name, or the folder's
+  std::string digest;  // "sha256:..." of the artifact; empty for a folder outside of a workspace
+};
+
+// Error (usage) when `text` is neither, or an artifact of another kind.
+ModelArgument find_model(Session& session, const std::string& text);
+
+}  // namespace cairn::app

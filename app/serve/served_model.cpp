@@ -1,0 +1,73 @@
+#include "app/serve/served_model.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "kernels/backend.h"
+
+namespace cairn::app {
+
+ServedModel::ServedModel(const std::filesystem::path& folder, std::string name, std::string digest, std::int64_t max_length,
+                         ThreadPool& threads)
+    : name_(std::move(name)),
+      digest_(std::move(digest)),
+      loaded_(model::load_hf_folder(folder, Dtype::f32)),
+      tokenizer_(text::Tokenizer::load(folder)),
+      context_{cpu_backend(), threads},
+      sequence_(context_, loaded_.parameters, max_length > 0 ? max_length : loaded_.config.max_positions),
+      end_tokens_(loaded_.config.eos) {
+  if (tokenizer_.vocab_size() > loaded_.config.vocab) {
+    fail("{}: the tokenizer has {} tokens, the model knows {}: they do not belong together", folder.string(),
+         tokenizer_.vocab_size(), loaded_.config.vocab);
+  }
+  const auto& tokens = text::chat_tokens();
+  can_chat_ =
+      std::all_of(tokens.begin(), tokens.end(), [&](const std::string& token) { return tokenizer_.id_of(token).has_value(); });
+  if (can_chat_) end_tokens_.push_back(text::end_of_turn(tokenizer_));
+}
+
+std::vector<std::int32_t> ServedModel::chat_prompt(const std::vector<text::ChatMessage>& messages,
+                                                   const std::string& date) const {
+  if (!can_chat_) fail_usage("the model '{}' has no chat tokens: use completions", name_);
+  text::ChatOptions options;
+  options.date = date;
+  return text::encode_chat(tokenizer_, messages, options).ids;
+}
+
+std::vector<std::int32_t> ServedModel::completion_prompt(const CompletionRequest::Prompt& prompt) const {
+  if (!prompt.is_tokens) {
+    std::vector<std::int32_t> ids = tokenizer_.encode(prompt.text);
+    if (ids.empty() || ids[0] != loaded_.config.bos) ids.insert(ids.begin(), loaded_.config.bos);
+    return ids;
+  }
+  for (const std::int32_t id : prompt.tokens) {
+    if (id >= loaded_.config.vocab) fail_usage("prompt: token {} is outside the vocabulary of {}", id, loaded_.config.vocab);
+  }
+  return prompt.tokens;
+}
+
+infer::Generation ServedModel::generate(const std::vector<std::int32_t>& prompt, const infer::GenerationParams& params,
+                                        const std::function<bool(const infer::GeneratedToken&, const std::string&)>& on_token) {
+  return infer::generate(sequence_, tokenizer_, end_tokens_, prompt, params, on_token);
+}
+
+PromptScores ServedModel::score_prompt(const std::vector<std::int32_t>& prompt, std::int64_t top) {
+  PromptScores scores;
+  scores.logprobs.resize(prompt.size());
+  scores.top.resize(prompt.size());
+  sequence_.truncate(0);
+  sequence_.extend(prompt, 0, [&](std::int64_t index, std::span<const float> logits) {
+    const auto next = static_cast<std::size_t>(index) + 1;
+    if (next == prompt.size()) return;
+    scores.logprobs[next] = infer::logprob_of(logits, prompt[next]);
+    scores.top[next] = infer::top_logprobs(logits, top);
+  });
+  return scores;
+}
+
+std::string today() {
+  return format_time(now_microseconds()).substr(0, 10);
+}
+
+}  // namespace cairn::app

@@ -1,0 +1,123 @@
+#include "engine/model/forward.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace cairn::model {
+namespace {
+
+void check_batch(const Parameters& params, const Activations& act, const Batch& batch) {
+  if (act.hidden.dtype != params.dtype()) fail("activations are {}, parameters {}", dtype_name(act.hidden.dtype), dtype_name(params.dtype()));
+  if (batch.tokens.dims != 2) fail("batch.tokens: expected [B, T], found {}", batch.tokens.describe());
+  for (const Tensor& tensor : {batch.positions, batch.first_key}) {
+    if (tensor.size() != batch.tokens.size()) fail("batch: expected {} positions and first keys, found {}", batch.tokens.size(), tensor.describe());
+  }
+}
+
+TokenPlaces places_of(const Activations& act, const Batch& batch) {
+  return {batch.positions.reshape({batch.tokens.size()}), batch.first_key, act.cos, act.sin};
+}
+
+Tensor flat(const Tensor& tensor) { return tensor.reshape({tensor.size()}); }
+
+// The batch's float32 weights in the model's type, in act.weights.
+void take_weights(Activations& act, const Batch& batch) {
+  const std::int64_t N = batch.tokens.size();
+  if (batch.targets.size() != N || batch.weights.size() != N) {
+    fail("batch: expected {} targets and weights, found {} and {}", N, batch.targets.describe(), batch.weights.describe());
+  }
+  const float* weights = batch.weights.as<const float>();
+  if (act.weights.dtype == Dtype::f64) {
+    std::copy(weights, weights + N, act.weights.as<double>());
+  } else {
+    std::copy(weights, weights + N, act.weights.as<float>());
+  }
+}
+
+void zero(Tensor tensor) { std::memset(tensor.data, 0, std::size_t(tensor.bytes())); }
+
+double sum(Tensor tensor) {
+  double total = 0;
+  for (std::int64_t i = 0; i < tensor.size(); ++i) {
+    total += tensor.dtype == Dtype::f64 ? tensor.as<const double>()[i] : double(tensor.as<const float>()[i]);
+  }
+  return total;
+}
+
+// Losses, and with `gradients` also act.d_hidden and the head's gradient, a chunk of rows at a time. Chunks without any weight (prompts,
+// padding) are passed over.
+void head_forward_backward(Context& ctx, const Parameters& params, Parameters* gradients, Activations& act, const Batch& batch) {
+  const std::int64_t N = act.hidden.shape[0], R = act.logits_chunk.shape[0];
+  const float* weights = batch.weights.as<const float>();
+  const Tensor targets = flat(batch.targets);
+  for (std::int64_t begin = 0; begin < N; begin += R) {
+    const std::int64_t end = std::min(N, begin + R);
+    if (std::all_of(weights + begin, weights + end, [](float weight) { return weight == 0; })) {
+      zero(act.losses.rows(begin, end));
+      if (gradients) zero(act.d_hidden.rows(begin, end));
+      continue;
+    }
+    const Tensor hidden = act.hidden.rows(begin, end);                                                          // [R, D]
+    const Tensor logits = act.logits_chunk.rows(0, end - begin);                                                // [R, V]
+    ops::matmul(ctx, logits, hidden, Transpose::no, params.head(), Transpose::yes);
+    ops::cross_entropy(ctx, act.losses.rows(begin, end), logits, targets.rows(begin, end), act.weights.rows(begin, end), gradients != nullptr);
+    if (!gradients) continue;
+    ops::matmul(ctx, act.d_hidden.rows(begin, end), logits, Transpose::no, params.head(), Transpose::no);       // [R, D]
+    ops::matmul(ctx, gradients->head(), logits, Transpose::yes, hidden, Transpose::no, true);                   // [V, D]
+  }
+}
+
+}  // namespace
+
+Tensor forward_hidden(Context& ctx, const Parameters& params, Activations& act, const Batch& batch) {
+  check_batch(params, act, batch);
+  const ModelConfig& config = params.config();
+  const std::int64_t B = batch.tokens.shape[0], T = batch.tokens.shape[1];
+  const TokenPlaces places = places_of(act, batch);
+  act.shape(B, T);
+
+  ops::embedding_forward(ctx, act.block(0).x, params.embedding(), flat(batch.tokens));                          // [N, D]
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    BlockActivations& block = act.block(layer);
+    const Tensor keys = block.k.reshape({B, T, config.kv_heads, config.head_width});
+    const Tensor values = block.v.reshape({B, T, config.kv_heads, config.head_width});
+    block_forward(ctx, config, params.layer(layer), places, block, keys, values, act.output_of(layer));        // [N, D]
+  }
+  ops::rmsnorm_forward(ctx, act.hidden, act.final_inv_rms, act.final_x, params.final_norm(), config.norm_eps);  // [N, D]
+  return act.hidden;
+}
+
+double train_forward_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch) {
+  if (act.purpose() != Purpose::training) fail("gradients need activations planned for training");
+  const ModelConfig& config = params.config();
+  forward_hidden(ctx, params, act, batch);
+  take_weights(act, batch);
+  head_forward_backward(ctx, params, &gradients, act, batch);
+
+  ops::rmsnorm_backward(ctx, act.dx, gradients.final_norm(), act.d_hidden, act.final_x, params.final_norm(), act.final_inv_rms);
+  const TokenPlaces places = places_of(act, batch);
+  for (std::int64_t layer = config.layers - 1; layer >= 0; --layer) {
+    block_backward(ctx, config, params.layer(layer), gradients.layer(layer), places, act.block(layer), act.gradients, act.dx);
+  }
+  ops::embedding_backward(ctx, gradients.embedding(), act.dx, flat(batch.tokens));
+  return sum(act.losses);
+}
+
+double forward_loss(Context& ctx, const Parameters& params, Activations& act, const Batch& batch) {
+  forward_hidden(ctx, params, act, batch);
+  take_weights(act, batch);
+  head_forward_backward(ctx, params, nullptr, act, batch);
+  return sum(act.losses);
+}
+
+void head_logits(Context& ctx, const Parameters& params, Tensor hidden, Tensor logits) {
+  ops::matmul(ctx, logits, hidden, Transpose::no, params.head(), Transpose::yes);
+}
+
+void forward_logits(Context& ctx, const Parameters& params, Activations& act, const Batch& batch, Tensor logits) {
+  head_logits(ctx, params, forward_hidden(ctx, params, act, batch), logits);
+}
+
+}  // namespace cairn::model

@@ -1,0 +1,37 @@
+// The model, forward and backward, over whole batches; what generation with a cache needs is in decode.h.
+//
+//   x = embed(tokens);  for each block: x += attention(norm(x)); x += mlp(norm(x));  logits = head(norm(x))
+//
+// The type of the parameters (f32, or f64 on the ref backend) is the type of everything.
+#pragma once
+
+#include "engine/model/activations.h"
+#include "engine/model/parameters.h"
+#include "kernels/ops.h"
+
+namespace cairn::model {
+
+// B sequences of T tokens, each a row of packed documents or one document with padding behind.
+struct Batch {
+  Tensor tokens;                     // i32 [B, T]
+  Tensor positions;                  // i32 [B, T], in [0, max_positions of the Activations)
+  Tensor first_key;                  // i32 [B, T]: index in its row of the first token that token t attends to, <= t
+  Tensor targets;                    // i32 [B, T]; looked at where the weight is not 0. Loss functions only
+  Tensor weights;                    // f32 [B, T]: what each token's loss counts. Loss functions only
+};
+
+// sum over tokens of weight * cross-entropy(logits, target), already normalised by whoever set the weights. Adds (+=) its gradient to
+// `gradients`, so that a large batch may come in pieces. Logits of the whole batch never exist. Activations for training.
+double train_forward_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&);
+
+// The same sum without gradients. Each token's weighted loss is in activations.losses [N] until the next pass.
+double forward_loss(Context&, const Parameters&, Activations&, const Batch&);
+
+// The normed output of the last block, [N, D]; lies in the activations until the next pass.
+Tensor forward_hidden(Context&, const Parameters&, Activations&, const Batch&);
+// logits [N, V] of the batch; N*V values: for short inputs.
+void forward_logits(Context&, const Parameters&, Activations&, const Batch&, Tensor logits);
+// logits [n, V] of rows of hidden [n, D].
+void head_logits(Context&, const Parameters&, Tensor hidden, Tensor logits);
+
+}  // namespace cairn::model
