@@ -177,6 +177,44 @@ TEST_CASE("matrix products and attention take rows that lie apart") {
   }
 }
 
+TEST_CASE("attention sees no key of the document before, wherever the border falls among the tiles") {
+  ThreadPool pool(2);
+  constexpr std::int64_t T = 245, E = 4;
+  OpCase shape;
+  shape.op = "border";
+  shape.arguments = {{"q", {1, T, 1, E}},
+                     {"k", {1, T, 1, E}},
+                     {"v", {1, T, 1, E}},
+                     {"o", {1, T, 1, E}, Fill::zero},
+                     {"lse", {1, 1, T}, Fill::zero},
+                     {"first", {1, T}, Fill::start},
+                     {"do", {1, T, 1, E}},
+                     {"dq", {1, T, 1, E}, Fill::zero},
+                     {"dk", {1, T, 1, E}, Fill::zero},
+                     {"dv", {1, T, 1, E}, Fill::zero}};
+  CaseMemory memory(shape, Dtype::f32);
+  const std::vector<Tensor>& t = memory.tensors();
+  for (std::int64_t border = 1; border < T; ++border) {
+    for (std::int64_t i = border; i < T; ++i) t[5].as<std::int32_t>()[i] = static_cast<std::int32_t>(border);
+    for (std::int64_t i = 0; i < border; ++i) t[5].as<std::int32_t>()[i] = 0;
+    const auto results = [&](const Backend& backend) {
+      Context context{backend, pool};
+      ops::attention_forward(context, t[3], t[4], t[0], t[1], t[2], t[5], 0.5);
+      ops::attention_backward(context, t[7], t[8], t[9], t[6], t[0], t[1], t[2], t[3], t[4], t[5], 0.5);
+      return std::vector{numbers(t[3]), numbers(t[4]), numbers(t[7]), numbers(t[8]), numbers(t[9])};
+    };
+    const auto want = results(ref_backend());
+    for (const std::string& isa : cpu_isa_names()) {
+      const auto got = results(cpu_backend_for_isa(isa));
+      double worst = 0;
+      for (std::size_t output = 0; output < want.size(); ++output) {
+        for (std::size_t i = 0; i < want[output].size(); ++i) worst = std::max(worst, std::abs(got[output][i] - want[output][i]));
+      }
+      CHECK_MESSAGE(worst < 1e-5, isa << ": border at " << border << ", error " << worst);
+    }
+  }
+}
+
 TEST_CASE("numbers that are none stay none") {
   ThreadPool pool(1);
   const float nan = std::nanf("");

@@ -173,11 +173,13 @@ TEST_CASE_FIXTURE(Backends, "AdEMAMix equals the five-step golden, schedules eva
         std::vector<T> g = golden.at("grads").at(static_cast<std::size_t>(t - 1)).get<std::vector<T>>();
         ops::ademamix(context, view(p), view(m1), view(m2), view(v), view(g), step_params(t));
         const Json& trace = c.at("steps").at(static_cast<std::size_t>(t - 1));
-        for (const auto& [name, got] : {std::pair{"p", &p}, {"m1", &m1}, {"m2", &m2}, {"v", &v}}) {
+        for (const auto& output : {std::pair{"p", &p}, {"m1", &m1}, {"m2", &m2}, {"v", &v}}) {
+          const char* name = output.first;
+          const std::vector<T>& got = *output.second;
           const auto want = trace.at(name).template get<std::vector<double>>();
           for (std::size_t i = 0; i < want.size(); ++i) {
-            CHECK_MESSAGE(near((*got)[i], want[i], relative, absolute), c.at("name"), " ", backend.isa, " step ", t, " ", name,
-                          "[", i, "] ", (*got)[i], " golden ", want[i]);
+            CHECK_MESSAGE(near(got[i], want[i], relative, absolute), c.at("name"), " ", backend.isa, " step ", t, " ", name, "[",
+                          i, "] ", got[i], " golden ", want[i]);
           }
         }
       }

@@ -134,8 +134,8 @@ TEST_CASE_FIXTURE(Fixture, "attention inside documents is attention of each docu
   Numbers q({1, 6, 2, 4}, "q"), k({1, 6, 1, 4}, "k"), v({1, 6, 1, 4}, "v"), o({1, 6, 2, 4}), lse({1, 2, 6});
   Indices first({0, 0, 2, 2, 2, 5}, {1, 6});
   ops::attention_forward(context, o.tensor, lse.tensor, q.tensor, k.tensor, v.tensor, first.tensor, 0.5);
-  for (const auto& [begin, end] : std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 2}, {2, 5}, {5, 6}}) {
-    const std::int64_t T = end - begin;
+  for (const auto& document : std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 2}, {2, 5}, {5, 6}}) {
+    const std::int64_t begin = document.first, T = document.second - begin;
     Numbers part({1, T, 2, 4}), part_lse({1, 2, T});
     Indices start(std::vector<std::int32_t>(static_cast<std::size_t>(T), 0), {1, T});
     const auto slice = [&](const Numbers& all, std::int64_t heads) {
