@@ -168,8 +168,8 @@ std::int64_t Tokenizer::vocab_size() const {
 }
 
 std::optional<TokenId> Tokenizer::id_of(std::string_view token) const {
-  const auto found = state_->ids.find(token);
-  return found == state_->ids.end() ? std::nullopt : std::optional(found->second);
+  const TokenId id = state_->index.find(state_->written, token);
+  return id < 0 ? std::nullopt : std::optional(id);
 }
 
 TokenId Tokenizer::require(std::string_view token) const {

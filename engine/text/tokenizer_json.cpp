@@ -12,9 +12,12 @@ namespace cairn::text {
 namespace {
 
 struct Vocabulary {
-  std::unordered_map<std::string, TokenId> ids;
+  TokenIndex index;
   std::vector<std::string> written;  // by id; holes are told by `known`
   std::vector<bool> known;
+  std::size_t count = 0;
+
+  TokenId id_of(std::string_view token) const { return index.find(written, token); }  // -1: not there
 
   void add(const std::string& token, TokenId id, const std::string& place, std::size_t limit) {
     if (static_cast<std::size_t>(id) >= limit) {
@@ -27,7 +30,8 @@ struct Vocabulary {
     }
     known[static_cast<std::size_t>(id)] = true;
     written[static_cast<std::size_t>(id)] = token;
-    ids.emplace(token, id);
+    index.add(written, id);
+    ++count;
   }
 };
 
@@ -50,7 +54,7 @@ void refuse_decoder(const Json& json, const std::string& origin) {
 Vocabulary read_vocabulary(const Json& model, std::size_t added, const std::string& place) {
   const Json& vocab = object_field(model, "vocab", place);
   Vocabulary vocabulary;
-  vocabulary.ids.reserve(vocab.size() + added);
+  vocabulary.index = TokenIndex(vocab.size() + added);
   const std::size_t limit = vocab.size() + added;
   for (const auto& [token, id] : vocab.items()) {
     vocabulary.add(token, id_value(id, fmt::format("{}.vocab[\"{}\"]", place, token)), place + ".vocab", limit);
@@ -106,9 +110,9 @@ MergeTable read_merges(const Json& model, const Vocabulary& vocabulary, const st
     const auto where = [&] { return fmt::format("{}.merges[{}]", place, i); };
     const auto [left, right] = read_merge(merges[i], where);
     const auto id_of = [&](const std::string& token, const char* what) {
-      const auto found = vocabulary.ids.find(token);
-      if (found == vocabulary.ids.end()) fail("{}: {} \"{}\" is not in the vocabulary", where(), what, token);
-      return found->second;
+      const TokenId id = vocabulary.id_of(token);
+      if (id < 0) fail("{}: {} \"{}\" is not in the vocabulary", where(), what, token);
+      return id;
     };
     const TokenId left_id = id_of(left, "the left part"), right_id = id_of(right, "the right part");
     const TokenId result = id_of(left + right, "the result");
@@ -148,14 +152,14 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::read(const Json& json,
 
   std::vector<AddedToken> added = read_added_tokens(json, origin);
   Vocabulary vocabulary = read_vocabulary(model, added.size(), place);
-  const std::size_t limit = vocabulary.ids.size() + added.size();
+  const std::size_t limit = vocabulary.count + added.size();
   for (std::size_t i = 0; i < added.size(); ++i) {
     const std::string where = fmt::format("{}: added_tokens[{}]", origin, i);
-    const auto known = vocabulary.ids.find(added[i].content);
-    if (known == vocabulary.ids.end())
+    const TokenId known = vocabulary.id_of(added[i].content);
+    if (known < 0) {
       vocabulary.add(added[i].content, added[i].id, where, limit);
-    else if (known->second != added[i].id) {
-      fail("{}: \"{}\" has id {} here and {} in the vocabulary", where, added[i].content, added[i].id, known->second);
+    } else if (known != added[i].id) {
+      fail("{}: \"{}\" has id {} here and {} in the vocabulary", where, added[i].content, added[i].id, known);
     }
   }
   const auto hole = std::find(vocabulary.known.begin(), vocabulary.known.end(), false);
@@ -171,7 +175,7 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::read(const Json& json,
                                              .written = {},
                                              .bytes = {},
                                              .special = {},
-                                             .ids = {},
+                                             .index = TokenIndex(),
                                              .whole_words = {},
                                              .added = {},
                                              .pre_tokenizer = PreTokenizer(*pre_tokenizer, origin + ": pre_tokenizer"),
@@ -184,26 +188,23 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::read(const Json& json,
   bpe.merges = read_merges(model, vocabulary, state->special, place);
   const bool byte_fallback = bool_field(model, "byte_fallback", place, false);
   for (unsigned byte = 0; byte < 256; ++byte) {
-    const auto found = vocabulary.ids.find(to_alphabet(std::string(1, static_cast<char>(byte))));
-    bpe.byte_ids[byte] = found == vocabulary.ids.end() ? -1 : found->second;
+    bpe.byte_ids[byte] = vocabulary.id_of(to_alphabet(std::string(1, static_cast<char>(byte))));
     if (bpe.byte_ids[byte] < 0 && byte_fallback) {
       fail("{}.byte_fallback: is not supported; byte 0x{:02x} has no token of its own", place, byte);
     }
   }
   const std::string unknown = optional_string_field(model, "unk_token", place);
   if (!unknown.empty()) {
-    const auto found = vocabulary.ids.find(unknown);
-    if (found == vocabulary.ids.end()) fail("{}.unk_token: \"{}\" is not in the vocabulary", place, unknown);
-    bpe.unknown = found->second;
+    bpe.unknown = vocabulary.id_of(unknown);
+    if (bpe.unknown < 0) fail("{}.unk_token: \"{}\" is not in the vocabulary", place, unknown);
     bpe.fuse_unknown = bool_field(model, "fuse_unk", place, false);
   }
 
   state->written = std::move(vocabulary.written);
+  state->index = std::move(vocabulary.index);
   const std::size_t size = state->written.size();
   state->bytes.reserve(size);
   for (const std::string& token : state->written) state->bytes.push_back(from_alphabet(token).value_or(token));
-  state->ids.reserve(size);
-  for (std::size_t id = 0; id < size; ++id) state->ids.emplace(state->written[id], static_cast<TokenId>(id));
   if (bool_field(model, "ignore_merges", place, false)) {
     const Json& vocab = model["vocab"];
     for (std::size_t id = 0; id < size; ++id) {

@@ -11,6 +11,7 @@
 #include "engine/text/added_tokens.h"
 #include "engine/text/bpe.h"
 #include "engine/text/pre_tokenizer.h"
+#include "engine/text/token_index.h"
 #include "engine/text/tokenizer.h"
 
 namespace cairn::text {
@@ -21,7 +22,7 @@ struct Tokenizer::State {
   std::vector<std::string> written;                           // by id, as in the file
   std::vector<std::string> bytes;                             // by id, what it stands for in text
   std::vector<bool> special;                                  // by id
-  std::unordered_map<std::string_view, TokenId> ids;          // by written form; views into `written`
+  TokenIndex index;                                           // by written form
   std::unordered_map<std::string_view, TokenId> whole_words;  // by bytes, when the model says ignore_merges; views into `bytes`
   AddedTokens added;
   PreTokenizer pre_tokenizer;
