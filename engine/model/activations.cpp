@@ -20,7 +20,8 @@ std::int64_t logits_rows(const ModelConfig& config, std::int64_t max_tokens) {
 
 void Activations::add(std::string name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token) {
   const std::int64_t rows = max_tokens_ * rows_per_token;
-  const ArenaSlot slot = columns == 0 ? plan_.add(std::move(name), dtype_, {rows}) : plan_.add(std::move(name), dtype_, {rows, columns});
+  const ArenaSlot slot =
+      columns == 0 ? plan_.add(std::move(name), dtype_, {rows}) : plan_.add(std::move(name), dtype_, {rows, columns});
   per_token_.push_back({&tensor, slot, rows_per_token});
 }
 
@@ -82,7 +83,8 @@ Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::
   if (purpose == Purpose::training) add_gradients();
 }
 
-Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions)
+Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
+                         std::int64_t max_positions)
     : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions) {
   arena_ = Arena(plan_);
   cos = arena_.tensor(cos_);
@@ -92,7 +94,8 @@ Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t ma
   shape(1, max_tokens);
 }
 
-ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions) {
+ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
+                           std::int64_t max_positions) {
   return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions).plan_;
 }
 

@@ -13,12 +13,13 @@
 namespace cairn::model {
 
 enum class Purpose {
-  training,                          // every block keeps what its backward reads
-  forward_only,                      // one set of tensors for all blocks
+  training,      // every block keeps what its backward reads
+  forward_only,  // one set of tensors for all blocks
 };
 
 // The plan alone, which costs nothing: what a pass would need, and of what.
-ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions = 0);
+ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
+                           std::int64_t max_positions = 0);
 
 // Owns its memory; neither copied nor moved. One pass at a time.
 class Activations {
@@ -31,7 +32,7 @@ class Activations {
   const ModelConfig& config() const { return config_; }
   Purpose purpose() const { return purpose_; }
   std::int64_t max_tokens() const { return max_tokens_; }
-  const ArenaPlan& plan() const { return plan_; }      // bytes(), table()
+  const ArenaPlan& plan() const { return plan_; }  // bytes(), table()
 
   // Shapes the tensors below for B sequences of T tokens, N = B*T. Error when N is more than max_tokens.
   void shape(std::int64_t B, std::int64_t T);
@@ -40,27 +41,28 @@ class Activations {
   // Where block `layer` writes its y: the next block's x, or final_x.
   Tensor output_of(std::int64_t layer);
 
-  Tensor cos, sin;                   // [P, E/2]   rotary tables
-  Tensor final_x;                    // [N, D]     output of the last block
-  Tensor final_inv_rms;              // [N]
-  Tensor hidden;                     // [N, D]     norm(final_x), input of the head
-  Tensor losses;                     // [N]
-  Tensor weights;                    // [N]        the batch's weights in the model's type
-  Tensor logits_chunk;               // [R, V]     logits of R tokens at a time, then their gradients
-  BlockGradients gradients;          // training only, as all below
-  Tensor d_hidden;                   // [N, D]
-  Tensor dx;                         // [N, D]     gradient of the residual stream
+  Tensor cos, sin;           // [P, E/2]   rotary tables
+  Tensor final_x;            // [N, D]     output of the last block
+  Tensor final_inv_rms;      // [N]
+  Tensor hidden;             // [N, D]     norm(final_x), input of the head
+  Tensor losses;             // [N]
+  Tensor weights;            // [N]        the batch's weights in the model's type
+  Tensor logits_chunk;       // [R, V]     logits of R tokens at a time, then their gradients
+  BlockGradients gradients;  // training only, as all below
+  Tensor d_hidden;           // [N, D]
+  Tensor dx;                 // [N, D]     gradient of the residual stream
 
  private:
   friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t);
   struct PlanOnly {};
-  Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions);
+  Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
+              std::int64_t max_positions);
   // `columns` 0: a vector of N * rows_per_token; else [N, columns].
   void add(std::string name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token = 1);
   void add_block(const std::string& at, BlockActivations& block);
   void add_gradients();
 
-  struct PerToken {                  // a tensor whose first dimension follows N
+  struct PerToken {  // a tensor whose first dimension follows N
     Tensor* tensor;
     ArenaSlot slot;
     std::int64_t rows_per_token;

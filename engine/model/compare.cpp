@@ -27,12 +27,18 @@ std::uint64_t bits_at(std::span<const std::byte> bytes, std::size_t element, std
 
 double value_of(StoredType type, std::uint64_t bits) {
   switch (type) {
-    case StoredType::f64: return std::bit_cast<double>(bits);
-    case StoredType::f32: return std::bit_cast<float>(std::uint32_t(bits));
-    case StoredType::bf16: return bf16_to_float(std::uint16_t(bits));
-    case StoredType::f16: return f16_to_float(std::uint16_t(bits));
-    case StoredType::f8_e4m3: return f8_e4m3_to_float(std::uint8_t(bits));
-    default: return f8_e5m2_to_float(std::uint8_t(bits));
+    case StoredType::f64:
+      return std::bit_cast<double>(bits);
+    case StoredType::f32:
+      return std::bit_cast<float>(std::uint32_t(bits));
+    case StoredType::bf16:
+      return bf16_to_float(std::uint16_t(bits));
+    case StoredType::f16:
+      return f16_to_float(std::uint16_t(bits));
+    case StoredType::f8_e4m3:
+      return f8_e4m3_to_float(std::uint8_t(bits));
+    default:
+      return f8_e5m2_to_float(std::uint8_t(bits));
   }
 }
 
@@ -61,7 +67,8 @@ std::vector<std::int64_t> place_in_shape(std::int64_t element, const std::vector
   return index;
 }
 
-std::optional<std::string> value_difference(const StoredTensor& tensor, std::span<const std::byte> a, std::span<const std::byte> b) {
+std::optional<std::string> value_difference(const StoredTensor& tensor, std::span<const std::byte> a,
+                                            std::span<const std::byte> b) {
   if (a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0)) return std::nullopt;
   const std::size_t width = std::size_t(stored_type_bytes(tensor.type));
   const std::int64_t elements = tensor.elements();
@@ -71,8 +78,9 @@ std::optional<std::string> value_difference(const StoredTensor& tensor, std::spa
     if (first < 0) first = i;
     ++count;
   }
-  return fmt::format("tensor '{}' element [{}]: {}; {} of {} elements differ", tensor.name, fmt::join(place_in_shape(first, tensor.shape), ", "),
-                     describe_element(tensor, bits_at(a, std::size_t(first), width), bits_at(b, std::size_t(first), width)), count, elements);
+  return fmt::format(
+      "tensor '{}' element [{}]: {}; {} of {} elements differ", tensor.name, fmt::join(place_in_shape(first, tensor.shape), ", "),
+      describe_element(tensor, bits_at(a, std::size_t(first), width), bits_at(b, std::size_t(first), width)), count, elements);
 }
 
 }  // namespace
@@ -83,7 +91,8 @@ std::string first_difference(const std::filesystem::path& path_a, const std::fil
     const StoredTensor* other = b.find(tensor.name);
     if (!other) return fmt::format("tensor '{}' is in the first file only", tensor.name);
     if (other->type != tensor.type || other->shape != tensor.shape) {
-      return fmt::format("tensor '{}' is {} in the first file, {} in the second", tensor.name, tensor.describe(), other->describe());
+      return fmt::format("tensor '{}' is {} in the first file, {} in the second", tensor.name, tensor.describe(),
+                         other->describe());
     }
   }
   for (const StoredTensor& tensor : b.tensors()) {
@@ -92,7 +101,8 @@ std::string first_difference(const std::filesystem::path& path_a, const std::fil
   for (const StoredTensor& tensor : a.tensors()) {
     if (const auto difference = value_difference(tensor, a.bytes(tensor), b.bytes(b.require(tensor.name)))) return *difference;
   }
-  return sha256_file(path_a) == sha256_file(path_b) ? "" : "all tensors are the same; the headers differ (metadata, order or spacing)";
+  return sha256_file(path_a) == sha256_file(path_b) ? ""
+                                                    : "all tensors are the same; the headers differ (metadata, order or spacing)";
 }
 
 }  // namespace cairn::model

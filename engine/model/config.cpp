@@ -14,7 +14,7 @@
 
 namespace cairn::model {
 
-const std::vector<EmbeddedFile>& embedded_files();   // assets/presets, by the build
+const std::vector<EmbeddedFile>& embedded_files();  // assets/presets, by the build
 
 namespace {
 
@@ -43,8 +43,9 @@ class KeyReader {
   }
 
   std::int64_t integer_of(const Json& value, const char* key, std::int64_t low, std::int64_t high) const {
-    const bool fits = value.is_number_integer() &&
-                      (!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::uint64_t(std::numeric_limits<std::int64_t>::max()));
+    const bool fits =
+        value.is_number_integer() &&
+        (!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::uint64_t(std::numeric_limits<std::int64_t>::max()));
     if (fits) {
       const auto number = value.get<std::int64_t>();
       if (number >= low && number <= high) return number;
@@ -65,7 +66,8 @@ class KeyReader {
   // `key`, where present, must be `wanted`: another value would change the computation.
   void only(const char* key, const Json& wanted) const {
     const Json* value = find(key);
-    if (value && *value != wanted) cairn::fail("{}: {}: only {} is supported, found {}", origin_, key, wanted.dump(), found(*value));
+    if (value && *value != wanted)
+      cairn::fail("{}: {}: only {} is supported, found {}", origin_, key, wanted.dump(), found(*value));
   }
 
  private:
@@ -114,7 +116,9 @@ void read_token_ids(const KeyReader& keys, ModelConfig& config) {
   }
 }
 
-std::string preset_of(std::string_view file_name) { return std::string(file_name.substr(0, file_name.rfind('.'))); }
+std::string preset_of(std::string_view file_name) {
+  return std::string(file_name.substr(0, file_name.rfind('.')));
+}
 
 }  // namespace
 

@@ -15,18 +15,18 @@ Tensor decode_forward(Context& ctx, const Parameters& params, Activations& act, 
   if (length + T > room) fail("{} tokens do not fit a cache that holds {} of {}", T, length, room);
   act.shape(1, T);
 
-  std::vector<std::int32_t> first(std::size_t(T), 0);                       // every token sees the whole sequence before it
+  std::vector<std::int32_t> first(std::size_t(T), 0);  // every token sees the whole sequence before it
   const Tensor first_key(first.data(), Dtype::i32, {1, T});
   const TokenPlaces places{positions.reshape({T}), first_key, act.cos, act.sin};
 
-  ops::embedding_forward(ctx, act.block(0).x, params.embedding(), tokens.reshape({T}));                         // [T, D]
+  ops::embedding_forward(ctx, act.block(0).x, params.embedding(), tokens.reshape({T}));  // [T, D]
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     BlockActivations block = act.block(layer);
     const Tensor keys = kv.k[std::size_t(layer)].reshape({room, K * E}), values = kv.v[std::size_t(layer)].reshape({room, K * E});
-    block.k = keys.rows(length, length + T);                                // the block writes straight into the cache
+    block.k = keys.rows(length, length + T);  // the block writes straight into the cache
     block.v = values.rows(length, length + T);
     block_forward(ctx, config, params.layer(layer), places, block, keys.rows(0, length + T).reshape({1, length + T, K, E}),
-                  values.rows(0, length + T).reshape({1, length + T, K, E}), act.output_of(layer));            // [T, D]
+                  values.rows(0, length + T).reshape({1, length + T, K, E}), act.output_of(layer));  // [T, D]
   }
   ops::rmsnorm_forward(ctx, act.hidden, act.final_inv_rms, act.final_x, params.final_norm(), config.norm_eps);  // [T, D]
   kv.length += T;

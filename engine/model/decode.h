@@ -12,14 +12,14 @@ namespace cairn::model {
 
 // The cache of one sequence; the memory belongs to the caller (engine/infer).
 struct KvView {
-  std::vector<Tensor> k, v;          // one a layer, [1, S_max, K, E], contiguous, in the parameters' type
-  std::int64_t length = 0;           // tokens already in it
+  std::vector<Tensor> k, v;  // one a layer, [1, S_max, K, E], contiguous, in the parameters' type
+  std::int64_t length = 0;   // tokens already in it
 };
 
-// Runs T new tokens behind the kv.length that are cached: writes their keys and values into the cache, which must have room for them,
-// advances kv.length by T and returns the normed output of the last block, [T, D], for head_logits(); it lies in the activations until
-// the next pass. tokens, positions i32 [T], positions < the activations' max_positions (ordinarily length, length + 1, ...). T is at most the
-// activations' max_tokens: a long prompt goes in pieces. Activations of either purpose.
+// Runs T new tokens behind the kv.length that are cached: writes their keys and values into the cache, which must have room for
+// them, advances kv.length by T and returns the normed output of the last block, [T, D], for head_logits(); it lies in the
+// activations until the next pass. tokens, positions i32 [T], positions < the activations' max_positions (ordinarily length,
+// length + 1, ...). T is at most the activations' max_tokens: a long prompt goes in pieces. Activations of either purpose.
 Tensor decode_forward(Context&, const Parameters&, Activations&, KvView& kv, Tensor tokens, Tensor positions);
 
 }  // namespace cairn::model

@@ -9,10 +9,12 @@ namespace cairn::model {
 namespace {
 
 void check_batch(const Parameters& params, const Activations& act, const Batch& batch) {
-  if (act.hidden.dtype != params.dtype()) fail("activations are {}, parameters {}", dtype_name(act.hidden.dtype), dtype_name(params.dtype()));
+  if (act.hidden.dtype != params.dtype())
+    fail("activations are {}, parameters {}", dtype_name(act.hidden.dtype), dtype_name(params.dtype()));
   if (batch.tokens.dims != 2) fail("batch.tokens: expected [B, T], found {}", batch.tokens.describe());
   for (const Tensor& tensor : {batch.positions, batch.first_key}) {
-    if (tensor.size() != batch.tokens.size()) fail("batch: expected {} positions and first keys, found {}", batch.tokens.size(), tensor.describe());
+    if (tensor.size() != batch.tokens.size())
+      fail("batch: expected {} positions and first keys, found {}", batch.tokens.size(), tensor.describe());
   }
 }
 
@@ -20,7 +22,9 @@ TokenPlaces places_of(const Activations& act, const Batch& batch) {
   return {batch.positions.reshape({batch.tokens.size()}), batch.first_key, act.cos, act.sin};
 }
 
-Tensor flat(const Tensor& tensor) { return tensor.reshape({tensor.size()}); }
+Tensor flat(const Tensor& tensor) {
+  return tensor.reshape({tensor.size()});
+}
 
 // The batch's float32 weights in the model's type, in act.weights.
 void take_weights(Activations& act, const Batch& batch) {
@@ -36,7 +40,9 @@ void take_weights(Activations& act, const Batch& batch) {
   }
 }
 
-void zero(Tensor tensor) { std::memset(tensor.data, 0, std::size_t(tensor.bytes())); }
+void zero(Tensor tensor) {
+  std::memset(tensor.data, 0, std::size_t(tensor.bytes()));
+}
 
 double sum(Tensor tensor) {
   double total = 0;
@@ -46,8 +52,8 @@ double sum(Tensor tensor) {
   return total;
 }
 
-// Losses, and with `gradients` also act.d_hidden and the head's gradient, a chunk of rows at a time. Chunks without any weight (prompts,
-// padding) are passed over.
+// Losses, and with `gradients` also act.d_hidden and the head's gradient, a chunk of rows at a time. Chunks without any weight
+// (prompts, padding) are passed over.
 void head_forward_backward(Context& ctx, const Parameters& params, Parameters* gradients, Activations& act, const Batch& batch) {
   const std::int64_t N = act.hidden.shape[0], R = act.logits_chunk.shape[0];
   const float* weights = batch.weights.as<const float>();
@@ -59,13 +65,14 @@ void head_forward_backward(Context& ctx, const Parameters& params, Parameters* g
       if (gradients) zero(act.d_hidden.rows(begin, end));
       continue;
     }
-    const Tensor hidden = act.hidden.rows(begin, end);                                                          // [R, D]
-    const Tensor logits = act.logits_chunk.rows(0, end - begin);                                                // [R, V]
+    const Tensor hidden = act.hidden.rows(begin, end);            // [R, D]
+    const Tensor logits = act.logits_chunk.rows(0, end - begin);  // [R, V]
     ops::matmul(ctx, logits, hidden, Transpose::no, params.head(), Transpose::yes);
-    ops::cross_entropy(ctx, act.losses.rows(begin, end), logits, targets.rows(begin, end), act.weights.rows(begin, end), gradients != nullptr);
+    ops::cross_entropy(ctx, act.losses.rows(begin, end), logits, targets.rows(begin, end), act.weights.rows(begin, end),
+                       gradients != nullptr);
     if (!gradients) continue;
-    ops::matmul(ctx, act.d_hidden.rows(begin, end), logits, Transpose::no, params.head(), Transpose::no);       // [R, D]
-    ops::matmul(ctx, gradients->head(), logits, Transpose::yes, hidden, Transpose::no, true);                   // [V, D]
+    ops::matmul(ctx, act.d_hidden.rows(begin, end), logits, Transpose::no, params.head(), Transpose::no);  // [R, D]
+    ops::matmul(ctx, gradients->head(), logits, Transpose::yes, hidden, Transpose::no, true);              // [V, D]
   }
 }
 
@@ -78,18 +85,19 @@ Tensor forward_hidden(Context& ctx, const Parameters& params, Activations& act, 
   const TokenPlaces places = places_of(act, batch);
   act.shape(B, T);
 
-  ops::embedding_forward(ctx, act.block(0).x, params.embedding(), flat(batch.tokens));                          // [N, D]
+  ops::embedding_forward(ctx, act.block(0).x, params.embedding(), flat(batch.tokens));  // [N, D]
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     BlockActivations& block = act.block(layer);
     const Tensor keys = block.k.reshape({B, T, config.kv_heads, config.head_width});
     const Tensor values = block.v.reshape({B, T, config.kv_heads, config.head_width});
-    block_forward(ctx, config, params.layer(layer), places, block, keys, values, act.output_of(layer));        // [N, D]
+    block_forward(ctx, config, params.layer(layer), places, block, keys, values, act.output_of(layer));  // [N, D]
   }
   ops::rmsnorm_forward(ctx, act.hidden, act.final_inv_rms, act.final_x, params.final_norm(), config.norm_eps);  // [N, D]
   return act.hidden;
 }
 
-double train_forward_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch) {
+double train_forward_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act,
+                              const Batch& batch) {
   if (act.purpose() != Purpose::training) fail("gradients need activations planned for training");
   const ModelConfig& config = params.config();
   forward_hidden(ctx, params, act, batch);

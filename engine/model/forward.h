@@ -13,15 +13,16 @@ namespace cairn::model {
 
 // B sequences of T tokens, each a row of packed documents or one document with padding behind.
 struct Batch {
-  Tensor tokens;                     // i32 [B, T]
-  Tensor positions;                  // i32 [B, T], in [0, max_positions of the Activations)
-  Tensor first_key;                  // i32 [B, T]: index in its row of the first token that token t attends to, <= t
-  Tensor targets;                    // i32 [B, T]; looked at where the weight is not 0. Loss functions only
-  Tensor weights;                    // f32 [B, T]: what each token's loss counts. Loss functions only
+  Tensor tokens;     // i32 [B, T]
+  Tensor positions;  // i32 [B, T], in [0, max_positions of the Activations)
+  Tensor first_key;  // i32 [B, T]: index in its row of the first token that token t attends to, <= t
+  Tensor targets;    // i32 [B, T]; looked at where the weight is not 0. Loss functions only
+  Tensor weights;    // f32 [B, T]: what each token's loss counts. Loss functions only
 };
 
-// sum over tokens of weight * cross-entropy(logits, target), already normalised by whoever set the weights. Adds (+=) its gradient to
-// `gradients`, so that a large batch may come in pieces. Logits of the whole batch never exist. Activations for training.
+// sum over tokens of weight * cross-entropy(logits, target), already normalised by whoever set the weights. Adds (+=) its
+// gradient to `gradients`, so that a large batch may come in pieces. Logits of the whole batch never exist. Activations for
+// training.
 double train_forward_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&);
 
 // The same sum without gradients. Each token's weighted loss is in activations.losses [N] until the next pass.

@@ -15,7 +15,7 @@
 namespace cairn::model {
 namespace {
 
-constexpr double kBeta = 0.5, kEps = -1e-6;          // of xIELU: constants that transformers stores as buffers of rank 0
+constexpr double kBeta = 0.5, kEps = -1e-6;  // of xIELU: constants that transformers stores as buffers of rank 0
 
 bool ends_with(std::string_view text, std::string_view ending) {
   return text.size() >= ending.size() && text.substr(text.size() - ending.size()) == ending;
@@ -64,7 +64,8 @@ class WeightFiles {
         fail("{}: weight_map: '{}': expected the name of a file in the same folder", path.string(), item.key());
       }
       const SafetensorsFile& file = open(name);
-      if (!file.find(item.key())) fail("{}: weight_map puts tensor '{}' into {}, which does not hold it", path.string(), item.key(), name);
+      if (!file.find(item.key()))
+        fail("{}: weight_map puts tensor '{}' into {}, which does not hold it", path.string(), item.key(), name);
       files_of_.emplace(item.key(), &file);
     }
     for (const auto& [name, file] : files_) {
@@ -100,7 +101,8 @@ void read_generation_config(const std::filesystem::path& path, ModelConfig& conf
   if (it == json.end() || it->is_null()) return;
   std::vector<std::int32_t> eos;
   for (const Json& id : it->is_array() ? *it : Json::array({*it})) {
-    if (!id.is_number_integer() || id < 0 || id > 0x7fffffff) fail("{}: eos_token_id: expected token ids, found {}", path.string(), it->dump());
+    if (!id.is_number_integer() || id < 0 || id > 0x7fffffff)
+      fail("{}: eos_token_id: expected token ids, found {}", path.string(), it->dump());
     eos.push_back(id.get<std::int32_t>());
   }
   config.eos = std::move(eos);
@@ -146,7 +148,8 @@ LoadedModel load_hf_folder(const std::filesystem::path& folder, Dtype dtype) {
 }
 
 void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters, StoredType type) {
-  if (type != StoredType::f32 && type != StoredType::bf16) fail_usage("model folders are written as F32 or BF16, not {}", stored_type_name(type));
+  if (type != StoredType::f32 && type != StoredType::bf16)
+    fail_usage("model folders are written as F32 or BF16, not {}", stored_type_name(type));
   const ModelConfig& config = parameters.config();
   disk.make_directories(folder);
 
@@ -163,8 +166,9 @@ void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Para
 
   const Json config_json = to_hf_config(config, type == StoredType::f32 ? "float32" : "bfloat16");
   write_text(disk, folder / "config.json", pretty_json(config_json));
-  write_text(disk, folder / "generation_config.json",
-             pretty_json({{"bos_token_id", config.bos}, {"eos_token_id", config_json["eos_token_id"]}, {"pad_token_id", config.pad}}));
+  write_text(
+      disk, folder / "generation_config.json",
+      pretty_json({{"bos_token_id", config.bos}, {"eos_token_id", config_json["eos_token_id"]}, {"pad_token_id", config.pad}}));
   disk.sync_directory(folder);
 }
 

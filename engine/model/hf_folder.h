@@ -16,15 +16,17 @@ struct LoadedModel {
   Parameters parameters;
 };
 
-// `dtype` is f32 or f64; stored weights of any float type are converted. Generation's stop tokens come from generation_config.json where
-// it names some. Errors name the file and the tensor: one that is missing, unknown, or of another shape than config.json says.
+// `dtype` is f32 or f64; stored weights of any float type are converted. Generation's stop tokens come from
+// generation_config.json where it names some. Errors name the file and the tensor: one that is missing, unknown, or of another
+// shape than config.json says.
 LoadedModel load_hf_folder(const std::filesystem::path& folder, Dtype dtype);
 
 // The weights alone, into parameters of the folder's shape.
 void load_hf_weights(const std::filesystem::path& folder, Parameters& parameters);
 
-// Writes config.json, generation_config.json and model.safetensors (F32 or BF16) into `folder`, which is created; none of the files may
-// exist. The bytes are a function of the arguments.
-void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters, StoredType type = StoredType::f32);
+// Writes config.json, generation_config.json and model.safetensors (F32 or BF16) into `folder`, which is created; none of the
+// files may exist. The bytes are a function of the arguments.
+void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters,
+                     StoredType type = StoredType::f32);
 
 }  // namespace cairn::model

@@ -7,7 +7,9 @@
 
 namespace cairn::model {
 
-inline float bf16_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t(bits) << 16); }
+inline float bf16_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t(bits) << 16);
+}
 
 // To nearest, ties to even; NaN stays NaN.
 inline std::uint16_t float_to_bf16(float value) {
@@ -19,7 +21,7 @@ inline std::uint16_t float_to_bf16(float value) {
 inline float f16_to_float(std::uint16_t bits) {
   const std::uint32_t sign = std::uint32_t(bits & 0x8000u) << 16;
   const std::uint32_t exponent = (bits >> 10) & 0x1fu, fraction = bits & 0x3ffu;
-  if (exponent == 0) {                                                     // zero or subnormal: fraction * 2^-24
+  if (exponent == 0) {  // zero or subnormal: fraction * 2^-24
     const float magnitude = std::ldexp(float(fraction), -24);
     return sign ? -magnitude : magnitude;
   }
@@ -27,7 +29,9 @@ inline float f16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
 }
 
-inline float f8_e5m2_to_float(std::uint8_t bits) { return f16_to_float(std::uint16_t(bits << 8)); }
+inline float f8_e5m2_to_float(std::uint8_t bits) {
+  return f16_to_float(std::uint16_t(bits << 8));
+}
 
 // No infinities; the all-ones exponent with an all-ones fraction is NaN.
 inline float f8_e4m3_to_float(std::uint8_t bits) {

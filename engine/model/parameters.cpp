@@ -66,18 +66,37 @@ Parameters::~Parameters() = default;
 Parameters::Parameters(Parameters&&) noexcept = default;
 Parameters& Parameters::operator=(Parameters&&) noexcept = default;
 
-const ModelConfig& Parameters::config() const { return state_->config; }
-Dtype Parameters::dtype() const { return state_->dtype; }
-Tensor Parameters::embedding() const { return state_->embedding; }
-Tensor Parameters::final_norm() const { return state_->final_norm; }
-Tensor Parameters::head() const { return state_->head; }
-const LayerParameters& Parameters::layer(std::int64_t index) const { return state_->layers.at(std::size_t(index)); }
-const std::vector<NamedTensor>& Parameters::all() const { return state_->all; }
-Tensor Parameters::flat() const { return state_->flat; }
-void Parameters::zero() { std::memset(state_->flat.data, 0, std::size_t(state_->flat.bytes())); }
+const ModelConfig& Parameters::config() const {
+  return state_->config;
+}
+Dtype Parameters::dtype() const {
+  return state_->dtype;
+}
+Tensor Parameters::embedding() const {
+  return state_->embedding;
+}
+Tensor Parameters::final_norm() const {
+  return state_->final_norm;
+}
+Tensor Parameters::head() const {
+  return state_->head;
+}
+const LayerParameters& Parameters::layer(std::int64_t index) const {
+  return state_->layers.at(std::size_t(index));
+}
+const std::vector<NamedTensor>& Parameters::all() const {
+  return state_->all;
+}
+Tensor Parameters::flat() const {
+  return state_->flat;
+}
+void Parameters::zero() {
+  std::memset(state_->flat.data, 0, std::size_t(state_->flat.bytes()));
+}
 
 void Parameters::copy_from(const Parameters& other) {
-  if (other.dtype() != dtype() || other.flat().size() != flat().size()) fail("parameters of another shape or type cannot be copied here");
+  if (other.dtype() != dtype() || other.flat().size() != flat().size())
+    fail("parameters of another shape or type cannot be copied here");
   std::memcpy(flat().data, other.flat().data, std::size_t(flat().bytes()));
 }
 
@@ -105,8 +124,8 @@ void fill_normal(Tensor tensor, double deviation, const Random& random) {
 }
 
 constexpr double kDeviation = 0.008944;
-constexpr double kAlphaP = 0.2033823208110246;    // softplus(.) = 0.8
-constexpr double kAlphaN = -1.0502256128148468;   // 0.5 + softplus(.) = 0.8
+constexpr double kAlphaP = 0.2033823208110246;   // softplus(.) = 0.8
+constexpr double kAlphaN = -1.0502256128148468;  // 0.5 + softplus(.) = 0.8
 
 bool ends_with(const std::string& text, std::string_view ending) {
   return text.size() >= ending.size() && text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
@@ -115,7 +134,8 @@ bool ends_with(const std::string& text, std::string_view ending) {
 }  // namespace
 
 void initialise(Parameters& parameters, std::uint64_t seed) {
-  if (parameters.dtype() != Dtype::f32 && parameters.dtype() != Dtype::f64) fail("weights are initialised as float32 or float64 only");
+  if (parameters.dtype() != Dtype::f32 && parameters.dtype() != Dtype::f64)
+    fail("weights are initialised as float32 or float64 only");
   const double residual_deviation = kDeviation / std::sqrt(2.0 * double(parameters.config().layers));
   for (const NamedTensor& named : parameters.all()) {
     if (ends_with(named.name, "alpha_p")) {

@@ -26,8 +26,21 @@ struct TypeFacts {
   const char* name;
   int bytes;
 };
-constexpr std::array<TypeFacts, 15> kTypes{{{"BOOL", 1}, {"U8", 1}, {"I8", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2},
-                                            {"F16", 2}, {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4}, {"F64", 8}, {"I64", 8}, {"U64", 8}}};
+constexpr std::array<TypeFacts, 15> kTypes{{{"BOOL", 1},
+                                            {"U8", 1},
+                                            {"I8", 1},
+                                            {"F8_E4M3", 1},
+                                            {"F8_E5M2", 1},
+                                            {"I16", 2},
+                                            {"U16", 2},
+                                            {"F16", 2},
+                                            {"BF16", 2},
+                                            {"I32", 4},
+                                            {"U32", 4},
+                                            {"F32", 4},
+                                            {"F64", 8},
+                                            {"I64", 8},
+                                            {"U64", 8}}};
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 
 std::optional<StoredType> type_by_name(std::string_view name) {
@@ -122,8 +135,8 @@ void check_coverage(const std::vector<StoredTensor>& tensors, const std::string&
   const StoredTensor* previous = nullptr;
   for (const StoredTensor& tensor : tensors) {
     if (tensor.begin < covered) {
-      fail("{}: tensors '{}' and '{}' overlap: bytes {}..{} and {}..{}", file, previous->name, tensor.name, previous->begin, previous->end,
-           tensor.begin, tensor.end);
+      fail("{}: tensors '{}' and '{}' overlap: bytes {}..{} and {}..{}", file, previous->name, tensor.name, previous->begin,
+           previous->end, tensor.begin, tensor.end);
     }
     if (tensor.begin > covered) fail("{}: bytes {}..{} belong to no tensor", file, covered, tensor.begin);
     covered = tensor.end;
@@ -146,13 +159,26 @@ void each(const std::byte* bytes, std::int64_t count, Put put) {
 template <typename Out>
 bool read_floats(StoredType type, const std::byte* bytes, std::int64_t count, Out* out) {
   switch (type) {
-    case StoredType::f64: each<double>(bytes, count, [=](auto i, double x) { out[i] = Out(x); }); return true;
-    case StoredType::f32: each<float>(bytes, count, [=](auto i, float x) { out[i] = Out(x); }); return true;
-    case StoredType::bf16: each<std::uint16_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(bf16_to_float(x)); }); return true;
-    case StoredType::f16: each<std::uint16_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(f16_to_float(x)); }); return true;
-    case StoredType::f8_e4m3: each<std::uint8_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(f8_e4m3_to_float(x)); }); return true;
-    case StoredType::f8_e5m2: each<std::uint8_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(f8_e5m2_to_float(x)); }); return true;
-    default: return false;
+    case StoredType::f64:
+      each<double>(bytes, count, [=](auto i, double x) { out[i] = Out(x); });
+      return true;
+    case StoredType::f32:
+      each<float>(bytes, count, [=](auto i, float x) { out[i] = Out(x); });
+      return true;
+    case StoredType::bf16:
+      each<std::uint16_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(bf16_to_float(x)); });
+      return true;
+    case StoredType::f16:
+      each<std::uint16_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(f16_to_float(x)); });
+      return true;
+    case StoredType::f8_e4m3:
+      each<std::uint8_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(f8_e4m3_to_float(x)); });
+      return true;
+    case StoredType::f8_e5m2:
+      each<std::uint8_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(f8_e5m2_to_float(x)); });
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -168,26 +194,51 @@ std::int64_t read_integers(StoredType type, const std::byte* bytes, std::int64_t
   };
   switch (type) {
     case StoredType::boolean:
-    case StoredType::u8: each<std::uint8_t>(bytes, count, put); break;
-    case StoredType::i8: each<std::int8_t>(bytes, count, put); break;
-    case StoredType::i16: each<std::int16_t>(bytes, count, put); break;
-    case StoredType::u16: each<std::uint16_t>(bytes, count, put); break;
-    case StoredType::i32: each<std::int32_t>(bytes, count, put); break;
-    case StoredType::u32: each<std::uint32_t>(bytes, count, put); break;
-    case StoredType::i64: each<std::int64_t>(bytes, count, put); break;
-    case StoredType::u64: each<std::uint64_t>(bytes, count, put); break;
-    default: return -1;
+    case StoredType::u8:
+      each<std::uint8_t>(bytes, count, put);
+      break;
+    case StoredType::i8:
+      each<std::int8_t>(bytes, count, put);
+      break;
+    case StoredType::i16:
+      each<std::int16_t>(bytes, count, put);
+      break;
+    case StoredType::u16:
+      each<std::uint16_t>(bytes, count, put);
+      break;
+    case StoredType::i32:
+      each<std::int32_t>(bytes, count, put);
+      break;
+    case StoredType::u32:
+      each<std::uint32_t>(bytes, count, put);
+      break;
+    case StoredType::i64:
+      each<std::int64_t>(bytes, count, put);
+      break;
+    case StoredType::u64:
+      each<std::uint64_t>(bytes, count, put);
+      break;
+    default:
+      return -1;
   }
   return misfit;
 }
 
 }  // namespace
 
-const char* stored_type_name(StoredType type) { return kTypes[std::size_t(type)].name; }
-std::int64_t stored_type_bytes(StoredType type) { return kTypes[std::size_t(type)].bytes; }
+const char* stored_type_name(StoredType type) {
+  return kTypes[std::size_t(type)].name;
+}
+std::int64_t stored_type_bytes(StoredType type) {
+  return kTypes[std::size_t(type)].bytes;
+}
 
-std::int64_t StoredTensor::elements() const { return std::int64_t(end - begin) / stored_type_bytes(type); }
-std::string StoredTensor::describe() const { return fmt::format("{} [{}]", stored_type_name(type), fmt::join(shape, ", ")); }
+std::int64_t StoredTensor::elements() const {
+  return std::int64_t(end - begin) / stored_type_bytes(type);
+}
+std::string StoredTensor::describe() const {
+  return fmt::format("{} [{}]", stored_type_name(type), fmt::join(shape, ", "));
+}
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path), file_(path) {
   const std::string file = path.string();
@@ -195,7 +246,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, file_.data(), 8);
   if (header_bytes > kMaxHeader) fail("{}: claims a header of {} bytes; at most {} are allowed", file, header_bytes, kMaxHeader);
-  if (header_bytes > file_.size() - 8) fail("{}: claims a header of {} bytes, the file has {}", file, header_bytes, file_.size() - 8);
+  if (header_bytes > file_.size() - 8)
+    fail("{}: claims a header of {} bytes, the file has {}", file, header_bytes, file_.size() - 8);
   data_begin_ = 8 + header_bytes;
 
   const std::string_view text = file_.text().substr(8, header_bytes);
@@ -209,7 +261,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
     }
     if (!item.value().is_object()) fail("{}: __metadata__: expected an object of strings", file);
     for (const auto& fact : item.value().items()) {
-      if (!fact.value().is_string()) fail("{}: __metadata__: expected a string in '{}', found {}", file, fact.key(), fact.value().type_name());
+      if (!fact.value().is_string())
+        fail("{}: __metadata__: expected a string in '{}', found {}", file, fact.key(), fact.value().type_name());
       metadata_.emplace(fact.key(), fact.value().get<std::string>());
     }
   }
@@ -220,7 +273,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
 
   by_name_.resize(tensors_.size());
   std::iota(by_name_.begin(), by_name_.end(), std::size_t(0));
-  std::sort(by_name_.begin(), by_name_.end(), [this](std::size_t a, std::size_t b) { return tensors_[a].name < tensors_[b].name; });
+  std::sort(by_name_.begin(), by_name_.end(),
+            [this](std::size_t a, std::size_t b) { return tensors_[a].name < tensors_[b].name; });
 }
 
 const StoredTensor* SafetensorsFile::find(std::string_view name) const {
@@ -242,7 +296,8 @@ std::span<const std::byte> SafetensorsFile::bytes(const StoredTensor& tensor) co
 void SafetensorsFile::read(const StoredTensor& tensor, Tensor out) const {
   const std::vector<std::int64_t> wanted(out.shape.begin(), out.shape.begin() + out.dims);
   if (wanted != tensor.shape || !out.contiguous()) {
-    fail("{}: tensor '{}' is {}, expected the shape [{}]", path_.string(), tensor.name, tensor.describe(), fmt::join(wanted, ", "));
+    fail("{}: tensor '{}' is {}, expected the shape [{}]", path_.string(), tensor.name, tensor.describe(),
+         fmt::join(wanted, ", "));
   }
   const std::byte* source = bytes(tensor).data();
   bool converted = false;
@@ -256,7 +311,8 @@ void SafetensorsFile::read(const StoredTensor& tensor, Tensor out) const {
     converted = misfit >= 0;
   }
   if (!converted) {
-    fail("{}: tensor '{}' is {} and cannot be read as {}", path_.string(), tensor.name, stored_type_name(tensor.type), dtype_name(out.dtype));
+    fail("{}: tensor '{}' is {} and cannot be read as {}", path_.string(), tensor.name, stored_type_name(tensor.type),
+         dtype_name(out.dtype));
   }
 }
 
@@ -268,7 +324,8 @@ std::string header_text(const std::vector<TensorToStore>& tensors, const std::ma
   std::set<std::string_view> names;
   std::uint64_t offset = 0;
   for (const TensorToStore& item : tensors) {
-    if (!names.insert(item.name).second || item.name == "__metadata__") fail("tensor name '{}' is used twice or reserved", item.name);
+    if (!names.insert(item.name).second || item.name == "__metadata__")
+      fail("tensor name '{}' is used twice or reserved", item.name);
     const std::uint64_t bytes = std::uint64_t(item.tensor.size() * stored_type_bytes(item.type));
     const std::vector<std::int64_t> shape(item.tensor.shape.begin(), item.tensor.shape.begin() + item.tensor.dims);
     text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", Json(item.name).dump(),
