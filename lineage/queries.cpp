@@ -87,7 +87,8 @@ std::vector<Run> Ledger::open_runs() const {
 }
 
 std::optional<Run> Ledger::find_done(const Digest& action) const {
-  return first_of(read_runs(database_, "WHERE r.action = ?1 AND r.state = 3 ORDER BY r.uuid DESC LIMIT 1", action));
+  return first_of(read_runs(
+      database_, "WHERE r.action = ?1 AND r.state = 3 ORDER BY r.reproduction_of IS NOT NULL, r.uuid DESC LIMIT 1", action));
 }
 
 std::optional<Run> Ledger::find_unfinished(const Digest& action) const {
