@@ -61,7 +61,13 @@ class Maker {
   }
 
   void copy_reports() {
+    // A report lies beside what it counts: an output of the same run, not something that the artifact came from.
+    std::set<ArtifactId> reports = closure_;
     for (const ArtifactId id : closure_) {
+      Query rows = ledger_.database().query("SELECT b.artifact FROM output a JOIN output b ON b.run = a.run WHERE a.artifact = ?1", id);
+      while (rows.next()) reports.insert(rows.integer(0));
+    }
+    for (const ArtifactId id : reports) {
       const Artifact artifact = ledger_.artifact(id);
       if (artifact.kind == "report" && !artifact.is_tree)
         copy_json(workspace_.path_of(id), "reports", artifact.digest, [](const Json&) { return true; });

@@ -54,6 +54,12 @@ std::string languages_head(const ReleaseContents& contents) {
   return lines.empty() ? "" : "language:\n" + lines;
 }
 
+// A path inside or beside the workspace without the way up to it: what a reader recognises.
+std::string plain_path(const std::string& path) {
+  const std::size_t last_up = path.rfind("../");
+  return last_up == std::string::npos ? path : path.substr(last_up + 3);
+}
+
 std::string data_section(const ReleaseContents& contents) {
   std::string text = "## Data\n\n";
   const auto sources = tallies(contents, "by_source"), licences = tallies(contents, "by_licence"),
@@ -70,7 +76,7 @@ std::string data_section(const ReleaseContents& contents) {
   for (const Record& record : contents.records) {
     if (!record.adoption) continue;
     const RecordedAdoption& adoption = *record.adoption;
-    adopted += fmt::format("| {} | {} | {} | `{}` |\n", cell(fs::path(adoption.path).filename().string()), adoption.artifact.kind,
+    adopted += fmt::format("| {} | {} | {} | `{}` |\n", cell(plain_path(adoption.path)), adoption.artifact.kind,
                            cell(adoption.claim.empty() ? trust_name(adoption.trust) : adoption.claim),
                            adoption.artifact.content.digest.short_hex());
   }
