@@ -63,7 +63,7 @@ TEST_CASE("export: a tokenizer larger than the model's vocabulary is refused") {
   CHECK(test::error_of([&] { run.run(); }).find("tokens, the model knows 64: they do not belong together") != std::string::npos);
 }
 
-TEST_CASE("export: transformers loads the folder and computes and generates the same") {
+TEST_CASE("export: transformers loads the folder, computes the same and would go on the same") {
   REQUIRE_SHARED(shared);
   const char* python = std::getenv("CAIRN_PYTHON");
   const char* cairn = std::getenv("CAIRN_BIN");

@@ -131,7 +131,7 @@ TEST_CASE("safetensors: lying files are refused, each with the reason") {
   CHECK(complaint(R"({"a":3})", 0) == "f.safetensors: tensor 'a': expected an object in the header, found number");
   CHECK(complaint(
             R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8)
-            .find("uplicate") != std::string::npos);
+            .find("twice") != std::string::npos);
   CHECK(complaint(R"({"a":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}})", 8) ==
         "f.safetensors: tensor 'a': unknown dtype \"F33\"");
   CHECK(complaint(R"({"a":{"shape":[2],"data_offsets":[0,8]}})", 8) ==
