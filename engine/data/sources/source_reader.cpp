@@ -14,10 +14,7 @@ namespace {
 std::string plain_name(std::string_view name) {
   std::string lower = lower_case_ascii(name);
   for (const std::string_view suffix : {".gz", ".zst", ".zstd"}) {
-    if (lower.ends_with(suffix)) {
-      lower.resize(lower.size() - suffix.size());
-      break;
-    }
+    if (lower.ends_with(suffix)) return lower.substr(0, lower.size() - suffix.size());
   }
   return lower;
 }
