@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "lineage/audit_objects.h"
 #include "lineage/database.h"
 #include "lineage/record.h"
@@ -14,6 +15,8 @@
 namespace cairn::lineage {
 
 namespace {
+
+constexpr std::int64_t kLargestReport = 16'000'000;
 
 class WorkspaceAudit {
  public:
@@ -27,6 +30,7 @@ class WorkspaceAudit {
     part("graph", [&] { check_graph(); });
     part("run records", [&] { check_records(); });
     part("names", [&] { check_names(); });
+    part("licences", [&] { check_licences(); });
     if (options_.policy) {
       for (Finding& finding : options_.policy(workspace_)) report_.findings.push_back(std::move(finding));
     }
@@ -211,6 +215,25 @@ class WorkspaceAudit {
                                   .reason = fmt::format("{} of its {} generations are there", rows.integer(1), rows.integer(2)),
                                   .remedy = "rebuild the ledger from the run records"});
     }
+  }
+
+  // What the reports of what came in count: JSON files with a table "by_licence".
+  void check_licences() {
+    for (Query rows = database_.query(
+             "SELECT a.id, a.bytes FROM artifact a JOIN kind k ON k.id = a.kind WHERE k.name = 'report' AND a.is_tree = 0");
+         rows.next();) {
+      if (rows.integer(1) > kLargestReport) continue;
+      try {
+        const fs::path path = workspace_.path_of(rows.integer(0));
+        const Json report = parse_json(read_file(path), path.filename().string());
+        for (const auto& [licence, tally] : report.at("by_licence").items()) {
+          report_.licences[licence] += tally.at("documents").get<std::int64_t>();
+        }
+      } catch (const std::exception&) {
+        // Another report, or one that is found missing or damaged by the check of objects.
+      }
+    }
+    judge_licences(options_.allowed_licences, report_);
   }
 
   Workspace& workspace_;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,7 +38,8 @@ struct AuditReport {
   std::vector<Finding> findings;       // worst first, in the order found
   std::uint64_t files = 0, bytes = 0;  // hashed
   std::uint64_t artifacts = 0, runs = 0, journal_entries = 0;
-  std::string key_id;  // of a release
+  std::map<std::string, std::int64_t> licences{};  // documents under each, as they came in; "" where none is stated
+  std::string key_id;                              // of a release
 
   bool holds() const;  // no finding is an error
   Json to_json() const;
@@ -47,9 +49,14 @@ struct AuditReport {
 struct AuditOptions {
   ThreadPool* threads = nullptr;
   Progress* progress = nullptr;  // counts bytes
-  // Own rules on the graph: licences, opt-outs, dates. Called last.
+  // SPDX identifiers, '*' at the end stands for any rest; empty: any. In an expression one side of OR is enough, AND needs both.
+  std::vector<std::string> allowed_licences = {};
+  // Own rules on the graph of a workspace: opt-outs, dates. Called last.
   std::function<std::vector<Finding>(Workspace&)> policy = {};
 };
+
+// LIN-0601 for each licence that `allowed` does not have, LIN-0602 for documents without one.
+void judge_licences(const std::vector<std::string>& allowed, AuditReport& report);
 
 // Every check of the ledger, and every byte of every object and adopted artifact hashed again.
 AuditReport audit_workspace(Workspace& workspace, const AuditOptions& options = {});

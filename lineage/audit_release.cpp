@@ -30,8 +30,9 @@ class ReleaseAudit {
     list_files();
     read_statement();
     read_manifest();
+    if (manifest_) check_files();
+    tell_damaged_statement();
     if (!manifest_) return;
-    check_files();
     check_statement_matches();
     if (bytes_whole_) check_lineage();
   }
@@ -79,10 +80,29 @@ class ReleaseAudit {
       payload_ = envelope.payload;
       judge(key);
     } catch (const Json::exception& error) {
-      add("LIN-0702", kStatementFile, "the signed statement lacks what a release's statement has: " + message_of(error));
+      statement_problem_ = "the signed statement lacks what a release's statement has: " + message_of(error);
     } catch (const Error& error) {
-      add("LIN-0702", kStatementFile, message_of(error));
+      statement_problem_ = message_of(error);
     }
+    if (!statement_problem_.empty()) signed_.clear();
+  }
+
+  // Once the other files are checked, more can be said about a statement that does not hold.
+  void tell_damaged_statement() {
+    if (statement_problem_.empty()) return;
+    std::optional<std::uint64_t> offset;
+    if (manifest_ && !key_whole_) {
+      statement_problem_ = "nothing is known of its signature: key.pem was changed";
+    } else if (manifest_ && present_.contains("key.pem")) {
+      try {
+        const PublicKey key = PublicKey::from_pem(read_file(folder_ / "key.pem"), "key.pem");
+        if (key.id() == manifest_->key_id) offset = locate_statement_damage(read_file(folder_ / kStatementFile), *manifest_, key);
+      } catch (const Error&) {
+        // The key is not one: the statement cannot be checked, which is told.
+      }
+    }
+    if (offset) statement_problem_ += fmt::format("; the first changed byte is at offset {}", *offset);
+    add("LIN-0702", kStatementFile, statement_problem_, kReplace, Severity::error, offset);
   }
 
   // The trusted key, or the folder's own, that verifies the signature.
@@ -180,36 +200,50 @@ class ReleaseAudit {
     }
   }
 
-  void check_files() {
-    std::uint64_t total = 0;
-    for (const ReleaseFile& file : manifest_->files) total += file.bytes;
-    if (options_.progress) options_.progress->set_total(total);
-    std::vector<std::optional<ScannedFile>> scanned(manifest_->files.size());
+  struct Look {
+    bool present = false, whole = false, executable = false;
+  };
+
+  // Most files are whole: one hash each is enough, and only a damaged one is scanned by chunks.
+  std::vector<Look> look_at_files() {
+    for (const ReleaseFile& file : manifest_->files) report_.bytes += file.bytes;
+    report_.files = manifest_->files.size();
+    if (options_.progress) options_.progress->set_total(report_.bytes);
+    std::vector<Look> looks(manifest_->files.size());
     const auto one = [&](std::int64_t i) {
       const ReleaseFile& file = manifest_->files[static_cast<std::size_t>(i)];
-      if (present_.contains(file.path)) scanned[static_cast<std::size_t>(i)] = scan_release_file(folder_, file.path);
+      Look& look = looks[static_cast<std::size_t>(i)];
+      look.present = present_.contains(file.path);
+      if (look.present) {
+        const fs::path path = folder_ / file.path;
+        look.whole = fs::file_size(path) == file.bytes && sha256_file(path) == file.digest;
+        look.executable = (fs::status(path).permissions() & fs::perms::owner_exec) != fs::perms::none;
+      }
       if (options_.progress) options_.progress->add(file.bytes);
     };
     if (options_.threads) {
-      options_.threads->parallel_for(static_cast<std::int64_t>(scanned.size()), one);
+      options_.threads->parallel_for(static_cast<std::int64_t>(looks.size()), one);
     } else {
-      for (std::int64_t i = 0; i < static_cast<std::int64_t>(scanned.size()); ++i) one(i);
+      for (std::int64_t i = 0; i < static_cast<std::int64_t>(looks.size()); ++i) one(i);
     }
-    report_.files = manifest_->files.size();
-    report_.bytes = total;
+    return looks;
+  }
 
-    const std::map<std::string, std::string> parity = trusted_parity(scanned);
-    for (std::size_t i = 0; i < scanned.size(); ++i) {
+  void check_files() {
+    const std::vector<Look> looks = look_at_files();
+    const std::map<std::string, std::string> parity = trusted_parity(looks);
+    for (std::size_t i = 0; i < looks.size(); ++i) {
       const ReleaseFile& listed = manifest_->files[i];
-      if (!scanned[i]) {
+      if (!looks[i].present) {
         bytes_whole_ = false;
         add("LIN-0301", listed.path, "missing");
-      } else if (scanned[i]->file.digest != listed.digest || scanned[i]->file.bytes != listed.bytes) {
+      } else if (!looks[i].whole) {
         bytes_whole_ = false;
-        if (listed.path == kParityFile && tell_damaged_parity(scanned)) continue;
+        if (listed.path == "key.pem") key_whole_ = false;
+        if (listed.path == kParityFile && tell_damaged_parity(listed)) continue;
         const auto own = parity.find(listed.path);
-        tell_damaged(listed, *scanned[i], own == parity.end() ? std::string() : own->second);
-      } else if (scanned[i]->file.executable != listed.executable) {
+        tell_damaged(listed, scan_release_file(folder_, listed.path), own == parity.end() ? std::string() : own->second);
+      } else if (looks[i].executable != listed.executable) {
         add("LIN-0304", listed.path, fmt::format("listed as {}executable", listed.executable ? "" : "not "),
             "set the mode again");
       }
@@ -222,36 +256,35 @@ class ReleaseAudit {
   }
 
   // Each file's part of parity.bin, when that file itself is whole.
-  std::map<std::string, std::string> trusted_parity(const std::vector<std::optional<ScannedFile>>& scanned) const {
+  std::map<std::string, std::string> trusted_parity(const std::vector<Look>& looks) const {
     std::map<std::string, std::string> parts;
-    std::size_t at = 8;
-    for (std::size_t i = 0; i < scanned.size(); ++i) {
-      if (manifest_->files[i].path != kParityFile) continue;
-      if (!scanned[i] || scanned[i]->file.digest != manifest_->files[i].digest) return parts;
+    if (std::all_of(looks.begin(), looks.end(), [](const Look& look) { return look.whole; })) return parts;
+    for (std::size_t i = 0; i < looks.size(); ++i) {
+      if (manifest_->files[i].path == kParityFile && !looks[i].whole) return parts;
     }
     if (!present_.contains(kParityFile)) return parts;
     const MappedFile parity(folder_ / kParityFile);
-    for (const ReleaseFile& file : manifest_->files) {
+    std::size_t at = 8;
+    for (std::size_t i = 0; i < looks.size(); ++i) {
+      const ReleaseFile& file = manifest_->files[i];
       if (file.path == kParityFile) continue;
       const std::size_t size = file.chunks.size() * kParityBytes;
       if (at + size > parity.size()) return parts;
-      parts[file.path] = std::string(parity.text().substr(at, size));
+      if (!looks[i].whole) parts[file.path] = std::string(parity.text().substr(at, size));
       at += size;
     }
     return parts;
   }
 
   // parity.bin has no parity of its own, but it follows from the other files.
-  bool tell_damaged_parity(const std::vector<std::optional<ScannedFile>>& scanned) {
+  bool tell_damaged_parity(const ReleaseFile& listed) {
     std::vector<ScannedFile> files;
-    const ReleaseFile* listed = nullptr;
-    for (std::size_t i = 0; i < scanned.size(); ++i) {
-      if (manifest_->files[i].path == kParityFile) listed = &manifest_->files[i];
-      if (!scanned[i]) return false;
-      files.push_back(*scanned[i]);
+    for (const ReleaseFile& file : manifest_->files) {
+      if (!present_.contains(file.path)) return false;
+      if (file.path != kParityFile) files.push_back(scan_release_file(folder_, file.path));
     }
     const std::string whole = parity_text(files);
-    if (!listed || sha256(whole) != listed->digest) return false;
+    if (sha256(whole) != listed.digest) return false;
     const MappedFile damaged(folder_ / kParityFile);
     const std::string_view text = damaged.text();
     const auto offset =
@@ -308,22 +341,42 @@ class ReleaseAudit {
     check_model(contents);
     check_closure(contents);
     check_evaluations(contents);
-    if (rebuilding_pipeline(contents) != read_file(folder_ / "pipeline.json")) {
-      add("LIN-0706", "pipeline.json", "does not follow from the run records", "make the release again");
-    }
-    if (model_card(contents) != read_file(folder_ / "README.md")) {
-      add("LIN-0706", "README.md", "the model card does not follow from the run records", "make the release again");
+    check_licences(contents);
+    check_made_again("pipeline.json", [&] { return rebuilding_pipeline(contents); });
+    check_made_again("README.md", [&] { return model_card(contents); });
+  }
+
+  template <typename Make>
+  void check_made_again(const char* name, Make make) {
+    try {
+      if (present_.contains(name) && make() == read_file(folder_ / name)) return;
+      add("LIN-0706", name, "does not follow from the run records", "make the release again");
+    } catch (const std::exception& error) {
+      add("LIN-0706", name, fmt::format("cannot be made again from the run records: {}", error.what()), "make the release again");
     }
   }
 
+  void check_licences(const ReleaseContents& contents) {
+    const auto makers = makers_of(contents.records);
+    for (const auto& [name, report] : contents.reports) {
+      if (!makers.contains(sha256_file(folder_ / name)))
+        add("LIN-0406", name, "no run record in the release made it", "make the release again");
+    }
+    for (const auto& [licence, tally] : tallies(contents, "by_licence")) report_.licences[licence] += tally.documents;
+    judge_licences(options_.allowed_licences, report_);
+  }
+
   void check_model(const ReleaseContents& contents) {
-    try {
-      const fs::path single = folder_ / "model" / contents.kind;
-      const bool whole = hash_content(folder_ / "model").digest == contents.artifact ||
-                         (fs::is_regular_file(single) && hash_content(single).digest == contents.artifact);
-      if (!whole) add("LIN-0310", "model", fmt::format("its files are not the artifact {}", contents.artifact.short_hex()));
-    } catch (const Error& error) {
-      add("LIN-0310", "model", message_of(error));
+    // The bytes are as listed, so the list is enough.
+    std::vector<TreeEntry> files;
+    bool single = false;
+    for (const ReleaseFile& file : manifest_->files) {
+      if (!file.path.starts_with("model/")) continue;
+      single |= file.path == "model/" + contents.kind && file.digest == contents.artifact;
+      files.push_back({file.path.substr(6), file.digest, file.bytes, file.executable});
+    }
+    if (!single && (files.empty() || sha256(tree_manifest(std::move(files))) != contents.artifact)) {
+      add("LIN-0310", "model", fmt::format("its files are not the artifact {}", contents.artifact.short_hex()));
     }
     const auto makers = makers_of(contents.records);
     const auto maker = makers.find(contents.artifact);
@@ -373,7 +426,8 @@ class ReleaseAudit {
   std::map<std::string, Digest> signed_;
   std::string payload_;
   std::optional<Manifest> manifest_;
-  bool bytes_whole_ = true;
+  std::string statement_problem_;
+  bool bytes_whole_ = true, key_whole_ = true;
 };
 
 }  // namespace

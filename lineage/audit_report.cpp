@@ -35,8 +35,16 @@ Json AuditReport::to_json() const {
     if (finding.offset) json["offset"] = *finding.offset;
     list.push_back(std::move(json));
   }
-  return {{"subject", subject},     {"holds", holds()}, {"findings", std::move(list)},        {"files", files}, {"bytes", bytes},
-          {"artifacts", artifacts}, {"runs", runs},     {"journal_entries", journal_entries}, {"key", key_id}};
+  return {{"subject", subject},
+          {"holds", holds()},
+          {"findings", std::move(list)},
+          {"files", files},
+          {"bytes", bytes},
+          {"artifacts", artifacts},
+          {"runs", runs},
+          {"journal_entries", journal_entries},
+          {"key", key_id},
+          {"licences", licences}};
 }
 
 std::string AuditReport::to_text() const {
@@ -47,6 +55,9 @@ std::string AuditReport::to_text() const {
   }
   const auto errors =
       std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::error; });
+  for (const auto& [licence, documents] : licences) {
+    text += fmt::format("{} documents came in under {}\n", documents, licence.empty() ? "no stated licence" : licence);
+  }
   text += fmt::format("{}: {} files, {}, {} runs", subject, files, format_bytes(bytes), runs);
   if (journal_entries > 0) text += fmt::format(", {} journal entries", journal_entries);
   return text + (errors == 0 ? ": OK\n" : fmt::format(": {} {}\n", errors, errors == 1 ? "error" : "errors"));

@@ -15,6 +15,11 @@ namespace {
 
 constexpr std::uint64_t kLargestReport = 16'000'000;
 
+// Other reports show texts, also of documents that were dropped: a release does not give those away.
+bool counts_what_came_in(const Json& json) {
+  return json.is_object() && json.contains("by_source") && json.contains("by_licence");
+}
+
 class Maker {
  public:
   Maker(Workspace& workspace, const Artifact& artifact, fs::path folder)
@@ -64,13 +69,14 @@ class Maker {
     // A report lies beside what it counts: an output of the same run, not something that the artifact came from.
     std::set<ArtifactId> reports = closure_;
     for (const ArtifactId id : closure_) {
-      Query rows = ledger_.database().query("SELECT b.artifact FROM output a JOIN output b ON b.run = a.run WHERE a.artifact = ?1", id);
+      Query rows =
+          ledger_.database().query("SELECT b.artifact FROM output a JOIN output b ON b.run = a.run WHERE a.artifact = ?1", id);
       while (rows.next()) reports.insert(rows.integer(0));
     }
     for (const ArtifactId id : reports) {
       const Artifact artifact = ledger_.artifact(id);
       if (artifact.kind == "report" && !artifact.is_tree)
-        copy_json(workspace_.path_of(id), "reports", artifact.digest, [](const Json&) { return true; });
+        copy_json(workspace_.path_of(id), "reports", artifact.digest, counts_what_came_in);
     }
     for (const ArtifactId id : evaluations_) {
       const fs::path from = workspace_.path_of(id);
@@ -155,6 +161,38 @@ std::string release_statement(const Manifest& manifest, const Digest& manifest_d
                            {"artifact", {{"sha256", manifest.artifact.hex()}, {"kind", manifest.kind}}},
                            {"created", manifest.created},
                            {"journal", {{"seq", manifest.journal_seq}, {"head", manifest.journal_head.hex()}}}}}});
+}
+
+std::optional<std::uint64_t> locate_statement_damage(std::string_view text, const Manifest& manifest, const PublicKey& key) {
+  const Envelope whole{.payload_type = kStatementType,
+                       .payload = release_statement(manifest, sha256(manifest_text(manifest))),
+                       .signatures = {{key.id(), std::string(64, '\0')}}};
+  const std::string model = envelope_text(whole);
+  const std::size_t begin = model.find("\"sig\":\"") + 7, end = model.find('"', begin);
+  const auto first_difference = [&](std::size_t at, std::size_t to) {
+    while (at < to && at < text.size() && text[at] == model[at]) ++at;
+    return at;
+  };
+  if (const std::size_t at = first_difference(0, begin); at < begin) return at;
+  if (text.size() != model.size()) return std::nullopt;
+  if (const std::size_t at = first_difference(end, model.size()); at < model.size()) return at;
+  // In the signature, which only the private key makes: the letter with which, replaced, it verifies again.
+  const std::string message = dsse_pae(whole.payload_type, whole.payload);
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+  std::string signature(text.substr(begin, end - begin));
+  for (std::size_t i = 0; i < signature.size(); ++i) {
+    const char found = signature[i];
+    for (const char letter : kLetters) {
+      signature[i] = letter;
+      try {
+        if (key.verify(message, base64_decode(signature))) return begin + i;
+      } catch (const Error&) {
+        // Not base64 with that letter.
+      }
+    }
+    signature[i] = found;
+  }
+  return std::nullopt;
 }
 
 ReleaseSummary make_release(Workspace& workspace, const Artifact& artifact, const std::string& name, const fs::path& folder,

@@ -4,7 +4,8 @@
 //   README.md              the model card (exports/model_card.h)
 //   model/                 the artifact's files
 //   records/               the sealed record of every run and adoption upstream, and of the evaluations
-//   reports/, evaluations/ what they counted and measured, as JSON
+//   reports/               what was taken in, counted by source, licence and language, as JSON
+//   evaluations/           what was measured on exactly these weights, as JSON
 //   pipeline.json          makes it again
 //   key.pem                the public key
 //   parity.bin             places a changed byte (release_files.h)
@@ -13,7 +14,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "lineage/release_files.h"
 #include "lineage/signing.h"
@@ -37,6 +40,10 @@ ReleaseSummary make_release(Workspace& workspace, const Artifact& artifact, cons
 
 inline constexpr const char* kStatementType = "application/vnd.in-toto+json";
 inline constexpr const char* kPredicateType = "urn:cairn:release:1";
+
+// Where the first changed byte of statement.dsse.json is, when all the rest of the release is whole: the statement but for the
+// signature follows from manifest and key, and in the signature one changed letter is found by trying. Nothing when that fails.
+std::optional<std::uint64_t> locate_statement_damage(std::string_view text, const Manifest& manifest, const PublicKey& key);
 
 // The statement's payload: subjects are all files of the manifest, and the manifest itself.
 std::string release_statement(const Manifest& manifest, const Digest& manifest_digest);

@@ -77,6 +77,29 @@ std::map<Digest, std::size_t> makers_of(const std::vector<Record>& records) {
   return makers;
 }
 
+bool is_repetition(const ReleaseContents& contents, const RecordedRun& run) {
+  return run.reproduction_of && std::any_of(contents.records.begin(), contents.records.end(), [&](const Record& other) {
+           return other.run && other.run->start.uuid == *run.reproduction_of;
+         });
+}
+
+std::map<std::string, Tally> tallies(const ReleaseContents& contents, const std::string& key) {
+  std::map<std::string, Tally> sums;
+  for (const auto& [file, report] : contents.reports) {
+    const Json* table = report.is_object() && report.contains(key) ? &report.at(key) : nullptr;
+    if (!table || !table->is_object()) continue;
+    const auto count = [](const Json& counts, const char* name) {
+      return counts.contains(name) && counts.at(name).is_number_integer() ? counts.at(name).get<std::int64_t>() : 0;
+    };
+    for (const auto& [name, counts] : table->items()) {
+      if (!counts.is_object()) continue;
+      sums[name].documents += count(counts, "documents");
+      sums[name].text_bytes += count(counts, "text_bytes");
+    }
+  }
+  return sums;
+}
+
 std::string rebuilding_pipeline(const ReleaseContents& contents) {
   std::map<Digest, std::string> wires;  // artifact -> "step.role"
   std::map<Digest, const RecordedAdoption*> adopted;
@@ -86,6 +109,7 @@ std::string rebuilding_pipeline(const ReleaseContents& contents) {
     if (record.adoption) adopted[record.adoption->artifact.content.digest] = &*record.adoption;
     if (!record.run) continue;
     const RecordedRun& run = *record.run;
+    if (is_repetition(contents, run)) continue;
     const std::string name = step_name(record, taken);
     const Json config = parse_json(run.start.config, "config");
     std::map<std::string, Json> inputs;

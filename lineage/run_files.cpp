@@ -28,13 +28,17 @@ std::string boot_id() {
 }
 
 // Field 22 of /proc/PID/stat: ticks after boot at which the process started. The name in field 2 may hold spaces and brackets.
+// Nothing for a zombie: it runs no more, and keeps its id only until its parent asks how it ended, which may be never.
 std::string process_start(long pid) {
   const std::string stat = system_text(fmt::format("/proc/{}/stat", pid));
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos) return "";
   std::istringstream rest(stat.substr(name_end + 1));
   std::string word;
-  for (int field = 3; field <= 22; ++field) rest >> word;
+  for (int field = 3; field <= 22; ++field) {
+    rest >> word;
+    if (field == 3 && (word == "Z" || word == "X")) return "";
+  }
   return word;
 }
 

@@ -139,13 +139,22 @@ std::string dsse_pae(std::string_view payload_type, std::string_view payload) {
   return fmt::format("DSSEv1 {} {} {} {}", payload_type.size(), payload_type, payload.size(), payload);
 }
 
-std::string seal_envelope(std::string_view payload_type, std::string_view payload, const std::vector<SigningKey>& keys) {
+std::string envelope_text(const Envelope& envelope) {
   Json signatures = Json::array();
-  for (const SigningKey& key : keys) {
-    signatures.push_back({{"keyid", key.public_key().id()}, {"sig", base64_encode(key.sign(dsse_pae(payload_type, payload)))}});
+  for (const Envelope::Signature& signature : envelope.signatures) {
+    signatures.push_back({{"keyid", signature.key_id}, {"sig", base64_encode(signature.signature)}});
   }
-  return canonical_json(
-      {{"payload", base64_encode(payload)}, {"payloadType", std::string(payload_type)}, {"signatures", std::move(signatures)}});
+  return canonical_json({{"payload", base64_encode(envelope.payload)},
+                         {"payloadType", envelope.payload_type},
+                         {"signatures", std::move(signatures)}});
+}
+
+std::string seal_envelope(std::string_view payload_type, std::string_view payload, const std::vector<SigningKey>& keys) {
+  Envelope envelope{.payload_type = std::string(payload_type), .payload = std::string(payload), .signatures = {}};
+  for (const SigningKey& key : keys) {
+    envelope.signatures.push_back({key.public_key().id(), key.sign(dsse_pae(payload_type, payload))});
+  }
+  return envelope_text(envelope);
 }
 
 Envelope open_envelope(std::string_view text, std::string_view origin) {
@@ -163,14 +172,7 @@ Envelope open_envelope(std::string_view text, std::string_view origin) {
   } catch (const Error& error) {
     fail("{}: {}", origin, error.what());
   }
-  Json signatures = Json::array();
-  for (const Envelope::Signature& signature : envelope.signatures) {
-    signatures.push_back({{"keyid", signature.key_id}, {"sig", base64_encode(signature.signature)}});
-  }
-  const Json whole{{"payload", base64_encode(envelope.payload)},
-                   {"payloadType", envelope.payload_type},
-                   {"signatures", std::move(signatures)}};
-  if (canonical_json(whole) != text) fail("{}: a DSSE envelope, but not in canonical form", origin);
+  if (envelope_text(envelope) != text) fail("{}: a DSSE envelope, but not in canonical form", origin);
   return envelope;
 }
 

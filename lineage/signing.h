@@ -48,7 +48,9 @@ struct Envelope {
   std::vector<Signature> signatures;
 };
 
-// The envelope's canonical JSON text, one signature a key.
+// The envelope's canonical JSON text.
+std::string envelope_text(const Envelope& envelope);
+// The same, with one signature a key.
 std::string seal_envelope(std::string_view payload_type, std::string_view payload, const std::vector<SigningKey>& keys);
 // Error naming `origin` unless the text is, byte for byte, what seal_envelope could have written: nothing in it is without
 // meaning.

@@ -9,25 +9,6 @@ namespace cairn::lineage {
 
 namespace {
 
-struct Tally {
-  std::int64_t documents = 0, text_bytes = 0;
-};
-
-// Sums of the ingest reports: "by_source", "by_licence", "by_language" -> name -> {"documents", "text_bytes"}.
-std::map<std::string, Tally> tallies(const ReleaseContents& contents, const char* key) {
-  std::map<std::string, Tally> sums;
-  for (const auto& [file, report] : contents.reports) {
-    const Json* table = report.is_object() && report.contains(key) ? &report.at(key) : nullptr;
-    if (!table || !table->is_object()) continue;
-    for (const auto& [name, counts] : table->items()) {
-      if (!counts.is_object()) continue;
-      sums[name].documents += counts.value("documents", std::int64_t{0});
-      sums[name].text_bytes += counts.value("text_bytes", std::int64_t{0});
-    }
-  }
-  return sums;
-}
-
 // A cell of a Markdown table.
 std::string cell(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -100,29 +81,40 @@ std::string data_section(const ReleaseContents& contents) {
   return text;
 }
 
+std::string facts_of(const SealedOutput& output) {
+  std::string facts;
+  const Json meta = parse_json(output.meta, "meta");
+  for (const auto& [key, value] : meta.items()) {
+    if (value.is_structured()) continue;
+    facts += fmt::format("{}{} {}", facts.empty() ? "" : ", ", key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return facts;
+}
+
 std::string runs_section(const ReleaseContents& contents) {
-  std::string text = "## How it was made\n\n| step | version | output | facts |\n|---|---:|---|---|\n";
+  std::string steps, configs, repetitions;
   for (const Record& record : contents.records) {
     if (!record.run) continue;
-    for (const SealedOutput& output : record.run->outputs) {
-      std::string facts;
-      const Json meta = parse_json(output.meta, "meta");
-      for (const auto& [key, value] : meta.items()) {
-        if (!value.is_structured())
-          facts +=
-              fmt::format("{}{} {}", facts.empty() ? "" : ", ", key, value.is_string() ? value.get<std::string>() : value.dump());
+    const NewRun& start = record.run->start;
+    if (is_repetition(contents, *record.run)) {
+      for (const SealedOutput& output : record.run->outputs) {
+        repetitions += fmt::format("| {} | {} `{}` | {} |\n", start.op, output.role, output.content.digest.short_hex(),
+                                   record.run->reproduction_of->text());
       }
-      text += fmt::format("| {} | {} | {} `{}` | {} |\n", record.run->start.op, record.run->start.op_version, output.role,
-                          output.content.digest.short_hex(), cell(facts));
+      continue;
     }
+    for (const SealedOutput& output : record.run->outputs) {
+      steps += fmt::format("| {} | {} | {} `{}` | {} |\n", start.op, start.op_version, output.role,
+                           output.content.digest.short_hex(), cell(facts_of(output)));
+    }
+    configs += fmt::format("<details><summary>{} (seed {})</summary>\n\n```json\n{}```\n\n</details>\n\n", start.op, start.seed,
+                           pretty_json(parse_json(start.config, "config")));
   }
-  text += "\n`pipeline.json` makes it again. Configurations, with every default written out:\n\n";
-  for (const Record& record : contents.records) {
-    if (!record.run) continue;
-    text += fmt::format("<details><summary>{} (seed {})</summary>\n\n```json\n{}```\n\n</details>\n\n", record.run->start.op,
-                        record.run->start.seed, pretty_json(parse_json(record.run->start.config, "config")));
+  std::string text = "## How it was made\n\n| step | version | output | facts |\n|---|---:|---|---|\n" + steps;
+  if (!repetitions.empty()) {
+    text += "\nMade again from its record, with the same bits:\n\n| step | output | first run |\n|---|---|---|\n" + repetitions;
   }
-  return text;
+  return text + "\n`pipeline.json` makes it again. Configurations, with every default written out:\n\n" + configs;
 }
 
 std::string evaluation_section(const ReleaseContents& contents) {

@@ -1,5 +1,9 @@
 #include "lineage/workspace.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/error.h"
 #include "lineage/database.h"
 #include "tests/lineage/lineage_support.h"
@@ -82,6 +86,37 @@ TEST_CASE("leases of another boot, a reused process id, or torn ones are dead") 
     write_text(folder.path() / "runs" / uuid.text() / "lease", lease);
     CHECK(Workspace::open(real_disk(), folder.path()).ledger().run_by_uuid(uuid)->state == RunState::lost);
   }
+}
+
+TEST_CASE("a run whose process was killed is lost at once, also while nobody asks how that process ended") {
+  cairn::test::TemporaryFolder folder;
+  { make_workspace(folder.path()); }
+  int pipe_ends[2];
+  REQUIRE(::pipe(pipe_ends) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    try {
+      Workspace workspace = Workspace::open(real_disk(), folder.path());
+      Maker maker{workspace};
+      workspace.ledger().start_run(maker.new_run("curate", {}));
+      if (::write(pipe_ends[1], "x", 1) != 1) ::_exit(1);
+      for (;;) ::pause();
+    } catch (...) {
+      ::_exit(1);
+    }
+  }
+  REQUIRE(child > 0);
+  char started = 0;
+  ::close(pipe_ends[1]);
+  REQUIRE(::read(pipe_ends[0], &started, 1) == 1);
+  ::close(pipe_ends[0]);
+  const auto state = [&] { return Workspace::open(real_disk(), folder.path()).ledger().runs().at(0).state; };
+  CHECK(state() == RunState::running);
+  REQUIRE(::kill(child, SIGKILL) == 0);
+  siginfo_t ended{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT) == 0);  // dead, and left a zombie
+  CHECK(state() == RunState::lost);
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
 }
 
 TEST_CASE("what is not a workspace, or is from the future, is said so") {
