@@ -27,6 +27,7 @@ if [ -e "$FOLDER" ]; then
   [ -f "$FOLDER/workspace/cairn.json" ] || die "$FOLDER exists and is not a demo; move it away"
   rm -rf "$FOLDER"
 fi
+[ -d /usr/share/doc/debian/FAQ ] || die "/usr/share/doc/debian/FAQ is missing: the packages of packages.txt [demo] are not installed, or this image's dpkg leaves documentation out (path-exclude in /etc/dpkg/dpkg.cfg.d)"
 mkdir -p "$FOLDER"
 
 chapter "1. A workspace, a corpus, a tokenizer, a model — and a SIGKILL in mid-step"
