@@ -10,7 +10,13 @@ SUMMARY = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\
 passed = failed = skipped = 0
 reasons = {}
 for path in sys.argv[1:]:
-    for line in open(path, encoding="utf-8", errors="replace"):
+    try:
+        lines = open(path, encoding="utf-8", errors="replace").readlines()
+    except OSError as error:
+        print(f"no test ran: {path}: {error.strerror}")
+        failed += 1
+        continue
+    for line in lines:
         test = json.loads(line)
         output = test.get("stdout") or ""
         summary = SUMMARY.search(output)
