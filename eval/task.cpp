@@ -3,6 +3,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <optional>
 #include <regex>
 #include <set>
@@ -13,6 +16,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/schema.h"
+#include "base/utf8.h"
 #include "eval/template.h"
 
 namespace cairn::eval {
@@ -20,9 +24,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// YAML's core schema: quoted scalars are texts, plain ones may be null, booleans, integers or numbers.
-Json scalar_to_json(const YAML::Node& node) {
+std::string utf8_scalar(const YAML::Node& node, const std::string& origin) {
   const std::string& text = node.Scalar();
+  if (find_invalid_utf8(text) != std::string::npos) fail_usage("{}: line {}: not UTF-8", origin, node.Mark().line + 1);
+  return text;
+}
+
+// YAML's core schema: quoted scalars are texts, plain ones may be null, booleans, integers or numbers.
+Json scalar_to_json(const YAML::Node& node, const std::string& origin) {
+  const std::string text = utf8_scalar(node, origin);
   if (node.Tag() == "!") return text;
   static const std::set<std::string> truths{"true", "True", "TRUE"};
   static const std::set<std::string> falsehoods{"false", "False", "FALSE"};
@@ -32,8 +42,10 @@ Json scalar_to_json(const YAML::Node& node) {
   static const std::regex integer(R"([-+]?[0-9]{1,18})");
   static const std::regex number(R"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)");
   if (std::regex_match(text, integer)) return std::stoll(text);
-  if (std::regex_match(text, number)) return std::stod(text);
-  return text;
+  if (!std::regex_match(text, number)) return text;
+  const double value = std::strtod(text.c_str(), nullptr);
+  if (!std::isfinite(value)) fail_usage("{}: line {}: {} is too large a number", origin, node.Mark().line + 1, text);
+  return value;
 }
 
 Json to_json(const YAML::Node& node, const std::string& origin, int depth = 0) {
@@ -48,10 +60,10 @@ Json to_json(const YAML::Node& node, const std::string& origin, int depth = 0) {
   }
   if (node.IsMap()) {
     Json object = Json::object();
-    for (const auto& item : node) object[item.first.Scalar()] = to_json(item.second, origin, depth + 1);
+    for (const auto& item : node) object[utf8_scalar(item.first, origin)] = to_json(item.second, origin, depth + 1);
     return object;
   }
-  if (node.IsScalar()) return scalar_to_json(node);
+  if (node.IsScalar()) return scalar_to_json(node, origin);
   return nullptr;
 }
 
@@ -89,7 +101,9 @@ class Keys {
   int integer(const std::string& key, int otherwise) const {
     if (!has(key)) return otherwise;
     if (!config_[key].is_number_integer()) wrong(key, "an integer");
-    return config_[key].get<int>();
+    const auto value = config_[key].get<std::int64_t>();
+    if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max()) wrong(key, "an integer of 32 bits");
+    return static_cast<int>(value);
   }
   bool boolean(const std::string& key, bool otherwise) const {
     if (!has(key)) return otherwise;

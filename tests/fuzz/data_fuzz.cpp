@@ -1,8 +1,4 @@
-// Everything in engine/data that parses what others wrote, fed with damaged and made-up bytes: it may refuse with an Error, it
-// may not do anything else. A short run is a test (suite fuzz-smoke); CAIRN_FUZZ_ROUNDS makes it longer.
-#include <cstdlib>
-#include <functional>
-
+// Everything in engine/data that parses what others wrote.
 #include <fmt/format.h>
 
 #include "base/disk.h"
@@ -22,70 +18,14 @@
 #include "engine/data/sources/language.h"
 #include "engine/data/sources/licence_file.h"
 #include "engine/text/unicode.h"
-#include "tests/support/test.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace cairn;
 using namespace cairn::data;
+using cairn::test::feed;
+using cairn::test::fuzz_rounds;
 
 namespace {
-
-class Mutator {
- public:
-  explicit Mutator(std::uint64_t seed) : state_(seed * 2 + 1) {}
-  std::uint64_t next() {
-    state_ ^= state_ << 13, state_ ^= state_ >> 7, state_ ^= state_ << 17;
-    return state_;
-  }
-  std::string mutate(std::string bytes) {
-    for (std::uint64_t n = 1 + next() % 8; n > 0; --n) {
-      const std::size_t at = bytes.empty() ? 0 : next() % bytes.size();
-      switch (next() % 7) {
-        case 0:
-          if (!bytes.empty()) bytes[at] = static_cast<char>(next());
-          break;
-        case 1:
-          bytes.insert(at, 1, static_cast<char>(next()));
-          break;
-        case 2:
-          bytes.erase(at, 1 + next() % 20);
-          break;
-        case 3:
-          bytes.resize(at);
-          break;
-        case 4:
-          bytes.insert(at, bytes.substr(at, next() % 60));
-          break;
-        case 5:
-          bytes.insert(at, std::string(next() % 300, "<>&\"'{}[]:.@\\\xff\xe2\xf0 0a\n"[next() % 21]));
-          break;
-        default:
-          if (!bytes.empty()) bytes[at] = static_cast<char>(bytes[at] ^ (1 << next() % 8));
-          break;
-      }
-    }
-    return bytes;
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-int rounds() {
-  const char* set = std::getenv("CAIRN_FUZZ_ROUNDS");
-  return set ? std::atoi(set) : 2000;
-}
-
-// Errors are fine, anything else that is thrown fails the test.
-void feed(const std::vector<std::string>& seeds, const std::function<void(const std::string&)>& parse) {
-  Mutator mutator(seeds[0].size());
-  for (int round = 0; round < rounds(); ++round) {
-    const std::string bytes = mutator.mutate(seeds[static_cast<std::size_t>(round) % seeds.size()]);
-    try {
-      parse(bytes);
-    } catch (const Error&) {
-    }
-  }
-}
 
 const std::string kPage =
     "<!doctype html><html lang=de><head><meta charset=utf-8><title>T</title></head><body><nav><a href=x>y</a></nav><div "
@@ -102,16 +42,18 @@ const std::string kProse =
 }  // namespace
 
 TEST_CASE("fuzz: html, encodings, languages and copyright files") {
-  feed({kPage, "\xff\xfe<\0p\0>\0", "<meta charset=gb18030><p>\x81\x30\x81\x30"}, [](const std::string& bytes) {
-    const HtmlText page = extract_html(bytes);
-    CHECK(text::valid_utf8_prefix(page.text) == page.text.size());
-    const std::string text = to_utf8(bytes, "shift_jis");
-    CHECK(text::valid_utf8_prefix(text) == text.size());
-    normal_language(page.language);
-  });
-  feed({"Format: x\n\nFiles: *\nLicense: GPL-2+ or Expat\n text\n",
+  feed("html", {kPage, "\xff\xfe<\0p\0>\0", "<meta charset=gb18030><p>\x81\x30\x81\x30"}, fuzz_rounds(),
+       [](const std::string& bytes) {
+         const HtmlText page = extract_html(bytes);
+         CHECK(text::valid_utf8_prefix(page.text) == page.text.size());
+         const std::string text = to_utf8(bytes, "shift_jis");
+         CHECK(text::valid_utf8_prefix(text) == text.size());
+         normal_language(page.language);
+       });
+  feed("licence",
+       {"Format: x\n\nFiles: *\nLicense: GPL-2+ or Expat\n text\n",
         "licensed under the GNU GPL, version 2.0 or any later version"},
-       [](const std::string& bytes) { licence_of_copyright_file(bytes); });
+       fuzz_rounds(), [](const std::string& bytes) { licence_of_copyright_file(bytes); });
 }
 
 TEST_CASE("fuzz: compressed streams and documents in them") {
@@ -121,7 +63,7 @@ TEST_CASE("fuzz: compressed streams and documents in them") {
   writer.finish();
   const std::string zst = read_file(folder.path() / "d/documents-00000.jsonl.zst");
   const std::string gz("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x4c\x4a\x06\x00\xc2\x41\x24\x35\x03\x00\x00\x00", 23);
-  feed({zst, gz}, [](const std::string& bytes) {
+  feed("zst", {zst}, fuzz_rounds(), [](const std::string& bytes) {
     LineReader lines(decompress(bytes, "x"), "x", 1 << 20);
     std::string_view line;
     while (lines.next(line)) {
@@ -129,12 +71,18 @@ TEST_CASE("fuzz: compressed streams and documents in them") {
       parse_document_line(line, document);
     }
   });
+  feed("gz", {gz}, fuzz_rounds(), [](const std::string& bytes) {
+    LineReader lines(decompress(bytes, "x"), "x", 1 << 20);
+    for (std::string_view line; lines.next(line);) {
+    }
+  });
   std::string line;
   append_document_line(line, {"id", kProse, "s", "u", "MIT", "en", "now"});
-  feed({line, R"({"a": [1, -2.5e3, true, null, {"b": "\u00e9\ud83d\ude00"}], "text": "x"})"}, [](const std::string& bytes) {
-    Document document;
-    parse_document_line(bytes, document);
-  });
+  feed("lines", {line, R"({"a": [1, -2.5e3, true, null, {"b": "\u00e9\ud83d\ude00"}], "text": "x"})"}, fuzz_rounds(),
+       [](const std::string& bytes) {
+         Document document;
+         parse_document_line(bytes, document);
+       });
 }
 
 TEST_CASE("fuzz: decisions files") {
@@ -146,7 +94,7 @@ TEST_CASE("fuzz: decisions files") {
   e.id = sha256("y");
   e.duplicate_of = d.id;
   test::TemporaryFolder folder;
-  feed({decisions_file({d, e})}, [&folder](const std::string& bytes) {
+  feed("decisions", {decisions_file({d, e})}, fuzz_rounds(), [&folder](const std::string& bytes) {
     fs::remove(folder.path() / "d");
     real_disk().create(folder.path() / "d")->write(bytes);
     const Decisions decisions(folder.path() / "d");
@@ -167,7 +115,7 @@ TEST_CASE("fuzz: filters on any valid UTF-8") {
   params.apertus = true;
   const PiiFilter apertus(params);
   const MinHasher hasher{MinHashParams{}};
-  feed({kProse, kProse + kProse + kProse, ""}, [&](const std::string& bytes) {
+  feed("filters", {kProse, kProse + kProse + kProse, ""}, fuzz_rounds(), [&](const std::string& bytes) {
     Document document;
     document.text = text::utf8_lossy(bytes);
     TextAnalysis analysis(document.text);
