@@ -6,50 +6,40 @@
 
 #include "base/disk.h"
 #include "base/error.h"
+#include "base/json_escape.h"
 #include "base/utf8.h"
 
 template class nlohmann::basic_json<>;
 
 namespace cairn {
+
+void append_json_escape(std::string& out, char c) {
+  constexpr char kHex[] = "0123456789abcdef";
+  constexpr std::string_view kNamed = "\"\"\\\\\bb\ff\nn\rr\tt";  // a character, then the letter of its escape
+  for (std::size_t i = 0; i < kNamed.size(); i += 2) {
+    if (kNamed[i] == c) {
+      out += '\\';
+      out += kNamed[i + 1];
+      return;
+    }
+  }
+  out += "\\u00";
+  out += kHex[(c >> 4) & 15];
+  out += kHex[c & 15];
+}
+
 namespace {
 
 void write_string(std::string& out, const std::string& text) {
   if (const std::size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
     fail("JSON: a string is not UTF-8 (byte {} of {})", bad + 1, text.size());
   }
-  constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += kHex[c >> 4];
-          out += kHex[c & 15];
-        } else {
-          out += c;
-        }
+    if (json_must_escape(c)) {
+      append_json_escape(out, c);
+    } else {
+      out += c;
     }
   }
   out += '"';

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/json_escape.h"
 #include "engine/text/unicode.h"
 
 namespace cairn::data {
@@ -224,36 +225,7 @@ void append_json_string(std::string& out, std::string_view text) {
     const std::size_t end = plain_run(text, at);
     out.append(text, at, end - at);
     if (end == text.size()) break;
-    const char c = text[end];
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default: {
-        constexpr char kHex[] = "0123456789abcdef";
-        out += "\\u00";
-        out += kHex[(c >> 4) & 15];
-        out += kHex[c & 15];
-      }
-    }
+    append_json_escape(out, text[end]);
     at = end + 1;
   }
   out += '"';
