@@ -43,19 +43,21 @@ class WorkspaceAudit {
     try {
       fn();
     } catch (const Error& error) {
-      report_.findings.push_back({.code = "LIN-0102",
-                                  .object = name,
-                                  .reason = error.what(),
-                                  .remedy = "rebuild the ledger from the run records, or put it back from a copy"});
+      report_.findings.push_back(
+          {.code = "LIN-0102",
+           .object = name,
+           .reason = error.what(),
+           .remedy = "make the ledger again from its records with: cairn rebuild, or put it back from a copy"});
     }
   }
 
   void check_database() {
     for (const std::string& damage : database_.check(false)) {
-      report_.findings.push_back({.code = "LIN-0101",
-                                  .object = "ledger.db",
-                                  .reason = damage,
-                                  .remedy = "rebuild the ledger from the run records, or put it back from a copy"});
+      report_.findings.push_back(
+          {.code = "LIN-0101",
+           .object = "ledger.db",
+           .reason = damage,
+           .remedy = "make the ledger again from its records with: cairn rebuild, or put it back from a copy"});
     }
   }
 
@@ -98,7 +100,7 @@ class WorkspaceAudit {
             {.code = "LIN-0402",
              .object = fmt::format("run {}", rows.integer(2)),
              .reason = fmt::format("the edge from artifact {} to {} {}", rows.integer(1), rows.integer(0), what),
-             .remedy = "rebuild the ledger from the run records"});
+             .remedy = "make the ledger again from its records with: cairn rebuild"});
       }
     }
     for (Query rows = database_.query("SELECT a.digest, k.name FROM artifact a JOIN kind k ON k.id = a.kind WHERE a.id NOT IN "
@@ -110,7 +112,7 @@ class WorkspaceAudit {
       report_.findings.push_back({.code = "LIN-0403",
                                   .object = fmt::format("{} {}", rows.text(1), rows.digest(0).short_hex()),
                                   .reason = "no run made it and nobody adopted it",
-                                  .remedy = "rebuild the ledger from the run records"});
+                                  .remedy = "make the ledger again from its records with: cairn rebuild"});
     }
     for (Query rows = database_.query(
              "SELECT r.id, r.op, a.digest FROM input i JOIN run r ON r.id = i.run JOIN artifact a ON a.id = i.artifact "
@@ -157,7 +159,7 @@ class WorkspaceAudit {
       report_.findings.push_back({.code = "LIN-0401",
                                   .object = fmt::format("run {} ({})", run.id, run.op),
                                   .reason = "it reads what comes from itself, or from nowhere",
-                                  .remedy = "rows were changed: rebuild the ledger from the run records"});
+                                  .remedy = "rows were changed: make the ledger again from its records with: cairn rebuild"});
     }
   }
 
@@ -176,8 +178,10 @@ class WorkspaceAudit {
         reason = error.what();
       }
       if (!reason.empty()) {
-        report_.findings.push_back(
-            {.code = "LIN-0405", .object = object, .reason = reason, .remedy = "rebuild the ledger from the run records"});
+        report_.findings.push_back({.code = "LIN-0405",
+                                    .object = object,
+                                    .reason = reason,
+                                    .remedy = "make the ledger again from its records with: cairn rebuild"});
       }
     }
   }
@@ -213,7 +217,7 @@ class WorkspaceAudit {
       report_.findings.push_back({.code = "LIN-0501",
                                   .object = rows.text(0),
                                   .reason = fmt::format("{} of its {} generations are there", rows.integer(1), rows.integer(2)),
-                                  .remedy = "rebuild the ledger from the run records"});
+                                  .remedy = "make the ledger again from its records with: cairn rebuild"});
     }
   }
 

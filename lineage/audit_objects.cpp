@@ -104,7 +104,7 @@ class ObjectAudit {
     report_.findings.push_back({.code = "LIN-0308",
                                 .object = name,
                                 .reason = "the files that the ledger lists do not hash to its digest",
-                                .remedy = "rows were changed: rebuild the ledger from the run records"});
+                                .remedy = "rows were changed: make the ledger again from its records with: cairn rebuild"});
   }
 
   void check_unlisted(const std::string& place, const std::vector<TreeEntry>& entries, const std::string& name) {
@@ -195,7 +195,7 @@ class ObjectAudit {
       report_.findings.push_back({.code = "LIN-0307",
                                   .object = fmt::format("{} {}", rows.text(1), rows.digest(0).short_hex()),
                                   .reason = "the ledger knows no place where it lies",
-                                  .remedy = "rebuild the ledger from the run records"});
+                                  .remedy = "make the ledger again from its records with: cairn rebuild"});
     }
   }
 

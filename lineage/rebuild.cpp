@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "lineage/rows.h"
+#include "lineage/run_files.h"
 #include "lineage/store.h"
 
 namespace cairn::lineage {
@@ -37,7 +38,7 @@ std::vector<Found> read_records(Store& store, RebuildReport& report) {
       continue;
     }
     try {
-      found.push_back({parse_record(text, name), {.digest = digest, .bytes = text.size()}});
+      found.push_back({parse_record(text, name), {.digest = digest, .bytes = text.size(), .entries = {}}});
     } catch (const Error& error) {
       report.problems.push_back(fmt::format("{}; left out", error.what()));
     }
@@ -120,6 +121,39 @@ RebuildReport rebuild(Disk& disk, const fs::path& workspace, const fs::path& tar
   }
   transaction.commit();
   return report;
+}
+
+ReplacedLedger replace_ledger(Disk& disk, const fs::path& workspace, bool anyway) {
+  Store store(disk, workspace / "objects");
+  const RunFiles files(disk, store, workspace);
+  if (disk.exists(workspace / "runs")) {
+    for (const DiskEntry& entry : disk.list(workspace / "runs")) {
+      if (disk.exists(workspace / "runs" / entry.name / "lease") && files.lease_alive(RunUuid::parse(entry.name))) {
+        fail("{}: run {} is at work; end it first", workspace.string(), entry.name);
+      }
+    }
+  }
+  const auto with = [](fs::path path, const char* suffix) { return path += suffix; };
+  const fs::path ledger = workspace / "ledger.db", target = workspace / "ledger.db.rebuilt";
+  for (const char* suffix : {"", "-wal", "-shm"}) disk.remove(with(target, suffix));
+  ReplacedLedger result;
+  result.report = rebuild(disk, workspace, target);
+  if (!result.report.problems.empty() && !anyway) {
+    disk.remove(target);
+    return result;
+  }
+  if (disk.exists(ledger)) {
+    for (int i = 1; result.kept.empty() || disk.exists(result.kept); ++i)
+      result.kept = with(ledger, fmt::format(".before-{}", i).c_str());
+    // What the log holds belongs to the old ledger, and must not be taken for the new one's.
+    for (const char* suffix : {"-wal", "-shm", ""}) {
+      if (disk.exists(with(ledger, suffix))) disk.rename(with(ledger, suffix), with(result.kept, suffix));
+    }
+  }
+  disk.rename(target, ledger);
+  disk.sync_directory(workspace);
+  result.replaced = true;
+  return result;
 }
 
 }  // namespace cairn::lineage

@@ -19,4 +19,13 @@ struct RebuildReport {
 // taken for one.
 RebuildReport rebuild(Disk& disk, const fs::path& workspace, const fs::path& target);
 
+// The same, put in the place of the workspace's ledger.db, which needs not be readable or there; the old one stays beside it as
+// `kept` (empty when there was none). With problems it only takes the place when `anyway`. Error while a run is at work here.
+struct ReplacedLedger {
+  RebuildReport report;
+  bool replaced = false;
+  fs::path kept;
+};
+ReplacedLedger replace_ledger(Disk& disk, const fs::path& workspace, bool anyway);
+
 }  // namespace cairn::lineage

@@ -102,7 +102,7 @@ RecoveryReport recover(Disk& disk, const fs::path& folder, Database& database, L
   RecoveryReport report;
   if (!clean) {
     if (const std::vector<std::string> damage = database.check(true); !damage.empty()) {
-      fail("{}: damaged after a crash ({}); it can be rebuilt from the sealed run records", database.path().string(),
+      fail("{}: damaged after a crash ({}); make it again from its records with: cairn rebuild", database.path().string(),
            damage.front());
     }
   }

@@ -5,6 +5,7 @@
 // try_again. Wrong usage is thrown with fail_usage. Progress, notes and warnings go to standard error.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -46,6 +47,7 @@ class Session {
   // left, saying so; the second takes no lock and changes nothing: for queries.
   lineage::Workspace& workspace();
   lineage::Workspace& workspace_for_reading();
+  std::filesystem::path workspace_folder() const;  // without opening it
   // Everything that the executor records about this program and machine (engine/steps/executor.h).
   steps::ExecutorSettings executor_settings();
 

@@ -71,6 +71,10 @@ lineage::Workspace& Session::workspace() {
   return *state_->workspace;
 }
 
+fs::path Session::workspace_folder() const {
+  return state_->folder();
+}
+
 lineage::Workspace& Session::workspace_for_reading() {
   if (!state_->workspace) state_->workspace = lineage::Workspace::open_read_only(real_disk(), state_->folder());
   return *state_->workspace;

@@ -24,6 +24,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_stale(line, session);
 
   add_audit(line, session);
+  add_rebuild(line, session);
   add_reproduce(line, session);
   add_release(line, session);
 

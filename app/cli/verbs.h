@@ -26,6 +26,7 @@ void add_impact(CommandLine& line, Session& session);
 void add_stale(CommandLine& line, Session& session);
 
 void add_audit(CommandLine& line, Session& session);
+void add_rebuild(CommandLine& line, Session& session);
 void add_reproduce(CommandLine& line, Session& session);
 void add_release(CommandLine& line, Session& session);
 

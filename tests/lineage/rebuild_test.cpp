@@ -110,6 +110,37 @@ TEST_CASE("rebuild: from the sealed records alone, the same ledger table by tabl
   maker.make("exec", {}, {{"out", "file", {{"", "new"}}}});
 }
 
+TEST_CASE("rebuild: takes the place of a ledger that cannot be read, and keeps that one") {
+  cairn::test::TemporaryFolder folder;
+  const fs::path w = folder.path() / "w";
+  live(w);
+  const std::string before = dump(w / "ledger.db");
+  write_text(w / "ledger.db", "gone");
+  write_text(w / "ledger.db-wal", "a log of the old one");
+  const ReplacedLedger replaced = replace_ledger(real_disk(), w, false);
+  CHECK(replaced.replaced);
+  CHECK(replaced.kept == w / "ledger.db.before-1");
+  CHECK(read_text(replaced.kept) == "gone");
+  CHECK(dump(w / "ledger.db") == before);
+  CHECK(replace_ledger(real_disk(), w, false).kept == w / "ledger.db.before-2");
+
+  // Only on demand when something is missing; never beside a run at work.
+  fs::path record;
+  {
+    Workspace workspace = Workspace::open(real_disk(), w);
+    record = w / object_location(sha256(read_text(workspace.run_folder(workspace.ledger().runs()[0].uuid) / "record.json")));
+    Maker maker{workspace, kStart + 1'000'000'000};
+    workspace.ledger().start_run(maker.new_run("curate", {}));
+    CHECK(cairn::test::error_of([&] { replace_ledger(real_disk(), w, false); }).find("is at work") != std::string::npos);
+  }
+  fs::remove(record);
+  const ReplacedLedger refused = replace_ledger(real_disk(), w, false);
+  CHECK_FALSE(refused.replaced);
+  CHECK_FALSE(refused.report.problems.empty());
+  CHECK(dump(w / "ledger.db") != "");
+  CHECK(replace_ledger(real_disk(), w, true).replaced);
+}
+
 TEST_CASE("rebuild: a missing or damaged record is told, the rest is there") {
   cairn::test::TemporaryFolder folder;
   const fs::path w = folder.path() / "w";

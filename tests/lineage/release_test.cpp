@@ -83,6 +83,16 @@ TEST_CASE("audit of a release: a byte flipped anywhere in any file is found, and
       flip_byte(path, offset, mask);
     }
   }
+  // In the signature, too, which nothing but the private key could make again.
+  const std::string statement = read_text(released.release / kStatementFile);
+  const std::size_t signature = statement.find("\"sig\":\"") + 7;
+  for (const std::size_t at : {0u, 1u, 40u, 84u, 85u, 87u}) {
+    flip_byte(released.release / kStatementFile, signature + at);
+    const AuditReport report = released.audit();
+    REQUIRE(about(report, kStatementFile));
+    CHECK(about(report, kStatementFile)->offset == signature + at);
+    flip_byte(released.release / kStatementFile, signature + at);
+  }
   CHECK(released.audit().holds());
 }
 
