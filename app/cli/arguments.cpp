@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "app/cli/layout.h"
+#include "base/format.h"
 #include "base/schema.h"
 
 namespace cairn::app {
@@ -17,7 +19,9 @@ struct HelpLine {
 
 std::string help_lines(const std::vector<HelpLine>& lines, std::size_t column) {
   std::string text;
-  for (const auto& [left, help] : lines) {
+  for (const HelpLine& line : lines) {
+    const std::string& left = line.left;
+    const std::string help = wrap(line.help, terminal_width(), static_cast<int>(column));
     // A long left side gets a line of its own, the help stays in its column.
     if (left.size() + 4 > column) {
       text += fmt::format("  {}\n{:{}}{}\n", left, "", column, help);
@@ -72,7 +76,10 @@ struct Verb::State {
     if (!options.empty()) text += "\noptions:\n" + help_lines(options, column);
     if (!examples.empty()) {
       text += "\nexamples:\n";
-      for (const auto& [command, what] : examples) text += fmt::format("  {}\n      {}\n", command, what);
+      for (const auto& [command, what] : examples) {
+        text += fmt::format("  {}\n", command);
+        if (!what.empty()) text += fmt::format("      {}\n", what);
+      }
     }
     return text + "\noptions of every verb:\n" + help_lines(global, column);
   }

@@ -115,12 +115,15 @@ ExitCode chat(Session& session, const Options& options) {
 }
 
 Verb& with_sampling(Verb& verb, Options& options) {
-  return verb.option(options.temperature, "--temperature", "T", "0 takes the most likely token each time")
-      .option(options.top_p, "--top-p", "P", "only the most likely tokens that together reach P")
-      .option(options.top_k, "--top-k", "K", "only the K most likely tokens; 0 = all")
-      .option(options.seed, "--seed", "N", "the same seed gives the same text")
-      .option(options.max_tokens, "--max-tokens", "N", "at most this many new tokens")
-      .option(options.stop, "--stop", "TEXT", "end before this text; may be repeated");
+  const auto with_default = [](const char* help, auto value) { return fmt::format("{} (default: {})", help, value); };
+  return verb
+      .option(options.temperature, "--temperature", "T",
+              with_default("0 takes the most likely token each time", options.temperature))
+      .option(options.top_p, "--top-p", "P", with_default("only the most likely tokens that together reach P", options.top_p))
+      .option(options.top_k, "--top-k", "K", "only the K most likely tokens; 0 = all (default: all)")
+      .option(options.seed, "--seed", "N", with_default("the same seed gives the same text", options.seed))
+      .option(options.max_tokens, "--max-tokens", "N", with_default("at most this many new tokens", options.max_tokens))
+      .option(options.stop, "--stop", "TEXT", "end before this text");
 }
 
 }  // namespace
@@ -130,9 +133,9 @@ void add_generate(CommandLine& line, Session& session) {
   Verb verb = line.verb("generate", Phase::use, "continue a text with a model");
   verb.positional(options->model, "MODEL", "a model's name in the workspace, or a Hugging Face folder")
       .positional(options->prompt, "PROMPT", "the text to go on from");
-  with_sampling(verb, *options).example("cairn generate base.model 'The installer' --seed 7", "").run([&session, options] {
-    return generate(session, *options);
-  });
+  with_sampling(verb, *options)
+      .example("cairn generate base-model 'The installer' --seed 7", "the same text each time")
+      .run([&session, options] { return generate(session, *options); });
 }
 
 void add_chat(CommandLine& line, Session& session) {

@@ -52,9 +52,12 @@ ExitCode release(Session& session, const ReleaseOptions& options) {
                 {"bytes", summary.bytes},
                 {"key_id", summary.key_id}});
   } else {
-    fmt::print("{}: {} files, {}, {} runs on record, {} evaluations; signed by {}\ncairn audit {} checks it, anywhere\n",
-               options.folder, summary.files, format_bytes(summary.bytes), summary.runs, summary.evaluations,
-               summary.key_id.substr(0, 16), options.folder);
+    const auto counted = [](std::size_t count, const char* what) {
+      return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+    };
+    fmt::print("{}: {}, {}, {} on record, {}; signed by {}\ncairn audit {} checks it, anywhere\n", options.folder,
+               counted(summary.files, "file"), format_bytes(summary.bytes), counted(summary.runs, "run"),
+               counted(summary.evaluations, "evaluation"), summary.key_id.substr(0, 16), options.folder);
   }
   return ExitCode::done;
 }

@@ -1,5 +1,6 @@
 // cairn schema: what a step takes, makes and can be told.
 #include "app/cli/cli.h"
+#include "app/cli/layout.h"
 #include "app/cli/verbs.h"
 #include "base/format.h"
 #include "base/json.h"
@@ -7,6 +8,8 @@
 
 namespace cairn::app {
 namespace {
+
+constexpr std::string_view kLastTitle = "what it is";  // of the tables, as in Schema::describe
 
 const char* exactness_text(steps::Exactness exactness) {
   switch (exactness) {
@@ -39,17 +42,19 @@ Json step_json(const steps::StepSpec& step) {
 }
 
 void print_step(const steps::StepSpec& step) {
-  fmt::print("{} (version {}): {}\n{}\n", step.name, step.version, step.summary, exactness_text(step.exactness));
-  TextTable roles({"", "role", "kind", ""});
+  const int width = terminal_width();
+  const std::string title = fmt::format("{} (version {}): {}", step.name, step.version, step.summary);
+  fmt::print("{}\n{}\n", wrap(title, width, 0), exactness_text(step.exactness));
+  TextTable roles({"", "role", "kind", std::string(kLastTitle)});
   for (const steps::InputSpec& input : step.inputs) {
     const std::string how = input.optional ? (input.many ? "any number; " : "optional; ") : input.many ? "one or more; " : "";
     roles.add({"input", input.role, input.kind, how + input.help});
   }
   for (const steps::OutputSpec& output : step.outputs) roles.add({"output", output.role, output.kind, output.help});
-  fmt::print("\n{}\nconfig\n{}", roles.render(terminal_width()), step.config.describe());
-  const std::string runtime = step.runtime.describe();
+  const auto fields = [width](const Schema& schema) { return fold_table(schema.describe(), kLastTitle, width); };
+  fmt::print("\n{}\nconfig\n{}", fold_table(roles.render(), kLastTitle, width), fields(step.config));
   if (!step.runtime.json_schema().value("properties", Json::object()).empty())
-    fmt::print("\nruntime (recorded, never hashed)\n{}", runtime);
+    fmt::print("\nruntime (recorded, never hashed)\n{}", fields(step.runtime));
 }
 
 ExitCode list_steps(Session& session) {

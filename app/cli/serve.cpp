@@ -68,14 +68,16 @@ void add_serve(CommandLine& line, Session& session) {
   auto options = std::make_shared<Options>();
   line.verb("serve", Phase::use, "answer the OpenAI HTTP API with a model")
       .positional(options->model, "MODEL", "a model's name in the workspace, or a Hugging Face folder")
-      .option(options->address, "--address", "IP", "where to listen; beyond loopback use --keys")
-      .option(options->port, "--port", "N", "0 takes a free one; the line on standard output tells which")
-      .option(options->name, "--name", "ID", "the model id that clients use; default: the model's name")
-      .option(options->max_length, "--max-length", "TOKENS", "context length; default: the model's")
+      .option(options->address, "--address", "IP",
+              fmt::format("where to listen; beyond loopback use --keys (default: {})", options->address))
+      .option(options->port, "--port", "N",
+              fmt::format("0 takes a free one; the line on standard output tells which (default: {})", options->port))
+      .option(options->name, "--name", "ID", "the model id that clients use (default: the model's name)")
+      .option(options->max_length, "--max-length", "TOKENS", "context length (default: the model's)")
       .option(options->keys, "--keys", "FILE", "SHA-256 hashes of accepted API keys, one a line")
       .option(options->origin, "--cors", "ORIGIN", "allow this origin in browsers")
-      .option(options->queue, "--queue", "N", "requests that may wait; more get 429")
-      .example("cairn serve chat --port 8080", "then: curl localhost:8080/v1/models")
+      .option(options->queue, "--queue", "N", fmt::format("requests that may wait; more get 429 (default: {})", options->queue))
+      .example("cairn serve chat-model --port 8080", "then: curl localhost:8080/v1/models")
       .run([&session, options] { return serve(session, *options); });
 }
 

@@ -1,5 +1,6 @@
 // cairn show ARTIFACT: what it is, what made it, from what.
 #include "app/cli/cli.h"
+#include "app/cli/layout.h"
 #include "app/cli/report.h"
 #include "app/cli/verbs.h"
 #include "base/format.h"
@@ -10,6 +11,7 @@ namespace cairn::app {
 namespace {
 
 constexpr std::size_t kFilesShown = 12;
+constexpr int kKeyColumns = 11;  // the key and a space
 
 void print_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
   for (const auto& [key, value] : pairs) fmt::print("{:<10} {}\n", key, value);
@@ -20,7 +22,7 @@ void print_run(const lineage::Ledger& ledger, const lineage::Run& run) {
       {{"made by", fmt::format("run {}, step {} version {}, {}", run.id, run.op, run.op_version, format_time(run.started))},
        {"took", format_duration(static_cast<double>(run.ended - run.started) * 1e-6)},
        {"seed", std::to_string(run.seed)},
-       {"config", run.config}});
+       {"config", wrap(run.config, terminal_width(), kKeyColumns)}});
   if (!run.note.empty()) print_pairs({{"summary", run.note}});
   for (const lineage::RunInput& input : run.inputs) {
     const lineage::Artifact artifact = ledger.artifact(input.artifact);
@@ -54,7 +56,7 @@ ExitCode show(Session& session, const std::string& text) {
        {"size", fmt::format("{}, {} {}", format_bytes(artifact.bytes), artifact.items, artifact.items == 1 ? "item" : "items")},
        {"trust", lineage::trust_name(ledger.trust(artifact.id))},
        {"path", path}});
-  if (artifact.meta != "{}") print_pairs({{"facts", artifact.meta}});
+  if (artifact.meta != "{}") print_pairs({{"facts", wrap(artifact.meta, terminal_width(), kKeyColumns)}});
   if (run) print_run(ledger, *run);
   for (std::size_t i = 0; i < files.size() && i < kFilesShown; ++i) {
     fmt::print("{:<10} {}  {}  {}\n", i == 0 ? "files" : "", files[i].digest.short_hex(), files[i].path,
