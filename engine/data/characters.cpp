@@ -171,9 +171,17 @@ std::vector<std::string_view> split_lines(std::string_view text) {
   return lines;
 }
 
+// Whether `text`, not empty, begins with a space of `length` bytes. A character that is cut short at the end, as in a name that
+// was clipped or a file that is not UTF-8, is none.
+static bool begins_with_space(std::string_view text, int& length) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t needed = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  return needed <= text.size() && (character_bits(decode_valid(text.data(), length)) & kSpace);
+}
+
 std::string_view strip_left(std::string_view text) {
   int length;
-  while (!text.empty() && (character_bits(decode_valid(text.data(), length)) & kSpace)) text.remove_prefix(length);
+  while (!text.empty() && begins_with_space(text, length)) text.remove_prefix(length);
   return text;
 }
 
@@ -182,7 +190,7 @@ std::string_view strip_right(std::string_view text) {
     std::size_t start = text.size() - 1;
     while (start > 0 && (text[start] & '\xc0') == '\x80') --start;
     int length;
-    if (!(character_bits(decode_valid(text.data() + start, length)) & kSpace)) break;
+    if (!begins_with_space(text.substr(start), length)) break;
     text = text.substr(0, start);
   }
   return text;
