@@ -8,7 +8,6 @@
 #include "app/serve/served_model.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "engine/text/unicode.h"
 
 namespace cairn::app {
 namespace {
@@ -53,7 +52,7 @@ infer::Generation speak(Session& session, ServedModel& model, const std::vector<
 Json result_json(const infer::Generation& result, std::size_t prompt_tokens) {
   Json tokens = Json::array();
   for (const infer::GeneratedToken& token : result.tokens) tokens.push_back({{"id", token.token}, {"logprob", token.logprob}});
-  return {{"text", text::utf8_lossy(result.text)},
+  return {{"text", result.text},
           {"finish_reason", infer::finish_reason_name(result.finish)},
           {"prompt_tokens", prompt_tokens},
           {"tokens", tokens}};

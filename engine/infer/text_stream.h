@@ -1,4 +1,5 @@
-// Text from token bytes as it may be shown: whole characters only, and nothing that a stop string may still swallow.
+// Text from token bytes as it may be shown: whole characters only, each invalid part as U+FFFD, and nothing that a stop string
+// may still swallow. What it returns is always valid UTF-8, for a terminal as for JSON.
 #pragma once
 
 #include <string>
@@ -11,8 +12,8 @@ class TextStream {
  public:
   explicit TextStream(std::vector<std::string> stops);  // empty stop strings are ignored
 
-  // Appends bytes and returns what may be shown now. Once a stop string is complete, text ends before it and further bytes are
-  // ignored.
+  // Appends bytes and returns what may be shown now. Stop strings are looked for in the bytes as they came. Once one is complete,
+  // text ends before it and further bytes are ignored.
   std::string feed(std::string_view bytes);
   // The end of generation: what was held back (an incomplete character becomes U+FFFD).
   std::string finish();

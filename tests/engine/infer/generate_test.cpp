@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "engine/model/hf_folder.h"
+#include "engine/text/unicode.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -75,9 +76,11 @@ TEST_CASE("generate: seeds, limits, stop strings and cancelling") {
 
   std::string streamed;
   run([&](const GeneratedToken&, const std::string& shown) {
+    CHECK(text::valid_utf8_prefix(shown) == shown.size());
     streamed += shown;
     return true;
   });
+  CHECK(!streamed.empty());
   CHECK(first.text.substr(0, streamed.size()) == streamed);
 
   int seen = 0;
@@ -85,10 +88,15 @@ TEST_CASE("generate: seeds, limits, stop strings and cancelling") {
   CHECK(cancelled.finish == FinishReason::cancelled);
   CHECK(cancelled.tokens.size() == 3);
 
-  params.stop = {first.text.substr(4, 3)};
+  std::string bytes;
+  for (const GeneratedToken& token : first.tokens) {
+    if (!golden.tokenizer.is_special(token.token)) bytes += golden.tokenizer.token_bytes(token.token);
+  }
+  CHECK(first.text == text::utf8_lossy(bytes));
+  params.stop = {bytes.substr(4, 3)};
   const Generation stopped = run(kIgnore);
   CHECK(stopped.finish == FinishReason::stop);
-  CHECK(stopped.text == first.text.substr(0, first.text.find(params.stop[0])));
+  CHECK(stopped.text == text::utf8_lossy(bytes.substr(0, bytes.find(params.stop[0]))));
   params.stop.clear();
 
   params.max_tokens = 1000;  // more than there is room for
