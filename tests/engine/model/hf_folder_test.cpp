@@ -1,3 +1,4 @@
+// config.json, presets, initial values and whole model folders, good and bad.
 #include "engine/model/hf_folder.h"
 
 #include <cmath>
@@ -6,6 +7,7 @@
 
 #include "base/disk.h"
 #include "base/json.h"
+#include "engine/model/compare.h"
 #include "tests/engine/model/fixture.h"
 #include "tests/support/test.h"
 
@@ -16,12 +18,6 @@ namespace {
 
 Json small_json() {
   return to_hf_config(test::small_config());
-}
-
-std::string config_error(const char* key, const Json& value) {
-  Json json = small_json();
-  json[key] = value;
-  return test::error_of([&] { parse_hf_config(json, "config.json"); });
 }
 
 bool same_bits(const Parameters& a, const Parameters& b) {
@@ -41,7 +37,8 @@ void write_sharded(const fs::path& folder, const Parameters& parameters, const J
   for (auto it = map.begin(); it != map.end();) it = it->is_null() ? map.erase(it) : std::next(it);
   write_safetensors(real_disk(), folder / "model-00001-of-00002.safetensors", parts[0]);
   write_safetensors(real_disk(), folder / "model-00002-of-00002.safetensors", parts[1]);
-  write_file_atomically(folder / "model.safetensors.index.json", Json({{"weight_map", map}}).dump());
+  write_file_atomically(folder / "model.safetensors.index.json",
+                        Json({{"metadata", {{"total_size", 1}}}, {"weight_map", map}}).dump());
   write_file_atomically(folder / "config.json", to_hf_config(parameters.config()).dump());
 }
 
@@ -93,24 +90,51 @@ TEST_CASE("config: both of transformers' styles give the same model, and writing
 }
 
 TEST_CASE("config: what is wrong or would be another model is refused by name") {
-  CHECK(config_error("hidden_size", "big") == "config.json: hidden_size: expected an integer in 1..262144, found \"big\"");
-  CHECK(config_error("hidden_size", nullptr) == "config.json: hidden_size is missing; expected an integer");
-  CHECK(config_error("hidden_size", 13) == "config.json: hidden_size: expected a multiple of num_attention_heads (3), found 13");
-  CHECK(config_error("vocab_size", std::uint64_t(1) << 63) ==
-        "config.json: vocab_size: expected an integer in 1..16777216, found 9223372036854775808");
-  CHECK(config_error("num_hidden_layers", 0) == "config.json: num_hidden_layers: expected an integer in 1..4096, found 0");
-  CHECK(config_error("num_key_value_heads", 2) ==
-        "config.json: num_key_value_heads: expected a divisor of num_attention_heads (3), found 2");
-  CHECK(config_error("head_dim", 5) == "config.json: head_dim: expected an even number (rotary pairs), found 5");
-  CHECK(config_error("rms_norm_eps", -1) != "");
-  CHECK(config_error("tie_word_embeddings", true) == "config.json: tie_word_embeddings: only false is supported, found true");
-  CHECK(config_error("hidden_act", "silu") == "config.json: hidden_act: only \"xielu\" is supported, found \"silu\"");
-  CHECK(config_error("model_type", "llama") == "config.json: model_type: only \"apertus\" is supported, found \"llama\"");
-  CHECK(config_error("eos_token_id", {2, "x"}) == "config.json: eos_token_id: expected an integer in 0..2147483647, found \"x\"");
-  CHECK(config_error("rope_parameters", {{"rope_type", "yarn"}}) ==
-        "config.json: rope_parameters: rope_type: expected \"llama3\" or \"default\", found \"yarn\"");
-  CHECK(config_error("rope_parameters", {{"rope_type", "llama3"}, {"low_freq_factor", 4.0}}) ==
-        "config.json: rope_parameters: high_freq_factor: expected more than low_freq_factor (4), found 4");
+  struct Bad {
+    const char* key;
+    Json value;
+    const char* error;
+  };
+  const std::vector<Bad> all = {
+      {"model_type", "llama", "model_type: only \"apertus\" is supported, found \"llama\""},
+      {"model_type", nullptr, "model_type is missing"},
+      {"hidden_act", "silu", "hidden_act: only \"xielu\" is supported, found \"silu\""},
+      {"attention_bias", true, "attention_bias: only false"},
+      {"tie_word_embeddings", true, "tie_word_embeddings: only false is supported, found true"},
+      {"post_norm", true, "post_norm: only false"},
+      {"qk_norm", false, "qk_norm: only true"},
+      {"hidden_size", "big", "hidden_size: expected an integer in 1..262144, found \"big\""},
+      {"hidden_size", "12", "hidden_size: expected an integer in 1.."},
+      {"hidden_size", -12, "hidden_size: expected an integer in 1.."},
+      {"hidden_size", 12.5, "hidden_size: expected an integer in 1.."},
+      {"hidden_size", nullptr, "hidden_size is missing; expected an integer"},
+      {"hidden_size", 13, "hidden_size: expected a multiple of num_attention_heads (3), found 13"},
+      {"num_hidden_layers", 0, "num_hidden_layers: expected an integer in 1..4096, found 0"},
+      {"num_hidden_layers", 18446744073709551615ull, "num_hidden_layers: expected"},
+      {"num_key_value_heads", 2, "num_key_value_heads: expected a divisor of num_attention_heads (3), found 2"},
+      {"num_key_value_heads", 6, "num_key_value_heads: expected an integer in 1..3"},
+      {"head_dim", 5, "head_dim: expected an even number (rotary pairs), found 5"},
+      {"vocab_size", std::uint64_t(1) << 63, "vocab_size: expected an integer in 1..16777216, found 9223372036854775808"},
+      {"vocab_size", 1 << 30, "vocab_size: expected an integer in 1.."},
+      {"rms_norm_eps", -1, "rms_norm_eps: "},
+      {"rms_norm_eps", "small", "rms_norm_eps: expected a number"},
+      {"eos_token_id", {2, "x"}, "eos_token_id: expected an integer in 0..2147483647, found \"x\""},
+      {"rope_parameters", 3, "rope_parameters: expected an object"},
+      {"rope_parameters",
+       {{"rope_type", "yarn"}},
+       "rope_parameters: rope_type: expected \"llama3\" or \"default\", found \"yarn\""},
+      {"rope_parameters", {{"rope_type", "llama3"}, {"factor", 0}}, "rope_parameters: factor: expected"},
+      {"rope_parameters", {{"rope_type", "llama3"}, {"high_freq_factor", 1}}, "rope_parameters: high_freq_factor: expected more"},
+      {"rope_parameters",
+       {{"rope_type", "llama3"}, {"low_freq_factor", 4.0}},
+       "rope_parameters: high_freq_factor: expected more than low_freq_factor (4), found 4"},
+  };
+  for (const Bad& bad : all) {
+    Json json = small_json();
+    json[bad.key] = bad.value;
+    const std::string error = test::error_of([&] { parse_hf_config(json, "config.json"); });
+    CHECK_MESSAGE(error.find("config.json: " + std::string(bad.error)) == 0, bad.key, ": ", error);
+  }
   CHECK(test::error_of([] { parse_hf_config(Json::array(), "config.json"); }) == "config.json: expected an object, found []");
 }
 
@@ -174,6 +198,9 @@ TEST_CASE("model folder: a round trip keeps the bits, and the same model gives t
   write_hf_folder(real_disk(), folder.path() / "d", rounded.parameters, StoredType::bf16);
   CHECK(read_file(folder.path() / "c/model.safetensors") == read_file(folder.path() / "d/model.safetensors"));
   CHECK(read_json(folder.path() / "c/config.json")["dtype"] == "bfloat16");
+  write_hf_folder(real_disk(), folder.path() / "e", load_hf_folder(folder.path() / "c", Dtype::f64).parameters, StoredType::bf16);
+  CHECK(first_difference(folder.path() / "c/model.safetensors", folder.path() / "e/model.safetensors") == "");
+  CHECK(!test::error_of([&] { write_hf_folder(real_disk(), folder.path() / "a", parameters); }).empty());
   for (std::int64_t i = 0; i < parameters.flat().size(); ++i) {
     const float exact = parameters.flat().as<float>()[i], near = rounded.parameters.flat().as<float>()[i];
     CHECK(std::abs(near - exact) <= std::abs(exact) / 256);
@@ -184,7 +211,11 @@ TEST_CASE("model folder: the folder of transformers, its config in both styles, 
   REQUIRE_SHARED(shared);
   const fs::path golden = shared / "data/golden/apertus_tiny";
   const ModelConfig config = read_hf_config(golden / "config.json");
-  CHECK(to_hf_config(config) == to_hf_config(read_hf_config(golden / "config_released_style.json")));
+  const ModelConfig released = read_hf_config(golden / "config_released_style.json");
+  CHECK(to_hf_config(config) == to_hf_config(released));
+  CHECK(released.rope_theta == 12e6);
+  CHECK(released.rope_scaling.factor == 8);
+  CHECK(released.head_width == 16);
   Json theirs = read_json(golden / "config.json");
   theirs.erase("transformers_version");
   CHECK(to_hf_config(config) == theirs);
@@ -208,12 +239,19 @@ TEST_CASE("model folder: weights cut into several files under an index") {
   write_sharded(folder.path(), parameters);
   CHECK(same_bits(load_hf_folder(folder.path(), Dtype::f32).parameters, parameters));
 
-  CHECK(sharded_error({{"model.norm.weight", nullptr}}).find("weight_map lacks tensor 'model.norm.weight'") != std::string::npos);
-  CHECK(sharded_error({{"model.norm.weight", "../x.safetensors"}}).find("expected the name of a file in the same folder") !=
-        std::string::npos);
-  CHECK(sharded_error({{"model.norm.weight", 3}}).find("expected the name of a file in the same folder") != std::string::npos);
+  const std::string norm = "model.norm.weight", embedding = "model.embed_tokens.weight";
+  CHECK(sharded_error({{norm, nullptr}}).find("weight_map lacks tensor '" + norm + "'") != std::string::npos);
+  for (const Json& value : {Json("../x.safetensors"), Json("/etc/passwd"), Json(""), Json(".."), Json(3)})
+    CHECK(sharded_error({{norm, value}}).find("weight_map: '" + norm + "': expected the name of a file in the same folder") !=
+          std::string::npos);
   CHECK(sharded_error({{"extra", "model-00001-of-00002.safetensors"}}).find("which does not hold it") != std::string::npos);
-  CHECK(sharded_error({{"model.norm.weight", "model-00003-of-00002.safetensors"}}).find("model-00003") != std::string::npos);
+  CHECK(sharded_error({{embedding, "model-00002-of-00002.safetensors"}})
+            .find("weight_map puts tensor '" + embedding + "' into model-00002") != std::string::npos);
+  CHECK(sharded_error({{norm, "model-00003-of-00002.safetensors"}}).find("model-00003") != std::string::npos);
+  write_file_atomically(folder.path() / "model.safetensors.index.json", R"({"weight_map": []})");
+  CHECK(test::error_of([&] {
+          load_hf_folder(folder.path(), Dtype::f32);
+        }).find("expected an object with an object \"weight_map\"") != std::string::npos);
 }
 
 TEST_CASE("model folder: missing, unknown and misshapen tensors are refused by name") {
@@ -225,23 +263,31 @@ TEST_CASE("model folder: missing, unknown and misshapen tensors are refused by n
     change(tensors);
     write_safetensors(real_disk(), folder.path() / "model.safetensors", tensors);
     write_file_atomically(folder.path() / "config.json", small_json().dump());
-    return test::error_of([&] { load_hf_folder(folder.path(), Dtype::f32); });
+    const std::string error = test::error_of([&] { load_hf_folder(folder.path(), Dtype::f32); });
+    const std::string file = (folder.path() / "model.safetensors").string() + ": ";
+    return error.starts_with(file) ? error.substr(file.size()) : error;
   };
   float numbers[12] = {0.7f};
+  double beta = 0.7;
   CHECK(error_with([](auto&) {}) == "");
   CHECK(error_with([](auto& t) { t.pop_back(); }).find("has no tensor 'lm_head.weight', which config.json asks for") !=
         std::string::npos);
+  CHECK(error_with([](auto& t) { t.erase(t.begin() + 3); }).find("has no tensor 'model.layers.0.") != std::string::npos);
   CHECK(error_with([&](auto& t) {
           t.push_back({"model.norm.bias", StoredType::f32, Tensor(numbers, Dtype::f32, {12})});
-        }).find("tensor 'model.norm.bias' is not part of this model") != std::string::npos);
+        }).find("tensor 'model.norm.bias' is not part of this model") == 0);
+  CHECK(error_with([](auto& t) {
+          t.push_back({"model.norm.wheight", StoredType::f32, t[0].tensor});
+        }) == "tensor 'model.norm.wheight' is not part of this model. Is 'model.norm.weight' meant?");
+  CHECK(error_with([](auto& t) { t[0].tensor = t[0].tensor.rows(0, 22); }) ==
+        "tensor 'model.embed_tokens.weight' is F32 [22, 12], expected the shape [23, 12]");
+  CHECK(error_with([&](auto& t) { t[1].tensor = Tensor(numbers, Dtype::f32, {11}); }) ==
+        "tensor 'model.layers.0.attention_layernorm.weight' is F32 [11], expected the shape [12]");
   CHECK(error_with([&](auto& t) {
-          t[1].tensor = Tensor(numbers, Dtype::f32, {11});
-        }).find("tensor 'model.layers.0.attention_layernorm.weight' is F32 [11], expected the shape [12]") != std::string::npos);
-  CHECK(error_with([&](auto& t) {
-          t.push_back({"model.layers.0.mlp.act_fn.beta", StoredType::f32, Tensor(numbers, Dtype::f32, {})});
-        }).find("only 0.5 is supported") != std::string::npos);
+          t.push_back({"model.layers.0.mlp.act_fn.beta", StoredType::f32, Tensor(&beta, Dtype::f64, {})});
+        }) == "tensor 'model.layers.0.mlp.act_fn.beta' is 0.699999988079071; only 0.5 is supported");
   test::TemporaryFolder empty;
   write_file_atomically(empty.path() / "config.json", small_json().dump());
-  CHECK(test::error_of([&] { load_hf_folder(empty.path(), Dtype::f32); }).find("holds neither model.safetensors nor") !=
-        std::string::npos);
+  CHECK(test::error_of([&] { load_hf_folder(empty.path(), Dtype::f32); }) ==
+        empty.path().string() + ": holds neither model.safetensors nor model.safetensors.index.json");
 }
