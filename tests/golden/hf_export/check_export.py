@@ -2,9 +2,10 @@
 """check_export.py CAIRN FOLDER [PROMPT]: is the model folder that cairn exported the same model for transformers?
 
 Loads FOLDER with AutoModelForCausalLM and AutoTokenizer, compares the logits with those of `cairn logits`. Eight tokens that
-transformers generates greedily must each be the most likely one in cairn's logits after all before it, so that decoding greedily
-from cairn's logits gives the same eight. `cairn generate` itself is not run. Exit status 0 when they agree, else 1 and a line that says what does not.
+transformers generates greedily must each be the most likely one in cairn's logits after all before it, and `cairn generate` at
+temperature 0 must give the same eight. Exit status 0 when they agree, else 1 and a line that says what does not.
 """
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +33,13 @@ def cairn_logits(cairn, folder, ids):
         return load_file(out)["logits"]
 
 
+def cairn_greedy(cairn, folder, prompt):
+    with tempfile.TemporaryDirectory() as temporary:
+        answer = subprocess.run([cairn, "generate", os.path.abspath(folder), prompt, "--temperature", "0", "--max-tokens",
+                                 str(NEW_TOKENS), "--json"], check=True, cwd=temporary, stdout=subprocess.PIPE).stdout
+    return [token["id"] for token in json.loads(answer)["tokens"]]
+
+
 def main():
     cairn, folder = sys.argv[1:3]
     prompt = sys.argv[3] if len(sys.argv) > 3 else "The installer writes the files."
@@ -56,7 +64,13 @@ def main():
     expected = generated[0, len(ids):].tolist()
     found = ours[len(ids) - 1:-1].argmax(dim=-1).tolist()
     check(found == expected, f"the most likely tokens are {found}, transformers generates {expected}")
-    print(f"logits differ by at most {worst:.3g} over {generated.shape[1]} tokens; chose the same {len(found)} tokens")
+    # cairn leaves the end token out.
+    ends = model.generation_config.eos_token_id
+    ends = set(ends if isinstance(ends, list) else [ends])
+    wanted = expected[:-1] if expected[-1] in ends else expected
+    answered = cairn_greedy(cairn, folder, prompt)
+    check(answered == wanted, f"cairn generate gives the tokens {answered}, transformers {wanted}")
+    print(f"logits differ by at most {worst:.3g} over {generated.shape[1]} tokens; both generate the same {len(found)} tokens")
 
 
 if __name__ == "__main__":
