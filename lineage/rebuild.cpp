@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -86,6 +87,16 @@ void apply(Database& database, const Found& found) {
   put_entry(database, own);
 }
 
+// Runs and adoptions that a ledger tells of; none when it cannot be read.
+std::optional<std::int64_t> told_by(const fs::path& ledger) {
+  try {
+    Database database(ledger, Database::Mode::read, kApplicationId, kSchemaVersion);
+    return database.query("SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM adoption)").one().integer(0);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 RebuildReport rebuild(Disk& disk, const fs::path& workspace, const fs::path& target) {
@@ -138,6 +149,17 @@ ReplacedLedger replace_ledger(Disk& disk, const fs::path& workspace, bool anyway
   for (const char* suffix : {"", "-wal", "-shm"}) disk.remove(with(target, suffix));
   ReplacedLedger result;
   result.report = rebuild(disk, workspace, target);
+  if (result.report.records() == 0 && disk.exists(ledger)) {
+    const std::optional<std::int64_t> told = told_by(ledger);
+    if (told.value_or(0) > 0) {
+      disk.remove(target);
+      fail(
+          "{}: no sealed record lies in objects/, while ledger.db tells of {} runs and adoptions: a rebuilt ledger would be "
+          "empty; ledger.db stays. Bring objects/ back first",
+          workspace.string(), *told);
+    }
+    if (!told) result.report.problems.push_back("objects/: no sealed record; a rebuilt ledger would be empty");
+  }
   if (!result.report.problems.empty() && !anyway) {
     disk.remove(target);
     return result;
