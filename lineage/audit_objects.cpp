@@ -140,6 +140,7 @@ class ObjectAudit {
     report_.bytes += total;
     for (const Expected& file : files_) {
       if (file.state == State::whole || file.state == State::mode) whole_.try_emplace(file.digest, &file);
+      if (file.state == State::whole) whole_places_.insert(file.place);
     }
   }
 
@@ -178,8 +179,12 @@ class ObjectAudit {
         finding.code = "LIN-0309";
         finding.reason = file.problem;
     }
+    if (file.adopted && whole_places_.count(file.place) > 0) {
+      finding.severity = Severity::note;
+      finding.reason += "; a later version of it, which lies there now, is on record";
+    }
     const auto copy = whole_.find(file.digest);
-    finding.remedy = file.adopted                ? "it lies outside the workspace and changed since it was adopted: put it back"
+    finding.remedy = file.adopted ? "it was adopted in place: put it back, or run again what was made from it (cairn stale)"
                      : copy != whole_.end()      ? "a whole copy is " + copy->second->place
                      : file.state == State::mode ? "set the mode again"
                                                  : "remove the object and run its step again, or put it back from a copy";
@@ -217,6 +222,7 @@ class ObjectAudit {
   AuditReport& report_;
   std::vector<Expected> files_;
   std::map<Digest, const Expected*> whole_;
+  std::set<std::string> whole_places_;  // that hold what some artifact recorded there
 };
 
 }  // namespace

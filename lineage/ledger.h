@@ -171,6 +171,7 @@ class Ledger {
   Artifact artifact(ArtifactId id) const;
   std::optional<Artifact> artifact_by_digest(const Digest& digest) const;
   std::optional<Run> producer(ArtifactId artifact) const;  // the first done run that made it; a member's tree counts
+  std::vector<Run> producers(ArtifactId artifact) const;   // all of them, the newest first
   Trust trust(ArtifactId artifact) const;                  // a member's tree counts; the newest adoption
   std::vector<TreeEntry> tree_entries(ArtifactId tree) const;
   std::vector<Ref> refs() const;                                              // current, by name

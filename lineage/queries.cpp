@@ -95,14 +95,21 @@ std::optional<Run> Ledger::find_unfinished(const Digest& action) const {
   return first_of(read_runs(database_, "WHERE r.action = ?1 AND r.state IN (5, 6) ORDER BY r.uuid DESC LIMIT 1", action));
 }
 
-std::optional<Run> Ledger::producer(ArtifactId artifact) const {
+std::vector<Run> Ledger::producers(ArtifactId artifact) const {
   for (const char* sql : {"SELECT r.id FROM output o JOIN run r ON r.id = o.run WHERE o.artifact = ?1 AND r.state = 3 ORDER BY "
-                          "r.ended, r.uuid LIMIT 1",
-                          "SELECT r.id FROM tree_entry t JOIN output o ON o.artifact = t.tree JOIN run r ON r.id = o.run "
-                          "WHERE t.member = ?1 AND r.state = 3 ORDER BY r.ended, r.uuid LIMIT 1"}) {
-    if (Query row = database_.query(sql, artifact); row.next()) return run(row.integer(0));
+                          "r.ended DESC, r.uuid DESC",
+                          "SELECT DISTINCT r.id, r.ended, r.uuid FROM tree_entry t JOIN output o ON o.artifact = t.tree JOIN run "
+                          "r ON r.id = o.run WHERE t.member = ?1 AND r.state = 3 ORDER BY r.ended DESC, r.uuid DESC"}) {
+    std::vector<Run> runs;
+    for (Query row = database_.query(sql, artifact); row.next();) runs.push_back(run(row.integer(0)));
+    if (!runs.empty()) return runs;
   }
-  return std::nullopt;
+  return {};
+}
+
+std::optional<Run> Ledger::producer(ArtifactId artifact) const {
+  const std::vector<Run> runs = producers(artifact);
+  return runs.empty() ? std::nullopt : std::optional<Run>(runs.back());
 }
 
 // Breadth first, each artifact once: a recursive UNION over (artifact, distance) would meet an artifact again for every distance

@@ -9,7 +9,8 @@ namespace cairn::app {
 namespace {
 
 ExitCode list_stale(Session& session) {
-  const std::vector<steps::StaleArtifact> stale = steps::find_stale(session.workspace_for_reading().ledger(), session.steps());
+  const std::vector<steps::StaleArtifact> stale =
+      steps::find_stale(session.workspace_for_reading(), session.steps(), &session.threads());
   if (session.json()) {
     Json list = Json::array();
     for (const steps::StaleArtifact& each : stale) list.push_back({{"name", each.name}, {"reasons", each.reasons}});
