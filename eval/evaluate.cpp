@@ -189,6 +189,7 @@ const steps::StepSpec kEvaluate{
         field("title", string().def("Evaluation report"), "title of the report"),
     }),
     .runtime = object({field("backend", string().def("cpu"), "kernels: cpu or ref")}),
+    .class_fields = {"backend"},
     .exactness = steps::Exactness::within_class,
     .run = evaluate,
 };

@@ -1,4 +1,6 @@
 // cairn schema: what a step takes, makes and can be told.
+#include <fmt/format.h>
+
 #include "app/cli/cli.h"
 #include "app/cli/layout.h"
 #include "app/cli/verbs.h"
@@ -31,7 +33,8 @@ Json step_json(const steps::StepSpec& step) {
                {"outputs", Json::array()},
                {"exactness", exactness_text(step.exactness)},
                {"config", step.config.json_schema()},
-               {"runtime", step.runtime.json_schema()}};
+               {"runtime", step.runtime.json_schema()},
+               {"class_fields", step.class_fields}};
   for (const steps::InputSpec& input : step.inputs) {
     json["inputs"].push_back(
         {{"role", input.role}, {"kind", input.kind}, {"help", input.help}, {"optional", input.optional}, {"many", input.many}});
@@ -54,7 +57,9 @@ void print_step(const steps::StepSpec& step) {
   const auto fields = [width](const Schema& schema) { return fold_table(schema.describe(), kLastTitle, width); };
   fmt::print("\n{}\nconfig\n{}", fold_table(roles.render(), kLastTitle, width), fields(step.config));
   if (!step.runtime.json_schema().value("properties", Json::object()).empty())
-    fmt::print("\nruntime (recorded, never hashed)\n{}", fields(step.runtime));
+    fmt::print("\nruntime (recorded, not hashed{})\n{}",
+               step.class_fields.empty() ? "" : fmt::format(", but for {}", fmt::join(step.class_fields, ", ")),
+               fields(step.runtime));
 }
 
 ExitCode list_steps(Session& session) {

@@ -49,10 +49,9 @@ class ActionMaker {
     run.runtime = canonical_json(step_.runtime);
     run.seed = step_.seed;
     run.determinism = determinism_level(step_.spec->exactness);
-    if (step_.spec->exactness == Exactness::within_class) {
-      if (settings_.determinism_class.empty()) fail("{}: step {} needs a determinism class", step_.name, run.op);
-      run.determinism_class = settings_.determinism_class;
-    }
+    if (step_.spec->exactness == Exactness::within_class && settings_.determinism_class.empty())
+      fail("{}: step {} needs a determinism class", step_.name, run.op);
+    run.determinism_class = step_.spec->determinism_class(settings_.determinism_class, step_.runtime);
     run.environment = settings_.environment;
     run.code = settings_.code;
     run.revision = settings_.revision;

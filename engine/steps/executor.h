@@ -25,7 +25,7 @@ struct ExecutorSettings {
   ThreadPool* threads = nullptr;
   StopToken* stop = nullptr;
   Progress::Style progress_style = Progress::Style::automatic;
-  std::string determinism_class{};  // of steps that are exact within a class only; "" is refused for them
+  std::string determinism_class{};  // the machine's part of the class (step.h); "" is refused for within_class
   std::string environment = "{}";   // canonical JSON: cpu, isa, libraries, kernel, threads (environment.h)
   Digest code{};                    // SHA-256 of the executable
   std::string revision{};           // version of the program

@@ -84,9 +84,10 @@ class Reproducer {
     if (original_.code != settings_.code)
       result_.notes.push_back("another build: recorded " + original_.revision + " " + original_.code.short_hex() + ", running " +
                               settings_.revision + " " + settings_.code.short_hex());
-    if (step_->exactness != Exactness::within_class || original_.determinism_class == settings_.determinism_class) return;
+    const std::string here = step_->determinism_class(settings_.determinism_class, runtime_);
+    if (original_.determinism_class == here) return;
     result_.same_class = false;
-    const std::string classes = fmt::format("recorded '{}', here '{}'", original_.determinism_class, settings_.determinism_class);
+    const std::string classes = fmt::format("recorded '{}', here '{}'", original_.determinism_class, here);
     if (!options_.other_class) stop_at("another determinism class: {}; --other-class compares all the same", classes);
     result_.notes.push_back("another determinism class: " + classes);
   }
@@ -128,7 +129,7 @@ class Reproducer {
     record.runtime = canonical_json(runtime_);
     record.seed = original_.seed;
     record.determinism = original_.determinism;
-    record.determinism_class = step_->exactness == Exactness::within_class ? settings_.determinism_class : "";
+    record.determinism_class = step_->determinism_class(settings_.determinism_class, runtime_);
     record.environment = settings_.environment;
     record.code = settings_.code;
     record.revision = settings_.revision;

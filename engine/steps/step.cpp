@@ -1,6 +1,7 @@
 #include "engine/steps/step.h"
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace cairn::steps {
 namespace {
@@ -37,10 +38,24 @@ std::vector<OutputSpec> StepSpec::outputs_with(const Config& config) const {
   return all;
 }
 
+std::string StepSpec::determinism_class(const std::string& machine, const Json& runtime) const {
+  if (exactness != Exactness::within_class) return "";
+  std::string all = machine;
+  for (const std::string& field : class_fields) {
+    const Json& value = runtime.at(field);
+    all += fmt::format(", {} {}", field, value.is_string() ? value.get<std::string>() : canonical_json(value));
+  }
+  return all;
+}
+
 void StepRegistry::add(StepSpec spec) {
   if (!is_step_name(spec.name)) fail("step '{}': a name is lower-case letters, digits and inner '-'", spec.name);
   if (!spec.run) fail("step '{}' has no function to run", spec.name);
   if (knows(spec.name)) fail("step '{}' is registered twice", spec.name);
+  const Json runtime = spec.runtime.json_schema().value("properties", Json::object());
+  for (const std::string& field : spec.class_fields) {
+    if (!runtime.contains(field)) fail("step '{}': its runtime has no field '{}' to be part of the class", spec.name, field);
+  }
   specs_.push_back(std::make_unique<const StepSpec>(std::move(spec)));
 }
 

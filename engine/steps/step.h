@@ -58,8 +58,12 @@ struct StepSpec {
   std::vector<InputSpec> inputs{};
   std::vector<OutputSpec> outputs{};
   Schema config = object({});
-  // How it is executed; recorded, never hashed (threads, cache sizes). Given as the `runtime` block of the config.
+  // How it is executed; recorded, never hashed but for `class_fields` (threads, cache sizes). Given as the `runtime` block of the
+  // config.
   Schema runtime = object({});
+  // Fields of `runtime` that the bits of a step exact within a class depend on (the backend that computes): they become part of
+  // its determinism class, and so of the action key.
+  std::vector<std::string> class_fields{};
   Exactness exactness = Exactness::everywhere;
   std::function<std::vector<External>(const Config&)> externals = nullptr;  // optional
   // For steps whose inputs and outputs the config declares (exec): inputs of any role are taken, as kind "any", and outputs are
@@ -71,6 +75,10 @@ struct StepSpec {
   const InputSpec* find_input(const std::string& role) const;  // nullptr when undeclared
   const OutputSpec* find_output(const std::string& role) const;
   std::vector<OutputSpec> outputs_with(const Config& config) const;  // outputs and more_outputs
+
+  // The class in which a run's bits must repeat: `machine` (what is installed here) and the class fields of `runtime`, complete
+  // with defaults: "cpu x86_64 avx2 glibc 2.36, backend ref". "" for a step that is exact everywhere, or nowhere.
+  std::string determinism_class(const std::string& machine, const Json& runtime) const;
 };
 
 class StepRegistry {

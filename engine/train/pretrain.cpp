@@ -116,6 +116,7 @@ const steps::StepSpec kPretrain{
     .outputs = {{"checkpoint", "checkpoint", "weights, optimizer state, position"}},
     .config = object(pretrain_fields()),
     .runtime = training_runtime(),
+    .class_fields = {"backend"},
     .exactness = steps::Exactness::within_class,
     .externals = {},
     .run = pretrain,

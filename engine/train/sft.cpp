@@ -119,6 +119,7 @@ const steps::StepSpec kSft{
     .outputs = {{"checkpoint", "checkpoint", "weights, optimizer state, position"}},
     .config = object(sft_fields()),
     .runtime = training_runtime(),
+    .class_fields = {"backend"},
     .exactness = steps::Exactness::within_class,
     .externals = {},
     .run = sft,

@@ -58,6 +58,8 @@ struct Bench {
     registry.add({.name = "learn",
                   .inputs = {{"text", "documents", ""}},
                   .outputs = {{"checkpoint", "checkpoint", ""}},
+                  .runtime = object({field("backend", string().def("cpu"), ""), field("speed", integer().def(1), "")}),
+                  .class_fields = {"backend"},
                   .exactness = Exactness::within_class,
                   .run = [this](StepContext& ctx) {
                     ++runs;

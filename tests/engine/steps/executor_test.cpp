@@ -35,7 +35,7 @@ TEST_CASE("what is recorded of a run: inputs in place, facts, postings, class, e
   REQUIRE(ledger.postings_of("example").size() == 1);
   CHECK(ledger.postings_of("example")[0].shard == text.digest);
   const lineage::Run learn = *ledger.producer(ledger.resolve("base").id);
-  CHECK(learn.determinism_class == "cpu test");
+  CHECK(learn.determinism_class == "cpu test, backend cpu");
   CHECK(learn.determinism == 1);
   const lineage::Run read = *ledger.producer(text.id);
   CHECK(read.determinism_class.empty());
@@ -45,10 +45,10 @@ TEST_CASE("what is recorded of a run: inputs in place, facts, postings, class, e
   CHECK(ledger.upstream(ledger.resolve("base").id).size() == 3);
 }
 
-TEST_CASE("what changes the action: config, seed, input, class; what does not: runtime") {
+TEST_CASE("what changes the action: config, seed, input, class; what does not: runtime but for the class fields") {
   Bench bench;
   bench.run();
-  bench.run({"loud.runtime.speed=9"});
+  bench.run({"loud.runtime.speed=9", "base.runtime.speed=9"});
   CHECK(bench.runs == 3);
   bench.run({"loud.config.mark=?"});
   CHECK(bench.runs == 5);
@@ -61,6 +61,19 @@ TEST_CASE("what changes the action: config, seed, input, class; what does not: r
   bench.run();
   CHECK(bench.runs == 9);
   CHECK(bench.content("loud", "part-0") == "# THREE\n!");
+}
+
+TEST_CASE("two backends do not share a cache entry") {
+  Bench bench;
+  bench.run();
+  bench.run({"base.runtime.backend=ref"});
+  CHECK(bench.runs == 4);
+  const std::vector<lineage::Run> runs = bench.workspace.ledger().runs();  // newest first
+  CHECK(runs[0].determinism_class == "cpu test, backend ref");
+  CHECK(runs[0].recipe == runs[1].recipe);
+  CHECK(runs[0].action != runs[1].action);
+  bench.run({"base.runtime.backend=ref"});
+  CHECK(bench.runs == 4);
 }
 
 TEST_CASE("an input that was adopted in place and changed is refused") {

@@ -91,11 +91,21 @@ TEST_CASE("another version or class of machine is no reproduction, unless it is 
         std::string::npos);
   ExecutorSettings elsewhere = bench.settings();
   elsewhere.determinism_class = "cpu other";
-  CHECK(with(bench.registry, elsewhere, "base", {}).reason.find("recorded 'cpu test', here 'cpu other'") != std::string::npos);
+  CHECK(with(bench.registry, elsewhere, "base", {})
+            .reason.find("recorded 'cpu test, backend cpu', here 'cpu other, backend cpu'") != std::string::npos);
   const Reproduction compared = with(bench.registry, elsewhere, "base", {.other_class = true});
   CHECK(compared.line() == "IDENTICAL");
   CHECK_FALSE(compared.same_class);
   CHECK(with(bench.registry, elsewhere, "loud", {}).line() == "IDENTICAL");  // exact everywhere
+}
+
+TEST_CASE("a reproduction uses the recorded backend, and so is of the same class") {
+  Bench bench;
+  bench.run({"base.runtime.backend=ref"});
+  const Reproduction again =
+      reproduce(bench.workspace, bench.registry, bench.settings(), {}, bench.workspace.ledger().resolve("base"), {});
+  CHECK(again.line() == "IDENTICAL");
+  CHECK(again.same_class);
 }
 
 TEST_CASE("a stop ends a reproduction as try again, and nothing is left") {

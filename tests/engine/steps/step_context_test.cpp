@@ -62,6 +62,9 @@ TEST_CASE("the registry refuses twins and names without form, and knows the near
   StepSpec odd = counting_step();
   odd.name = "Count";
   CHECK_FALSE(test::error_of([&] { registry.add(odd); }).empty());
+  odd.name = "other";
+  odd.class_fields = {"backend"};
+  CHECK(test::error_of([&] { registry.add(odd); }).find("its runtime has no field 'backend'") != std::string::npos);
   CHECK(&registry.find("count") == registry.all().front());
   CHECK(test::error_of([&] { registry.find("coutn"); }).find("Did you mean 'count'?") != std::string::npos);
 }
