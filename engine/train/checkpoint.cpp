@@ -32,17 +32,17 @@ void write_text(Disk& disk, const fs::path& path, std::string_view text) {
 void write_moments(Disk& disk, const fs::path& path, const Optimizer& optimizer) {
   std::vector<model::TensorToStore> tensors;
   for (const Moment& moment : optimizer.moments()) {
-    for (const model::NamedTensor& p : moment.values.all()) {
+    for (const model::NamedTensor& p : moment.tensors) {
       tensors.push_back({moment.name + "." + p.name, model::StoredType::f32, p.tensor});
     }
   }
   model::write_safetensors(disk, path, tensors);
 }
 
-void read_moments(const fs::path& path, Optimizer& optimizer) {
+void read_moments(const fs::path& path, const Optimizer& optimizer) {
   const model::SafetensorsFile file(path);
-  for (Moment& moment : optimizer.moments()) {
-    for (const model::NamedTensor& p : moment.values.all()) file.read(file.require(moment.name + "." + p.name), p.tensor);
+  for (const Moment& moment : optimizer.moments()) {
+    for (const model::NamedTensor& p : moment.tensors) file.read(file.require(moment.name + "." + p.name), p.tensor);
   }
 }
 

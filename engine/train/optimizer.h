@@ -1,4 +1,10 @@
-// Optimizers behind one interface, over the flat parameters of a model with its two groups: what decays and what does not.
+// Optimizers behind one interface: an update of a flat shard of float32 master weights, with moments in float32 or bfloat16.
+//
+// A shard is a range of Parameters::flat(); one process alone has all of it. Each weight is updated by one rule:
+//   AdamW      matrices and vectors                                              (Loshchilov & Hutter 2019)
+//   AdEMAMix   the same with a second, slow moment                               (spec/apertus.md §3.1)
+//   Muon       matrices inside blocks; AdamW for embedding, head and vectors     (muon.h)
+// Weight decay is decoupled and scaled by the learning rate.
 #pragma once
 
 #include <cstdint>
@@ -6,52 +12,92 @@
 #include <vector>
 
 #include "engine/model/parameters.h"
+#include "engine/train/muon.h"
+#include "kernels/arena.h"
 #include "kernels/ops.h"
 
 namespace cairn::train {
 
 struct OptimizerConfig {
-  enum class Method { adamw, ademamix };
+  enum class Method { adamw, ademamix, muon };
+  enum class Decay {
+    matrices,  // all weights of two dimensions, as Apertus; never norms, biases and xIELU scalars
+    blocks,    // matrices but not the embedding (and a head of its own does decay)
+    all,       // everything
+  };
 
   Method method = Method::adamw;
-  double beta1 = 0.9;
+  double beta1 = 0.9;  // 0 = the fast moment is the gradient, and is not stored
   double beta2 = 0.999;
   double beta3 = 0.9999;          // AdEMAMix: decay of the slow moment
   double alpha = 8;               // AdEMAMix: weight of the slow moment
   std::int64_t alpha_warmup = 0;  // AdEMAMix: steps over which alpha grows from 0 (T_a)
   std::int64_t beta3_warmup = 0;  // AdEMAMix: steps over which beta3 grows from beta1 (T_3)
   double eps = 1e-8;
-  double weight_decay = 0.1;  // on matrices only, or on everything with decay_all
-  bool decay_all = false;
+  double weight_decay = 0.1;
+  Decay decay = Decay::matrices;
+  MuonOptions muon{};
+  bool bf16_moments = false;  // rounded stochastically: to the nearest, slow moments would stand still (rounding.h)
+  std::uint64_t rounding_seed = 0;
 };
 
-OptimizerConfig::Method optimizer_method(const std::string& name);  // "adamw", "ademamix"; Error (usage)
+OptimizerConfig::Method optimizer_method(const std::string& name);  // "adamw", "ademamix", "muon"; Error (usage)
 const char* optimizer_name(OptimizerConfig::Method method);
+OptimizerConfig::Decay decay_rule(const std::string& name);  // "matrices", "blocks", "all"; Error (usage)
 
-// One moment of the optimizer, by the name under which a checkpoint keeps it.
+// One moment of the optimizer, by the name under which a checkpoint keeps it: "m1" (fast), "m2" (slow; AdEMAMix), "v" (squares),
+// "momentum" (Muon).
 struct Moment {
-  std::string name;          // "m1" (fast), "v", and for AdEMAMix "m2" (slow)
-  model::Parameters values;  // same shapes as the model's parameters
+  std::string name;
+  // Views, in canonical order, of the weights that have this moment; name and shape are the weight's. Of a weight that the shard
+  // cuts: the part inside, with one dimension.
+  std::vector<model::NamedTensor> tensors;
+};
+
+// Elements [begin, end) of Parameters::flat(); begin is a multiple of 8.
+struct Shard {
+  std::int64_t begin = 0, end = 0;
 };
 
 class Optimizer {
  public:
-  // Moments start at zero.
-  Optimizer(const OptimizerConfig& config, const model::ModelConfig& model, Dtype dtype);
+  // For parameters like these (their values are not looked at); moments start at zero. Error when the shard cuts a matrix that
+  // Muon updates.
+  Optimizer(const OptimizerConfig& config, const model::Parameters& like);
+  Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard);
 
-  // One step at learning rate `lr`, in place on `parameters`; counts it.
+  // One step at learning rate `lr`, in place on the shard of `parameters`; counts it.
   void update(Context& context, model::Parameters& parameters, const model::Parameters& gradients, double lr);
 
   std::int64_t steps() const { return steps_; }
   void set_steps(std::int64_t steps) { steps_ = steps; }  // when resuming
-  std::vector<Moment>& moments() { return moments_; }
   const std::vector<Moment>& moments() const { return moments_; }
   const OptimizerConfig& config() const { return config_; }
+  std::int64_t bytes() const { return arena_.plan().bytes(); }  // of moments and scratch
 
  private:
+  enum class Rule { adamw, ademamix, muon };
+  struct Piece {  // of one weight, inside the shard
+    Rule rule;
+    double decay;
+    std::int64_t begin, end;        // in flat()
+    std::int64_t rows, columns;     // Muon
+    std::vector<std::size_t> kept;  // its moments: indices into moments_ ...
+    std::vector<Tensor> values;     // ... and their memory, [end - begin]
+  };
+  class OpenMoments;
+
+  void plan_pieces(const model::Parameters& like, Shard shard);
+  void apply(Context& context, const Piece& piece, std::int64_t begin, std::int64_t end, Tensor p, Tensor g, double lr);
+
   OptimizerConfig config_;
   std::int64_t steps_ = 0;
   std::vector<Moment> moments_;
+  std::vector<Piece> pieces_;
+  std::int64_t scratch_elements_ = 0;
+  std::vector<Tensor> scratch_;  // for moments that are not float32 in memory, or not kept
+  MuonScratch muon_scratch_;
+  Arena arena_;
 };
 
 // Scales the gradients so that their global norm is at most `clip` (0 = never). Returns the norm before; when it is not finite

@@ -32,7 +32,7 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
       source_(std::move(source)),
       parameters_(std::move(parameters)),
       gradients_(parameters_.config(), parameters_.dtype()),
-      optimizer_(config.optimizer, parameters_.config(), parameters_.dtype()),
+      optimizer_(config.optimizer, parameters_),
       activations_(parameters_.config(), parameters_.dtype(), std::min(config.micro_batch, config.batch) * config.sequence_length,
                    model::Purpose::training, config.sequence_length) {
   config_.schedule.check();

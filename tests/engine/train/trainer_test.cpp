@@ -62,7 +62,8 @@ TEST_CASE("trainer: three AdamW steps of transformers' Apertus, loss by loss and
   model::LoadedModel start = model::load_hf_folder(folder, Dtype::f32);
 
   TrainerConfig options;
-  options.optimizer = {OptimizerConfig::Method::adamw, 0.9, 0.95, 0, 0, 0, 0, 1e-8, 0.1, true};
+  options.optimizer.beta2 = 0.95;
+  options.optimizer.decay = OptimizerConfig::Decay::all;
   options.schedule = {LearningRateSchedule::Shape::constant, 0, 1e-2, 0, 0, 0, 0};
   options.clip = 0;
   options.batch = options.micro_batch = 2;
