@@ -64,6 +64,7 @@ void describe(StepContext& ctx, const Trainer& trainer, const ReadSet& read, dou
 void pretrain(StepContext& ctx) {
   const Config& config = ctx.config();
   const std::int64_t batch = config.integer("batch"), T = config.integer("sequence_length"), count = config.integer("steps");
+  const Curriculum curriculum = Curriculum::plain(T, batch, count, config.has("micro_batch") ? config.integer("micro_batch") : 0);
 
   model::Parameters parameters = choose_model(ctx);
   const model::ModelConfig shape = parameters.config();
@@ -71,14 +72,12 @@ void pretrain(StepContext& ctx) {
   check_sequence_length(shape, T);
   const Loader loader(stream, ctx.seed(), batch, T, read_masks(config, shape));
 
-  TrainerConfig options = read_trainer_config(config, count, batch);
-  options.micro_batch = config.has("micro_batch") ? config.integer("micro_batch") : batch;
-  options.sequence_length = T;
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
-  Trainer trainer(context, options, std::move(parameters), [&](std::int64_t position) { return loader.batch_at(position); });
-  TrainingRun run{ctx, trainer, count, T, facts_of(ctx, loader), shape.train_flops_per_token(T), peak_flops(ctx)};
+  Trainer trainer(context, read_trainer_config(config, curriculum), std::move(parameters), curriculum,
+                  [&](const StepPlan& plan) { return loader.batch_at(plan.position); });
+  TrainingRun run{ctx, trainer, facts_of(ctx, loader), shape.train_flops_per_token(T), peak_flops(ctx)};
   const StepReport last = run_training(run);
-  describe(ctx, trainer, ReadSet(ctx.seed(), loader.samples(), T, batch, 0, trainer.state().samples), last.loss);
+  describe(ctx, trainer, ReadSet(ctx.seed(), loader.samples(), T, batch, 0, curriculum.samples()), last.loss);
 }
 
 std::vector<Field> pretrain_fields() {

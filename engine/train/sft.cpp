@@ -72,23 +72,23 @@ void sft(StepContext& ctx) {
   const ConversationRows rows(std::move(conversations), T, shape.pad, config.boolean("pack"), ctx.seed());
 
   const std::int64_t last = rows.rows() * config.integer("epochs");
-  const std::int64_t count = (last + batch - 1) / batch;
-  TrainerConfig options = read_trainer_config(config, count, batch);
-  options.micro_batch = config.has("micro_batch") ? config.integer("micro_batch") : batch;
-  options.sequence_length = T;
+  Stage stage{"", T, {{batch, last / batch}, {last % batch, 1}}, 0, std::nullopt, {}};
+  std::erase_if(stage.batches, [](const BatchPiece& piece) { return piece.batch == 0 || piece.steps == 0; });
+  if (config.has("micro_batch")) stage.micro_batch = config.integer("micro_batch");
+  const Curriculum curriculum({stage});
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
-  Trainer trainer(context, options, std::move(parameters),
-                  [&](std::int64_t position) { return rows.batch_at(position, batch, last); });
-  TrainingRun run{ctx, trainer, count, T, facts_of(ctx, rows), shape.train_flops_per_token(T), peak_flops(ctx)};
+  Trainer trainer(context, read_trainer_config(config, curriculum), std::move(parameters), curriculum,
+                  [&](const StepPlan& plan) { return rows.batch_at(plan.position, plan.batch, last); });
+  TrainingRun run{ctx, trainer, facts_of(ctx, rows), shape.train_flops_per_token(T), peak_flops(ctx)};
   const StepReport report = run_training(run);
 
   ctx.describe_output("checkpoint", "parameters", shape.parameters());
   ctx.describe_output("checkpoint", "conversations", read);
   ctx.describe_output("checkpoint", "conversations_cut", rows.cut());
   ctx.describe_output("checkpoint", "conversations_dropped", rows.dropped());
-  ctx.describe_output("checkpoint", "steps", count);
+  ctx.describe_output("checkpoint", "steps", curriculum.steps());
   ctx.summarise(fmt::format("{} conversations in {} rows ({:.0f}% full), {} steps, loss {:.3f}", read, rows.rows(),
-                            100 * rows.filled(), count, report.loss));
+                            100 * rows.filled(), curriculum.steps(), report.loss));
 }
 
 std::vector<Field> sft_fields() {
@@ -111,7 +111,7 @@ std::vector<Field> sft_fields() {
 
 const steps::StepSpec kSft{
     .name = "sft",
-    .version = 1,
+    .version = 2,
     .summary = "fine-tune a model on conversations",
     .inputs = {{"checkpoint", "any", "checkpoint or model folder to start from"},
                {"tokenizer", "tokenizer", "with the tokens of the chat format"},

@@ -26,27 +26,29 @@ model::Batch rows_of(TokenBatch& batch, std::int64_t begin, std::int64_t end) {
 
 }  // namespace
 
-Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameters parameters, BatchSource source)
+Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameters parameters, Curriculum curriculum,
+                 BatchSource source)
     : context_(context),
       config_(config),
+      curriculum_(std::move(curriculum)),
       source_(std::move(source)),
       parameters_(std::move(parameters)),
       gradients_(parameters_.config(), parameters_.dtype()),
       optimizer_(config.optimizer, parameters_),
-      activations_(parameters_.config(), parameters_.dtype(), std::min(config.micro_batch, config.batch) * config.sequence_length,
-                   model::Purpose::training, config.sequence_length) {
+      activations_(parameters_.config(), parameters_.dtype(), curriculum_.largest_micro_batch_tokens(), model::Purpose::training,
+                   curriculum_.longest_sequence()) {
   config_.schedule.check();
-  if (config.micro_batch < 1) fail_usage("micro_batch must be at least 1, found {}", config.micro_batch);
 }
 
 StepReport Trainer::step() {
   const double begin = seconds_now();
-  TokenBatch batch = source_(state_.samples);
+  const StepPlan plan = curriculum_.at(state_.step);
+  TokenBatch batch = source_(plan);
   const double lr = config_.schedule.at(state_.samples);
 
   const double model_begin = seconds_now();
   gradients_.zero();
-  const double loss = forward_backward(batch);
+  const double loss = forward_backward(batch, plan.micro_batch);
   const double model_end = seconds_now();
 
   const double grad_norm = clip_gradients(context_, gradients_, config_.clip);
@@ -65,15 +67,16 @@ StepReport Trainer::step() {
         state_.step, loss, grad_norm, state_.skipped_in_a_row);
   }
   const double end = seconds_now();
-  return {state_.step, loss, lr, grad_norm, !finite, batch.B * batch.T, end - begin, model_end - model_begin, end - model_end};
+  return {state_.step,    loss, lr, grad_norm, !finite, plan.stage, batch.B * batch.T, end - begin, model_end - model_begin,
+          end - model_end};
 }
 
-double Trainer::forward_backward(TokenBatch& batch) {
+double Trainer::forward_backward(TokenBatch& batch, std::int64_t micro_batch) {
   const float share = batch.weighted > 0 ? 1.0f / static_cast<float>(batch.weighted) : 0.0f;
   for (float& weight : batch.weights) weight *= share;
   double loss = 0;
-  for (std::int64_t row = 0; row < batch.B; row += config_.micro_batch) {
-    const model::Batch rows = rows_of(batch, row, std::min(row + config_.micro_batch, batch.B));
+  for (std::int64_t row = 0; row < batch.B; row += micro_batch) {
+    const model::Batch rows = rows_of(batch, row, std::min(row + micro_batch, batch.B));
     loss += model::train_forward_backward(context_, parameters_, gradients_, activations_, rows);
   }
   return loss;

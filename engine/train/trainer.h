@@ -8,6 +8,7 @@
 #include "engine/model/activations.h"
 #include "engine/model/parameters.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/curriculum.h"
 #include "engine/train/loader.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/schedule.h"
@@ -19,9 +20,6 @@ struct TrainerConfig {
   OptimizerConfig optimizer;
   LearningRateSchedule schedule;
   double clip = 1.0;                     // of the global gradient norm; 0 = never
-  std::int64_t batch = 1;                // rows in a batch
-  std::int64_t micro_batch = 1;          // rows in one forward and backward, at most
-  std::int64_t sequence_length = 1;      // of every row, at most
   std::int64_t max_skips_in_a_row = 10;  // steps that are not finite, before the training gives up
 };
 
@@ -31,34 +29,38 @@ struct StepReport {
   double lr = 0;
   double grad_norm = 0;          // before clipping
   bool skipped = false;          // loss or gradient was not finite: parameters and moments were left alone
+  std::int64_t stage = 0;        // of the curriculum
   std::int64_t tokens = 0;       // B * T
   double seconds = 0;            // of the whole step
   double model_seconds = 0;      // forward and backward
   double optimizer_seconds = 0;  // norm, clip and update
 };
 
-// The rows from `position` of the order of samples on.
-using BatchSource = std::function<TokenBatch(std::int64_t position)>;
+// The batch of a step: at most plan.batch rows of at most plan.sequence_length.
+using BatchSource = std::function<TokenBatch(const StepPlan& plan)>;
 
 class Trainer {
  public:
-  // Starts from `parameters` with moments of zero. Loss and gradient are means over all labels of a batch that count, so
-  // micro_batch changes nothing but rounding. `context` and what `source` refers to must outlive the trainer.
-  Trainer(Context& context, const TrainerConfig& config, model::Parameters parameters, BatchSource source);
+  // Starts from `parameters` with moments of zero, at step 0 of the curriculum. Loss and gradient are means over all labels of a
+  // batch that count, so micro_batch changes nothing but rounding. `context` and what `source` refers to must outlive the
+  // trainer.
+  Trainer(Context& context, const TrainerConfig& config, model::Parameters parameters, Curriculum curriculum, BatchSource source);
 
-  // Error once max_skips_in_a_row steps in a row were not finite.
+  // Error once max_skips_in_a_row steps in a row were not finite, and when the curriculum has no further step.
   StepReport step();
 
   model::Parameters& parameters() { return parameters_; }
   Optimizer& optimizer() { return optimizer_; }
   TrainState& state() { return state_; }
+  const Curriculum& curriculum() const { return curriculum_; }
   const model::Activations& activations() const { return activations_; }
 
  private:
-  double forward_backward(TokenBatch& batch);
+  double forward_backward(TokenBatch& batch, std::int64_t micro_batch);
 
   Context& context_;
   TrainerConfig config_;
+  Curriculum curriculum_;
   BatchSource source_;
   model::Parameters parameters_, gradients_;
   Optimizer optimizer_;

@@ -1,5 +1,6 @@
 #include "engine/train/training_run.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/format.h"
@@ -53,13 +54,20 @@ std::int64_t share_of(std::int64_t steps, double share) {
   return static_cast<std::int64_t>(std::llround(static_cast<double>(steps) * share));
 }
 
-Json metrics_of(const TrainingRun& run, const StepReport& report, std::int64_t samples) {
+// Samples read before step `step`, 0 <= step <= steps().
+std::int64_t samples_before(const Curriculum& curriculum, std::int64_t step) {
+  return step < curriculum.steps() ? curriculum.at(step).samples : curriculum.samples();
+}
+
+Json metrics_of(const TrainingRun& run, const StepReport& report) {
+  const StepPlan plan = run.trainer.curriculum().at(report.step - 1);
   const double tokens_per_second = static_cast<double>(report.tokens) / report.seconds;
   Json line = {{"step", report.step},
-               {"steps", run.steps},
+               {"steps", run.trainer.curriculum().steps()},
                {"lr", report.lr},
-               {"samples", samples},
-               {"tokens", samples * run.sequence_length},
+               {"stage", report.stage},
+               {"samples", plan.samples + plan.batch},
+               {"tokens", plan.tokens + plan.batch * plan.sequence_length},
                {"tokens_per_s", tokens_per_second},
                {"step_s", report.seconds},
                {"model_s", report.model_seconds},
@@ -97,7 +105,8 @@ double peak_flops(const steps::StepContext& ctx) {
   return ctx.runtime().has("peak_gflops") ? ctx.runtime().number("peak_gflops") * 1e9 : measure_peak_flops(ctx.threads());
 }
 
-TrainerConfig read_trainer_config(const Config& config, std::int64_t steps, std::int64_t batch) {
+TrainerConfig read_trainer_config(const Config& config, const Curriculum& curriculum) {
+  const std::int64_t steps = curriculum.steps();
   TrainerConfig result;
   const Config optimizer = config.object("optimizer");
   OptimizerConfig& o = result.optimizer;
@@ -118,15 +127,19 @@ TrainerConfig read_trainer_config(const Config& config, std::int64_t steps, std:
   s.initial = schedule.number("init_lr");
   s.peak = schedule.number("lr");
   s.floor = schedule.has("min_lr") ? schedule.number("min_lr") : s.peak / 10;
-  s.warmup_samples = integer_or(schedule, "warmup_steps", share_of(steps, schedule.number("warmup_share"))) * batch;
-  const bool cools = s.shape == LearningRateSchedule::Shape::wsd;
-  s.cooldown_samples =
-      cools ? integer_or(schedule, "cooldown_steps", share_of(steps, schedule.number("cooldown_share"))) * batch : 0;
-  s.total_samples = steps * batch;
+  const std::int64_t warmup = integer_or(schedule, "warmup_steps", share_of(steps, schedule.number("warmup_share")));
+  const std::int64_t cooldown = s.shape == LearningRateSchedule::Shape::wsd
+                                    ? integer_or(schedule, "cooldown_steps", share_of(steps, schedule.number("cooldown_share")))
+                                    : 0;
+  if (s.shape != LearningRateSchedule::Shape::constant && (warmup > steps || cooldown > steps - warmup)) {
+    fail_usage("schedule: warm-up of {} and cooldown of {} steps do not fit into {}", warmup, cooldown, steps);
+  }
+  s.total_samples = curriculum.samples();
+  s.warmup_samples = samples_before(curriculum, std::min(warmup, steps));
+  s.cooldown_samples = s.total_samples - samples_before(curriculum, steps - cooldown);
   s.check();
   result.clip = config.number("clip");
   result.max_skips_in_a_row = config.integer("max_skips");
-  result.batch = batch;
   return result;
 }
 
@@ -137,23 +150,23 @@ StepReport run_training(TrainingRun& run) {
   CheckpointFolder checkpoints(ctx.disk(), ctx.scratch() / "checkpoints", static_cast<int>(config.integer("keep_checkpoints")));
   if (auto resumed = checkpoints.resume(trainer.parameters(), trainer.optimizer(), run.facts)) {
     trainer.state() = std::move(*resumed);
-    log_note(fmt::format("going on from step {} of {}", trainer.state().step, run.steps));
+    log_note(fmt::format("going on from step {} of {}", trainer.state().step, run.trainer.curriculum().steps()));
   }
 
   Progress& progress = ctx.progress("train", "steps");
-  progress.set_total(static_cast<std::uint64_t>(run.steps));
+  progress.set_total(static_cast<std::uint64_t>(run.trainer.curriculum().steps()));
   StepReport report;
-  while (trainer.state().step < run.steps) {
+  while (trainer.state().step < run.trainer.curriculum().steps()) {
     report = trainer.step();
-    ctx.metric(metrics_of(run, report, trainer.state().samples));
+    ctx.metric(metrics_of(run, report));
     progress.set(
         static_cast<std::uint64_t>(report.step),
         fmt::format("loss {:.3f}  {} tok/s", report.loss, format_count(static_cast<double>(report.tokens) / report.seconds)));
     const bool stop = ctx.stop_token().stop_requested();
-    if (report.step < run.steps && (stop || report.step % config.integer("checkpoint_every") == 0)) {
+    if (report.step < run.trainer.curriculum().steps() && (stop || report.step % config.integer("checkpoint_every") == 0)) {
       checkpoints.save(trainer.parameters(), trainer.optimizer(), trainer.state(), run.facts);
     }
-    if (report.step < run.steps) ctx.stop_if_asked();
+    if (report.step < run.trainer.curriculum().steps()) ctx.stop_if_asked();
   }
 
   const Optimizer* moments = config.boolean("optimizer_state") ? &trainer.optimizer() : nullptr;

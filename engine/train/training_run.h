@@ -21,18 +21,16 @@ Schema training_runtime();
 // Of the runtime config, else measured: flops per second that this machine reaches.
 double peak_flops(const steps::StepContext& context);
 
-// Optimizer, schedule and clip of a config for `steps` steps of `batch` samples. Warm-ups of AdEMAMix that the config leaves open
-// last all steps; of the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
-TrainerConfig read_trainer_config(const Config& config, std::int64_t steps, std::int64_t batch);
+// Optimizer, schedule and clip of a config for a curriculum. Warm-ups of AdEMAMix that the config leaves open last all steps; of
+// the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
+TrainerConfig read_trainer_config(const Config& config, const Curriculum& curriculum);
 
 struct TrainingRun {
   steps::StepContext& context;
   Trainer& trainer;
-  std::int64_t steps = 0;
-  std::int64_t sequence_length = 0;  // positions in a sample, padding included
-  Json facts;                        // what a resuming attempt must agree with
-  double flops_per_token = 0;        // of a training step, for MFU
-  double peak_flops = 0;             // that MFU is a share of
+  Json facts;                  // what a resuming attempt must agree with
+  double flops_per_token = 0;  // of a training step, for MFU
+  double peak_flops = 0;       // that MFU is a share of
 };
 
 // Resumes from the newest whole checkpoint in the scratch folder, trains to the last step, and writes the output "checkpoint". A

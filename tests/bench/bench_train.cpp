@@ -142,11 +142,10 @@ int main(int argc, char** argv) {
   train::TrainerConfig config;
   config.optimizer.method = train::optimizer_method(optimizer);
   config.schedule = {train::LearningRateSchedule::Shape::constant, 0, 1e-4, 0, 0, 0, 0};
-  config.batch = config.micro_batch = B;
-  config.sequence_length = T;
   model::Parameters parameters(shape, Dtype::f32);
   model::initialise(parameters, 28);
-  train::Trainer trainer(context, config, std::move(parameters), [&](std::int64_t) { return random_batch(shape, B, T); });
+  train::Trainer trainer(context, config, std::move(parameters), train::Curriculum::plain(T, B, steps + 2),
+                         [&](const train::StepPlan&) { return random_batch(shape, B, T); });
 
   trainer.step();
   trainer.step();

@@ -25,15 +25,15 @@ struct Training {
   Loader loader{stream, 5, 3, 8, {}};
   Trainer trainer;
 
-  Training() : trainer(context, config(), start(), [this](std::int64_t position) { return loader.batch_at(position); }) {}
+  Training()
+      : trainer(context, config(), start(), Curriculum::plain(8, 3, 20),
+                [this](const StepPlan& plan) { return loader.batch_at(plan.position); }) {}
 
   static TrainerConfig config() {
     TrainerConfig config;
     config.optimizer.method = OptimizerConfig::Method::ademamix;
     config.optimizer.alpha_warmup = config.optimizer.beta3_warmup = 6;
     config.schedule = {LearningRateSchedule::Shape::wsd, 0, 0.02, 0.002, 6, 9, 30};
-    config.batch = config.micro_batch = 3;
-    config.sequence_length = 8;
     return config;
   }
   static model::Parameters start() {

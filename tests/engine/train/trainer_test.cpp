@@ -21,11 +21,12 @@ struct Training {
   Loader loader;
   Trainer trainer;
 
-  Training(const TrainerConfig& config, const Backend& backend, Dtype dtype, int threads = 1)
+  Training(const TrainerConfig& config, const Backend& backend, Dtype dtype, int threads = 1, std::int64_t micro_batch = 4)
       : pool(threads),
         context{backend, pool},
-        loader(stream, 5, config.batch, config.sequence_length, {}),
-        trainer(context, config, start(dtype), [this](std::int64_t position) { return loader.batch_at(position); }) {}
+        loader(stream, 5, 4, 12, {}),
+        trainer(context, config, start(dtype), Curriculum::plain(12, 4, 40, micro_batch),
+                [this](const StepPlan& plan) { return loader.batch_at(plan.position); }) {}
 
   static model::Parameters start(Dtype dtype) {
     model::Parameters parameters(tiny_model(), dtype);
@@ -39,9 +40,6 @@ TrainerConfig small_config() {
   config.optimizer.method = OptimizerConfig::Method::ademamix;
   config.optimizer.alpha_warmup = config.optimizer.beta3_warmup = 20;
   config.schedule = {LearningRateSchedule::Shape::wsd, 0, 0.02, 0.002, 8, 40, 160};
-  config.batch = 4;
-  config.micro_batch = 4;
-  config.sequence_length = 12;
   return config;
 }
 
@@ -66,12 +64,10 @@ TEST_CASE("trainer: three AdamW steps of transformers' Apertus, loss by loss and
   options.optimizer.decay = OptimizerConfig::Decay::all;
   options.schedule = {LearningRateSchedule::Shape::constant, 0, 1e-2, 0, 0, 0, 0};
   options.clip = 0;
-  options.batch = options.micro_batch = 2;
-  options.sequence_length = 16;
   ThreadPool pool(1);
   Context context{ref_backend(), pool};
   const RowBuilder rows{MaskOptions{}};
-  Trainer trainer(context, options, std::move(start.parameters), [&](std::int64_t) {
+  Trainer trainer(context, options, std::move(start.parameters), Curriculum::plain(16, 2, 3), [&](const StepPlan&) {
     TokenBatch batch(2, 16);
     for (std::int64_t row = 0; row < 2; ++row) {
       rows.fill(batch, row, golden.at("input_ids")[static_cast<std::size_t>(row)].get<std::vector<std::int32_t>>());
@@ -120,10 +116,9 @@ TEST_CASE("trainer: the loss falls") {
 }
 
 TEST_CASE("trainer: micro-batches change nothing but rounding") {
-  TrainerConfig config = small_config();
+  const TrainerConfig config = small_config();
   Training whole(config, ref_backend(), Dtype::f64);
-  config.micro_batch = 3;  // does not divide the batch
-  Training pieces(config, ref_backend(), Dtype::f64);
+  Training pieces(config, ref_backend(), Dtype::f64, 1, 3);  // 3 does not divide the batch
   for (int step = 0; step < 5; ++step) {
     const StepReport a = whole.trainer.step(), b = pieces.trainer.step();
     CHECK(a.loss == doctest::Approx(b.loss).epsilon(1e-7));  // weights of the loss are float32
@@ -175,7 +170,7 @@ TEST_CASE("trainer: a batch without any label that counts has loss zero and no g
   TrainerConfig config = small_config();
   ThreadPool pool(1);
   Context context{ref_backend(), pool};
-  Trainer trainer(context, config, Training::start(Dtype::f64), [&](std::int64_t) {
+  Trainer trainer(context, config, Training::start(Dtype::f64), Curriculum::plain(12, 4, 1), [&](const StepPlan&) {
     TokenBatch batch(4, 12);
     std::fill(batch.tokens.begin(), batch.tokens.end(), 5);
     std::fill(batch.weights.begin(), batch.weights.end(), 0.0f);
