@@ -1,6 +1,8 @@
 // A workspace with a model that was made, measured and reproduced, to release.
 #pragma once
 
+#include <functional>
+
 #include "base/json.h"
 #include "lineage/audit.h"
 #include "lineage/release.h"
@@ -81,5 +83,26 @@ struct Released {
         {{"results", "eval_result", {{"ours.json", result(model, 0.625)}, {"theirs.json", result(sha256("other"), 0.875)}}}});
   }
 };
+
+// What a forger, or a release of another program, may leave: the folder as it is now, listed again after `change`, and signed.
+// All digests hold.
+inline Manifest sign_again(
+    const fs::path& release, const SigningKey& key, const std::function<void(Manifest&)>& change = [](Manifest&) {}) {
+  write_text(release / "key.pem", key.public_key().pem());
+  Manifest manifest = parse_manifest(read_text(release / kManifestFile), kManifestFile);
+  std::erase_if(manifest.files, [&](const ReleaseFile& file) { return !fs::exists(release / file.path); });
+  std::vector<ScannedFile> scanned;
+  for (const ReleaseFile& file : manifest.files) {
+    if (file.path != kParityFile) scanned.push_back(scan_release_file(release, file.path));
+  }
+  write_text(release / kParityFile, parity_text(scanned));
+  for (ReleaseFile& file : manifest.files) file = scan_release_file(release, file.path).file;
+  manifest.key_id = key.public_key().id();
+  change(manifest);
+  write_text(release / kManifestFile, manifest_text(manifest));
+  write_text(release / kStatementFile,
+             seal_envelope(kStatementType, release_statement(manifest, sha256(manifest_text(manifest))), {key}));
+  return manifest;
+}
 
 }  // namespace cairn::lineage::test

@@ -160,18 +160,7 @@ TEST_CASE("audit of a release: what was altered and signed again with another ke
   const SigningKey other = SigningKey::generate();
   // A forger changes the card, lists it, and signs: all digests hold.
   write_text(released.release / "README.md", "# The best model\n");
-  write_text(released.release / "key.pem", other.public_key().pem());
-  Manifest manifest = parse_manifest(read_text(released.release / kManifestFile), "m");
-  std::vector<ScannedFile> scanned;
-  for (ReleaseFile& file : manifest.files) {
-    if (file.path != kParityFile) scanned.push_back(scan_release_file(released.release, file.path));
-  }
-  write_text(released.release / kParityFile, parity_text(scanned));
-  for (ReleaseFile& file : manifest.files) file = scan_release_file(released.release, file.path).file;
-  manifest.key_id = other.public_key().id();
-  write_text(released.release / kManifestFile, manifest_text(manifest));
-  write_text(released.release / kStatementFile,
-             seal_envelope(kStatementType, release_statement(manifest, sha256(manifest_text(manifest))), {other}));
+  sign_again(released.release, other);
   const AuditReport report = released.audit({released.key.public_key()});
   CHECK(code_of(report, "signature") == "LIN-0704");
   CHECK(code_of(report, "README.md") == "LIN-0706");
