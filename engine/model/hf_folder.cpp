@@ -148,28 +148,33 @@ LoadedModel load_hf_folder(const std::filesystem::path& folder, Dtype dtype) {
 }
 
 void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters, StoredType type) {
+  disk.make_directories(folder);
+  write_safetensors(disk, folder / "model.safetensors", hf_tensors(parameters.all(), type));
+  write_hf_config(disk, folder, parameters.config(), type);
+  disk.sync_directory(folder);
+}
+
+void write_hf_config(Disk& disk, const std::filesystem::path& folder, const ModelConfig& config, StoredType type) {
   if (type != StoredType::f32 && type != StoredType::bf16)
     fail_usage("model folders are written as F32 or BF16, not {}", stored_type_name(type));
-  const ModelConfig& config = parameters.config();
-  disk.make_directories(folder);
+  const Json config_json = to_hf_config(config, type == StoredType::f32 ? "float32" : "bfloat16");
+  write_text(disk, folder / "config.json", pretty_json(config_json));
+  write_text(
+      disk, folder / "generation_config.json",
+      pretty_json({{"bos_token_id", config.bos}, {"eos_token_id", config_json["eos_token_id"]}, {"pad_token_id", config.pad}}));
+}
 
-  double beta = kBeta, eps = kEps;
+std::vector<TensorToStore> hf_tensors(const std::vector<NamedTensor>& weights, StoredType type) {
+  static double beta = kBeta, eps = kEps;  // tensors are views; nobody writes through these
   std::vector<TensorToStore> tensors;
-  for (const NamedTensor& named : parameters.all()) {
+  for (const NamedTensor& named : weights) {
     tensors.push_back({named.name, type, named.tensor});
     if (!ends_with(named.name, ".mlp.act_fn.alpha_n")) continue;
     const std::string at = named.name.substr(0, named.name.size() - std::string_view("alpha_n").size());
     tensors.push_back({at + "beta", type, Tensor(&beta, Dtype::f64, {})});
     tensors.push_back({at + "eps", type, Tensor(&eps, Dtype::f64, {})});
   }
-  write_safetensors(disk, folder / "model.safetensors", tensors);
-
-  const Json config_json = to_hf_config(config, type == StoredType::f32 ? "float32" : "bfloat16");
-  write_text(disk, folder / "config.json", pretty_json(config_json));
-  write_text(
-      disk, folder / "generation_config.json",
-      pretty_json({{"bos_token_id", config.bos}, {"eos_token_id", config_json["eos_token_id"]}, {"pad_token_id", config.pad}}));
-  disk.sync_directory(folder);
+  return tensors;
 }
 
 }  // namespace cairn::model

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
+#include <set>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -18,8 +18,9 @@ namespace cairn::train {
 namespace {
 
 constexpr const char* kFormat = "cairn-checkpoint";
-constexpr std::int64_t kVersion = 1;
-constexpr std::array kFiles{"config.json", "generation_config.json", "model.safetensors", "state.json", "trace.jsonl"};
+constexpr std::int64_t kVersion = 2;
+constexpr std::array kFiles{"config.json", "generation_config.json", "model.safetensors", "state.json"};
+constexpr const char* kMoments = "optimizer.safetensors";
 constexpr std::string_view kPrefix = "step-";
 
 void write_text(Disk& disk, const fs::path& path, std::string_view text) {
@@ -29,33 +30,91 @@ void write_text(Disk& disk, const fs::path& path, std::string_view text) {
   file->close();
 }
 
-void write_moments(Disk& disk, const fs::path& path, const Optimizer& optimizer) {
+template <typename... Cases>
+struct Match : Cases... {
+  using Cases::operator()...;
+};
+template <typename... Cases>
+Match(Cases...) -> Match<Cases...>;
+
+bool is_weights(const StateField& field) {
+  return field.name == kWeights;
+}
+bool is_moment(const StateField& field) {
+  return !is_weights(field) && std::holds_alternative<StateField::Tensors>(field.value);
+}
+
+const StateField::Tensors& weights_of(const StateFields& state) {
+  for (const StateField& field : state) {
+    if (is_weights(field)) return std::get<StateField::Tensors>(field.value);
+  }
+  fail("the state of a training has no field '{}'", kWeights);
+}
+
+void write_moments(Disk& disk, const fs::path& path, const StateFields& state) {
   std::vector<model::TensorToStore> tensors;
-  for (const Moment& moment : optimizer.moments()) {
-    for (const model::NamedTensor& p : moment.tensors) {
-      tensors.push_back({moment.name + "." + p.name, model::StoredType::f32, p.tensor});
+  for (const StateField& field : state) {
+    if (!is_moment(field)) continue;
+    for (const model::NamedTensor& p : std::get<StateField::Tensors>(field.value)) {
+      tensors.push_back({field.name + "." + p.name, model::StoredType::f32, p.tensor});
     }
   }
   model::write_safetensors(disk, path, tensors);
 }
 
-void read_moments(const fs::path& path, const Optimizer& optimizer) {
-  const model::SafetensorsFile file(path);
-  for (const Moment& moment : optimizer.moments()) {
-    for (const model::NamedTensor& p : moment.tensors) file.read(file.require(moment.name + "." + p.name), p.tensor);
+void read_tensors(const model::SafetensorsFile& file, const std::string& prefix, const StateField::Tensors& tensors) {
+  for (const model::NamedTensor& p : tensors) file.read(file.require(prefix + p.name), p.tensor);
+}
+
+// The numbers of the state, and the names of its texts and tensors.
+Json values_of(const StateFields& state) {
+  Json values = Json::object();
+  for (const StateField& field : state) {
+    std::visit(Match{
+                   [&](std::int64_t* value) { values[field.name] = *value; },
+                   [&](double* value) { values[field.name] = bits_of(*value); },
+                   [&](std::vector<double>* list) {
+                     Json bits = Json::array();
+                     for (const double value : *list) bits.push_back(bits_of(value));
+                     values[field.name] = std::move(bits);
+                   },
+                   [&](std::string*) { values[field.name] = "text"; },
+                   [&](const StateField::Tensors&) { values[field.name] = "tensors"; },
+               },
+               field.value);
   }
+  return values;
+}
+
+std::int64_t integer_of(const Json& value) {
+  if (!value.is_number_integer()) fail("expected a whole number, found {}", value.dump());
+  return value.get<std::int64_t>();
+}
+double number_of(const Json& value) {
+  if (!value.is_string()) fail("expected the bits of a number, found {}", value.dump());
+  return number_of_bits(value.get<std::string>());
+}
+
+void read_value(const fs::path& folder, const StateField& field, const Json& value) {
+  std::visit(Match{
+                 [&](std::int64_t* out) { *out = integer_of(value); },
+                 [&](double* out) { *out = number_of(value); },
+                 [&](std::vector<double>* out) {
+                   if (!value.is_array()) fail("expected a list, found {}", value.dump());
+                   out->clear();
+                   for (const Json& item : value) out->push_back(number_of(item));
+                 },
+                 [&](std::string* out) { *out = read_file(folder / field.name); },
+                 [&](const StateField::Tensors&) {},
+             },
+             field.value);
 }
 
 const Schema& state_schema() {
   static const Schema schema = object({
       field("format", string().one_of({kFormat}), "what this file is"),
       field("version", integer().min(kVersion).max(kVersion), "of the format"),
-      field("step", integer().min(0), "steps done"),
-      field("samples", integer().min(0), "samples read"),
-      field("skipped", integer().min(0), "steps skipped because loss or gradient was not finite"),
-      field("skipped_in_a_row", integer().min(0), "of these, directly before this checkpoint"),
-      field("optimizer", object({field("name", string(), "method"), field("steps", integer().min(0), "updates done")}),
-            "its counters"),
+      field("state", map(anything()), "each field of the state: its numbers, or which kind of file it is in"),
       field("facts", anything(), "what a resuming run must agree with"),
   });
   return schema;
@@ -78,36 +137,32 @@ std::string first_difference(const Json& ours, const Json& theirs) {
   return "the facts differ";
 }
 
-std::string bits_of(double value) {
-  return fmt::format("{:016x}", std::bit_cast<std::uint64_t>(value));
-}
-
 }  // namespace
 
-void append_trace(std::string& trace, std::int64_t step, double loss, double grad_norm) {
-  trace += fmt::format("{{\"grad_norm\":\"{}\",\"loss\":\"{}\",\"step\":{}}}\n", bits_of(grad_norm), bits_of(loss), step);
+StateFields without_moments(const StateFields& state) {
+  StateFields result = state;
+  std::erase_if(result, is_moment);
+  return result;
 }
 
-void write_checkpoint(Disk& disk, const fs::path& folder, const model::Parameters& parameters, const Optimizer* optimizer,
-                      const TrainState& state, const Json& facts) {
+void write_checkpoint(Disk& disk, const fs::path& folder, const model::ModelConfig& config, const StateFields& state,
+                      const Json& facts) {
   disk.make_directories(folder);
   std::vector<std::string> files(kFiles.begin(), kFiles.end());
-  model::write_hf_folder(disk, folder, parameters);
-  Json json = {{"format", kFormat},
-               {"version", kVersion},
-               {"step", state.step},
-               {"samples", state.samples},
-               {"skipped", state.skipped},
-               {"skipped_in_a_row", state.skipped_in_a_row},
-               {"optimizer", {{"name", "none"}, {"steps", 0}}},
-               {"facts", facts}};
-  if (optimizer != nullptr) {
-    write_moments(disk, folder / "optimizer.safetensors", *optimizer);
-    files.push_back("optimizer.safetensors");
-    json["optimizer"] = {{"name", optimizer_name(optimizer->config().method)}, {"steps", optimizer->steps()}};
+  model::write_hf_config(disk, folder, config, model::StoredType::f32);
+  model::write_safetensors(disk, folder / "model.safetensors", model::hf_tensors(weights_of(state), model::StoredType::f32));
+  if (std::any_of(state.begin(), state.end(), is_moment)) {
+    write_moments(disk, folder / kMoments, state);
+    files.push_back(kMoments);
   }
-  write_text(disk, folder / "state.json", pretty_json(json));
-  write_text(disk, folder / "trace.jsonl", state.trace);
+  for (const StateField& field : state) {
+    if (const auto* text = std::get_if<std::string*>(&field.value)) {
+      write_text(disk, folder / field.name, **text);
+      files.push_back(field.name);
+    }
+  }
+  write_text(disk, folder / "state.json",
+             pretty_json({{"format", kFormat}, {"version", kVersion}, {"state", values_of(state)}, {"facts", facts}}));
 
   Json manifest = {{"format", kFormat}, {"version", kVersion}, {"files", Json::object()}};
   for (const std::string& name : files) {
@@ -139,26 +194,33 @@ std::string checkpoint_damage(const fs::path& folder) {
   return "";
 }
 
-TrainState read_checkpoint(const fs::path& folder, model::Parameters& parameters, Optimizer& optimizer, const Json& facts) {
-  const Config state = read_state(folder);
-  if (state.json("facts") != facts) {
-    fail("{}: written by another training: {}", folder.string(), first_difference(facts, state.json("facts")));
+void read_checkpoint(const fs::path& folder, const StateFields& state, const Json& facts) {
+  const Config stored = read_state(folder);
+  if (stored.json("facts") != facts) {
+    fail("{}: written by another training: {}", folder.string(), first_difference(facts, stored.json("facts")));
   }
-  const Config counters = state.object("optimizer");
-  const std::string method = optimizer_name(optimizer.config().method);
-  if (counters.string("name") != method) {
-    fail("{}: written with optimizer {}, this run uses {}", folder.string(), counters.string("name"), method);
+  const Json& values = stored.json("state");
+  std::set<std::string> names;
+  for (const StateField& field : state) {
+    names.insert(field.name);
+    if (!values.contains(field.name)) fail("{}: holds no '{}', which this training carries on", folder.string(), field.name);
   }
-  model::load_hf_weights(folder, parameters);
-  read_moments(folder / "optimizer.safetensors", optimizer);
-  optimizer.set_steps(counters.integer("steps"));
-  TrainState result;
-  result.step = state.integer("step");
-  result.samples = state.integer("samples");
-  result.skipped = state.integer("skipped");
-  result.skipped_in_a_row = state.integer("skipped_in_a_row");
-  result.trace = read_file(folder / "trace.jsonl");
-  return result;
+  for (const auto& item : values.items()) {
+    if (names.count(item.key()) == 0) fail("{}: holds '{}', which this training does not know", folder.string(), item.key());
+  }
+  for (const StateField& field : state) {
+    try {
+      read_value(folder, field, values.at(field.name));
+    } catch (const Error& error) {
+      fail("{}: state.{}: {}", (folder / "state.json").string(), field.name, error.what());
+    }
+  }
+  read_tensors(model::SafetensorsFile(folder / "model.safetensors"), "", weights_of(state));
+  if (std::none_of(state.begin(), state.end(), is_moment)) return;
+  const model::SafetensorsFile moments(folder / kMoments);
+  for (const StateField& field : state) {
+    if (is_moment(field)) read_tensors(moments, field.name + ".", std::get<StateField::Tensors>(field.value));
+  }
 }
 
 Json read_checkpoint_facts(const fs::path& folder) {
@@ -189,12 +251,11 @@ std::vector<std::int64_t> CheckpointFolder::steps() const {
   return steps;
 }
 
-void CheckpointFolder::save(const model::Parameters& parameters, const Optimizer& optimizer, const TrainState& state,
-                            const Json& facts) {
-  const fs::path final = path_of(state.step);
+void CheckpointFolder::save(std::int64_t step, const model::ModelConfig& config, const StateFields& state, const Json& facts) {
+  const fs::path final = path_of(step);
   const fs::path partial = final.string() + ".partial";
   disk_.remove_tree(partial);
-  write_checkpoint(disk_, partial, parameters, &optimizer, state, facts);
+  write_checkpoint(disk_, partial, config, state, facts);
   disk_.remove_tree(final);  // only a damaged one, passed over by resume(), can stand there
   disk_.rename(partial, final);
   disk_.sync_directory(folder_);
@@ -208,7 +269,7 @@ void CheckpointFolder::save(const model::Parameters& parameters, const Optimizer
   }
 }
 
-std::optional<TrainState> CheckpointFolder::resume(model::Parameters& parameters, Optimizer& optimizer, const Json& facts) {
+bool CheckpointFolder::resume(const StateFields& state, const Json& facts) {
   std::vector<std::int64_t> candidates = steps();
   std::reverse(candidates.begin(), candidates.end());
   std::string passed_over;
@@ -219,10 +280,11 @@ std::optional<TrainState> CheckpointFolder::resume(model::Parameters& parameters
       continue;
     }
     if (!passed_over.empty()) log_warning(fmt::format("{}resuming from {}{}", passed_over, kPrefix, step));
-    return read_checkpoint(path_of(step), parameters, optimizer, facts);
+    read_checkpoint(path_of(step), state, facts);
+    return true;
   }
   if (!passed_over.empty()) log_warning(passed_over + "starting over");
-  return std::nullopt;
+  return false;
 }
 
 }  // namespace cairn::train

@@ -2,7 +2,7 @@
 //
 //   config.json, generation_config.json, model.safetensors    the model in float32, a folder that transformers loads
 //   optimizer.safetensors    moments, "<moment>.<weight's name>"; absent when left out
-//   state.json               counters, and the facts that a resuming run must agree with
+//   state.json               the numbers of the state, and the facts that a resuming run must agree with
 //   trace.jsonl              one line a step: bits of the loss and of the gradient norm
 //   manifest.json            bytes and SHA-256 of each of the above
 //
@@ -12,40 +12,29 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/disk.h"
 #include "base/json_fwd.h"
-#include "engine/model/parameters.h"
-#include "engine/train/optimizer.h"
+#include "engine/model/config.h"
+#include "engine/train/train_state.h"
 
 namespace cairn::train {
 
-// What a run counts. Together with weights, moments and the optimizer's own step it is the whole state of a training.
-struct TrainState {
-  std::int64_t step = 0;     // steps done, skipped ones included
-  std::int64_t samples = 0;  // read so far: the loader's position and the clock of the learning rate
-  std::int64_t skipped = 0;  // steps whose loss or gradient was not finite
-  std::int64_t skipped_in_a_row = 0;
-  std::string trace;  // the text of trace.jsonl
-};
-
-// Appends the line of one step.
-void append_trace(std::string& trace, std::int64_t step, double loss, double grad_norm);
-
-// Writes the files into `folder`, which must not exist or be empty; syncs all of them. `facts` is an object that a resuming run
-// must repeat exactly (seed, batch, sequence length, data). `optimizer` may be null.
-void write_checkpoint(Disk& disk, const fs::path& folder, const model::Parameters& parameters, const Optimizer* optimizer,
-                      const TrainState& state, const Json& facts);
+// Writes the files into `folder`, which must not exist or be empty; syncs all of them. `state` has the field kWeights of a model
+// of `config`. `facts` is an object that a resuming run must repeat exactly (seed, batch, sequence length, data).
+void write_checkpoint(Disk& disk, const fs::path& folder, const model::ModelConfig& config, const StateFields& state,
+                      const Json& facts);
+// The state without its tensors, except for the weights: enough to use the model, not to go on with its training.
+StateFields without_moments(const StateFields& state);
 
 // Empty when every file of the manifest is there with its bytes; else what is wrong: "model.safetensors: SHA-256 differs".
 std::string checkpoint_damage(const fs::path& folder);
 
-// Fills weights, moments and counters. The parameters' config and the optimizer's method must be those of the checkpoint, and
-// `facts` equal. Error naming the folder and the first difference. Does not hash: see checkpoint_damage.
-TrainState read_checkpoint(const fs::path& folder, model::Parameters& parameters, Optimizer& optimizer, const Json& facts);
+// Fills every field of `state`. The checkpoint must hold the same fields, tensors of the same names and shapes, and equal
+// `facts`: Error naming the folder and the first difference otherwise. Does not hash: see checkpoint_damage.
+void read_checkpoint(const fs::path& folder, const StateFields& state, const Json& facts);
 
 // The facts of a checkpoint's state.json ("seed", "samples", ...); what why and impact are computed from (read_set.h).
 Json read_checkpoint_facts(const fs::path& folder);
@@ -56,9 +45,9 @@ class CheckpointFolder {
   // Keeps the newest `keep` >= 1 checkpoints. The folder is created; what a kill left half-written is removed.
   CheckpointFolder(Disk& disk, fs::path folder, int keep);
 
-  void save(const model::Parameters& parameters, const Optimizer& optimizer, const TrainState& state, const Json& facts);
-  // Loads the newest whole checkpoint, warning about each damaged one that it passes over; nothing when there is none.
-  std::optional<TrainState> resume(model::Parameters& parameters, Optimizer& optimizer, const Json& facts);
+  void save(std::int64_t step, const model::ModelConfig& config, const StateFields& state, const Json& facts);
+  // Loads the newest whole checkpoint, warning about each damaged one that it passes over; false when there is none.
+  bool resume(const StateFields& state, const Json& facts);
   std::vector<std::int64_t> steps() const;  // ascending
   fs::path path_of(std::int64_t step) const;
 

@@ -70,7 +70,7 @@ class Optimizer {
   void update(Context& context, model::Parameters& parameters, const model::Parameters& gradients, double lr);
 
   std::int64_t steps() const { return steps_; }
-  void set_steps(std::int64_t steps) { steps_ = steps; }  // when resuming
+  std::int64_t& step_counter() { return steps_; }  // state, like the moments
   const std::vector<Moment>& moments() const { return moments_; }
   const OptimizerConfig& config() const { return config_; }
   std::int64_t bytes() const { return arena_.plan().bytes(); }  // of moments and scratch

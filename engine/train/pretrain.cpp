@@ -107,7 +107,7 @@ std::vector<Field> pretrain_fields() {
 
 const steps::StepSpec kPretrain{
     .name = "pretrain",
-    .version = 1,
+    .version = 2,
     .summary = "train a model from token shards",
     .inputs = {{"data", "token_shards", "read one after another, in the order of the keyed permutation", false, true},
                {"tokenizer", "tokenizer", "gives the vocabulary and the special tokens", true},

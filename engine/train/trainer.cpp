@@ -71,6 +71,14 @@ StepReport Trainer::step() {
           end - model_end};
 }
 
+StateFields Trainer::state_fields() {
+  StateFields fields = train::state_fields(state_);
+  fields.push_back({"optimizer_steps", &optimizer_.step_counter()});
+  fields.push_back({kWeights, parameters_.all()});
+  for (const Moment& moment : optimizer_.moments()) fields.push_back({moment.name, moment.tensors});
+  return fields;
+}
+
 double Trainer::forward_backward(TokenBatch& batch, std::int64_t micro_batch) {
   const float share = batch.weighted > 0 ? 1.0f / static_cast<float>(batch.weighted) : 0.0f;
   for (float& weight : batch.weights) weight *= share;

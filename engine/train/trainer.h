@@ -7,11 +7,11 @@
 
 #include "engine/model/activations.h"
 #include "engine/model/parameters.h"
-#include "engine/train/checkpoint.h"
 #include "engine/train/curriculum.h"
 #include "engine/train/loader.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/schedule.h"
+#include "engine/train/train_state.h"
 #include "kernels/ops.h"
 
 namespace cairn::train {
@@ -53,6 +53,7 @@ class Trainer {
   Optimizer& optimizer() { return optimizer_; }
   TrainState& state() { return state_; }
   const Curriculum& curriculum() const { return curriculum_; }
+  StateFields state_fields();  // all that the next step depends on, each thing once
   const model::Activations& activations() const { return activations_; }
 
  private:

@@ -148,9 +148,10 @@ StepReport run_training(TrainingRun& run) {
   Trainer& trainer = run.trainer;
   const Config& config = ctx.config();
   CheckpointFolder checkpoints(ctx.disk(), ctx.scratch() / "checkpoints", static_cast<int>(config.integer("keep_checkpoints")));
-  if (auto resumed = checkpoints.resume(trainer.parameters(), trainer.optimizer(), run.facts)) {
-    trainer.state() = std::move(*resumed);
-    log_note(fmt::format("going on from step {} of {}", trainer.state().step, run.trainer.curriculum().steps()));
+  const model::ModelConfig& model = trainer.parameters().config();
+  const StateFields state = trainer.state_fields();
+  if (checkpoints.resume(state, run.facts)) {
+    log_note(fmt::format("going on from step {} of {}", trainer.state().step, trainer.curriculum().steps()));
   }
 
   Progress& progress = ctx.progress("train", "steps");
@@ -163,14 +164,14 @@ StepReport run_training(TrainingRun& run) {
         static_cast<std::uint64_t>(report.step),
         fmt::format("loss {:.3f}  {} tok/s", report.loss, format_count(static_cast<double>(report.tokens) / report.seconds)));
     const bool stop = ctx.stop_token().stop_requested();
-    if (report.step < run.trainer.curriculum().steps() && (stop || report.step % config.integer("checkpoint_every") == 0)) {
-      checkpoints.save(trainer.parameters(), trainer.optimizer(), trainer.state(), run.facts);
+    if (report.step < trainer.curriculum().steps() && (stop || report.step % config.integer("checkpoint_every") == 0)) {
+      checkpoints.save(trainer.state().step, model, state, run.facts);
     }
     if (report.step < run.trainer.curriculum().steps()) ctx.stop_if_asked();
   }
 
-  const Optimizer* moments = config.boolean("optimizer_state") ? &trainer.optimizer() : nullptr;
-  write_checkpoint(ctx.disk(), ctx.staging("checkpoint"), trainer.parameters(), moments, trainer.state(), run.facts);
+  write_checkpoint(ctx.disk(), ctx.staging("checkpoint"), model,
+                   config.boolean("optimizer_state") ? state : without_moments(state), run.facts);
   return report;
 }
 

@@ -1,7 +1,8 @@
 #include "engine/train/checkpoint.h"
 
+#include <cmath>
 #include <cstring>
-#include <functional>
+#include <limits>
 #include <map>
 
 #include "base/hash.h"
@@ -44,13 +45,9 @@ struct Training {
   void run_until(std::int64_t step) {
     while (trainer.state().step < step) trainer.step();
   }
-  void write(const fs::path& folder) {
-    write_checkpoint(real_disk(), folder, trainer.parameters(), &trainer.optimizer(), trainer.state(), kFacts);
-  }
-  void read(const fs::path& folder) {
-    trainer.state() = read_checkpoint(folder, trainer.parameters(), trainer.optimizer(), kFacts);
-  }
-  void save(CheckpointFolder& folder) { folder.save(trainer.parameters(), trainer.optimizer(), trainer.state(), kFacts); }
+  void write(const fs::path& folder) { write_checkpoint(real_disk(), folder, tiny_model(), trainer.state_fields(), kFacts); }
+  void read(const fs::path& folder) { read_checkpoint(folder, trainer.state_fields(), kFacts); }
+  void save(CheckpointFolder& folder) { folder.save(trainer.state().step, tiny_model(), trainer.state_fields(), kFacts); }
 };
 
 std::map<std::string, std::string> bytes_of(const fs::path& folder) {
@@ -96,45 +93,95 @@ TEST_CASE("checkpoint: a resumed training ends in the same bytes as an uninterru
   CHECK(checkpoint_damage(folder.path() / "whole") == "");
 }
 
-// Each part of the state, left out by itself, must change the end. Otherwise it would not be state, or would not be tested.
-TEST_CASE("checkpoint: leaving any one part of the state out is noticed") {
+namespace {
+
+// Sets one field to what it is in a training that has not begun.
+void leave_out(Training& training, const std::string& name) {
+  Training blank;
+  const StateFields fields = training.trainer.state_fields(), blank_fields = blank.trainer.state_fields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].name != name) continue;
+    std::visit(
+        [&](auto& value) {
+          using Value = std::decay_t<decltype(value)>;
+          const auto& from = std::get<Value>(blank_fields[i].value);
+          if constexpr (std::is_same_v<Value, StateField::Tensors>) {
+            for (std::size_t t = 0; t < value.size(); ++t) {
+              std::memcpy(value[t].tensor.data, from[t].tensor.data, static_cast<std::size_t>(value[t].tensor.bytes()));
+            }
+          } else {
+            *value = *from;
+          }
+        },
+        fields[i].value);
+  }
+}
+
+}  // namespace
+
+// Each field of the state, left out by itself, must change the end. Otherwise it would not be state, or would not be tested.
+TEST_CASE("checkpoint: leaving any one field of the state out is noticed") {
   const test::TemporaryFolder folder;
-  Training uninterrupted;
+  const auto start = [](Training& training) {
+    training.run_until(4);
+    training.trainer.state().skipped = 2;  // as if it had skipped two steps, one of them just now
+    training.trainer.state().skipped_in_a_row = 1;
+  };
+  Training uninterrupted, first;
+  start(uninterrupted);
   uninterrupted.run_until(10);
   uninterrupted.write(folder.path() / "whole");
-  Training first;
-  first.run_until(4);
-  first.trainer.state().skipped = 2;  // as if two steps had been skipped ...
-  first.trainer.state().skipped_in_a_row = 1;
+  start(first);
   first.write(folder.path() / "half");
 
-  const auto end_after = [&](const std::string& name, const std::function<void(Training&)>& leave_out) {
+  // What a training without `name` in its checkpoint begins and ends with.
+  const auto end_without = [&](const std::string& name) {
     Training second;
     second.read(folder.path() / "half");
-    leave_out(second);
-    // ... of which the uninterrupted run knows nothing; the counters are compared apart.
-    second.trainer.state().skipped -= 2;
+    leave_out(second, name);
+    const fs::path begin = folder.path() / ("begin-" + name), end = folder.path() / ("end-" + name);
+    second.write(begin);
     second.run_until(10);
-    second.write(folder.path() / name);
-    return bytes_of(folder.path() / name);
+    second.write(end);
+    return std::pair(bytes_of(begin), bytes_of(end));
   };
-  const auto whole = bytes_of(folder.path() / "whole");
-  REQUIRE(end_after("nothing", [](Training&) {}) == whole);
-  CHECK(end_after("step", [](Training& t) { t.trainer.state().step = 0; }) != whole);
-  CHECK(end_after("samples", [](Training& t) { t.trainer.state().samples = 0; }) != whole);
-  CHECK(end_after("skipped", [](Training& t) { t.trainer.state().skipped = 0; }) != whole);
-  CHECK(end_after("trace", [](Training& t) { t.trainer.state().trace.clear(); }) != whole);
-  CHECK(end_after("optimizer steps", [](Training& t) { t.trainer.optimizer().set_steps(0); }) != whole);
-  CHECK(end_after("weights", [](Training& t) { t.trainer.parameters() = Training::start(); }) != whole);
-  for (std::size_t moment = 0; moment < 3; ++moment) {
-    CHECK(end_after("moment " + std::to_string(moment), [&](Training& t) {
-            for (const model::NamedTensor& m : t.trainer.optimizer().moments()[moment].tensors)
-              std::memset(m.tensor.data, 0, static_cast<std::size_t>(m.tensor.bytes()));
-          }) != whole);
+  const auto half = bytes_of(folder.path() / "half"), whole = bytes_of(folder.path() / "whole");
+  REQUIRE(end_without("nothing") == std::pair(half, whole));
+  for (const StateField& field : first.trainer.state_fields()) {
+    const auto [begin, end] = end_without(field.name);
+    CHECK_MESSAGE(begin != half, field.name);
+    // The next step that is finite sets this one to 0, whatever it was.
+    if (field.name != "skipped_in_a_row") CHECK_MESSAGE(end != whole, field.name);
   }
-  Training second;
-  second.read(folder.path() / "half");
-  CHECK(second.trainer.state().skipped_in_a_row == 1);
+}
+
+TEST_CASE("checkpoint: every kind of field comes back with its bits") {
+  const test::TemporaryFolder folder;
+  Training training;
+  std::int64_t count = -7;
+  double number = -0.0, infinite = std::numeric_limits<double>::infinity();
+  std::vector<double> window{1.0 / 3, std::numeric_limits<double>::quiet_NaN()}, none;
+  std::string text = "a\nb";
+  StateFields fields{{"count", &count},
+                     {"number", &number},
+                     {"infinite", &infinite},
+                     {"window", &window},
+                     {"none", &none},
+                     {"notes.txt", &text},
+                     {kWeights, training.trainer.parameters().all()}};
+  write_checkpoint(real_disk(), folder.path() / "c", tiny_model(), fields, kFacts);
+  CHECK(checkpoint_damage(folder.path() / "c") == "");
+  count = 0, number = infinite = 1, window = {5}, none = {6}, text = "";
+  read_checkpoint(folder.path() / "c", fields, kFacts);
+  CHECK(count == -7);
+  CHECK(std::signbit(number));
+  CHECK(number == 0);
+  CHECK(std::isinf(infinite));
+  REQUIRE(window.size() == 2);
+  CHECK(window[0] == 1.0 / 3);
+  CHECK(std::isnan(window[1]));
+  CHECK(none.empty());
+  CHECK(text == "a\nb");
 }
 
 TEST_CASE("checkpoint: each field of state.json is required and checked") {
@@ -144,16 +191,26 @@ TEST_CASE("checkpoint: each field of state.json is required and checked") {
   const fs::path path = folder.path() / "c";
   training.write(path);
   const Json state = read_json(path / "state.json");
-  for (const auto& [key, value] : state.items()) {
+  const auto error_with = [&](const Json& changed) {
+    overwrite(path / "state.json", changed.dump());
+    return test::error_of([&] { training.read(path); });
+  };
+  for (const auto& item : state.items()) {
     Json without = state;
-    without.erase(key);
-    overwrite(path / "state.json", without.dump());
-    CHECK_MESSAGE(test::error_of([&] { training.read(path); }).find(key) != std::string::npos, key);
+    without.erase(item.key());
+    CHECK_MESSAGE(error_with(without).find(item.key()) != std::string::npos, item.key());
   }
-  Json negative = state;
-  negative["samples"] = -1;
-  overwrite(path / "state.json", negative.dump());
-  CHECK(test::error_of([&] { training.read(path); }).find("samples") != std::string::npos);
+  for (const auto& item : state.at("state").items()) {
+    Json without = state;
+    without["state"].erase(item.key());
+    CHECK(error_with(without).find("holds no '" + item.key() + "', which this training carries on") != std::string::npos);
+  }
+  Json changed = state;
+  changed["state"]["ema"] = "tensors";
+  CHECK(error_with(changed).find("holds 'ema', which this training does not know") != std::string::npos);
+  changed = state;
+  changed["state"]["samples"] = "many";
+  CHECK(error_with(changed).find("state.json: state.samples: expected a whole number, found \"many\"") != std::string::npos);
 }
 
 TEST_CASE("checkpoint: another training's checkpoint is refused with what differs") {
@@ -162,19 +219,19 @@ TEST_CASE("checkpoint: another training's checkpoint is refused with what differ
   training.run_until(1);
   const fs::path path = folder.path() / "c";
   training.write(path);
-  auto& t = training.trainer;
-  CHECK(test::error_of([&] {
-          read_checkpoint(path, t.parameters(), t.optimizer(), {{"seed", "6"}, {"batch", 3}});
-        }).find("'seed' is \"5\", expected \"6\"") != std::string::npos);
-  CHECK(test::error_of([&] {
-          read_checkpoint(path, t.parameters(), t.optimizer(), {{"seed", "5"}});
-        }).find("'batch' was not expected") != std::string::npos);
-  Optimizer adamw({}, t.parameters());
-  CHECK(test::error_of([&] {
-          read_checkpoint(path, t.parameters(), adamw, kFacts);
-        }).find("optimizer ademamix, this run uses adamw") != std::string::npos);
+  const StateFields fields = training.trainer.state_fields();
+  const auto error_with = [&](const StateFields& state, const Json& facts) {
+    return test::error_of([&] { read_checkpoint(path, state, facts); });
+  };
+  CHECK(error_with(fields, {{"seed", "6"}, {"batch", 3}}).find("'seed' is \"5\", expected \"6\"") != std::string::npos);
+  CHECK(error_with(fields, {{"seed", "5"}}).find("'batch' was not expected") != std::string::npos);
+  CHECK(error_with(without_moments(fields), kFacts).find("holds 'm1', which this training does not know") != std::string::npos);
   model::Parameters larger(tiny_model(50), Dtype::f32);
-  CHECK_FALSE(test::error_of([&] { model::load_hf_weights(path, larger); }).empty());
+  StateFields other = fields;
+  for (StateField& field : other) {
+    if (field.name == kWeights) field.value = larger.all();
+  }
+  CHECK(error_with(other, kFacts).find("expected the shape [50, 16]") != std::string::npos);
 }
 
 TEST_CASE("checkpoint: any flipped byte, missing file or wrong length is found") {
@@ -207,7 +264,7 @@ TEST_CASE("checkpoint folder: the newest whole one is resumed, older ones are dr
   const fs::path checkpoints = folder.path() / "checkpoints";
   CheckpointFolder kept(real_disk(), checkpoints, 2);
   Training training;
-  CHECK_FALSE(kept.resume(training.trainer.parameters(), training.trainer.optimizer(), kFacts).has_value());
+  CHECK_FALSE(kept.resume(training.trainer.state_fields(), kFacts));
   for (const std::int64_t step : {2, 4, 6}) {
     training.run_until(step);
     training.save(kept);
@@ -216,15 +273,14 @@ TEST_CASE("checkpoint folder: the newest whole one is resumed, older ones are dr
 
   const auto resumed_step = [&] {
     Training second;
-    const auto state = kept.resume(second.trainer.parameters(), second.trainer.optimizer(), kFacts);
-    return state ? state->step : -1;
+    return kept.resume(second.trainer.state_fields(), kFacts) ? second.trainer.state().step : -1;
   };
   CHECK(resumed_step() == 6);
   flip_byte(kept.path_of(6) / "optimizer.safetensors", 7000);
   CHECK(resumed_step() == 4);
   // Going on from step 4 writes step 6 anew, over the damaged one.
   Training second;
-  second.trainer.state() = *kept.resume(second.trainer.parameters(), second.trainer.optimizer(), kFacts);
+  REQUIRE(kept.resume(second.trainer.state_fields(), kFacts));
   second.run_until(6);
   second.save(kept);
   CHECK(resumed_step() == 6);
