@@ -44,14 +44,13 @@ RunMetrics::RunMetrics(std::vector<std::filesystem::path> files) : files_(std::m
 
 bool RunMetrics::refresh() {
   changed_ = false;
+  taken_back_.reset();
   for (std::size_t attempt = 0; attempt < files_.size(); ++attempt) {
     std::error_code missing;
     const std::uint64_t size = fs::file_size(files_[attempt], missing);
     if ((missing ? 0 : size) >= read_[attempt]) continue;
     std::fill(read_.begin(), read_.end(), 0);
-    rows_.clear();
-    series_.clear();
-    notes_.clear();
+    drop_from(std::numeric_limits<std::int64_t>::min());
     damaged_ = 0;
     changed_ = true;
   }
@@ -96,10 +95,11 @@ void RunMetrics::take_line(std::size_t attempt, std::string_view text) {
   if (const auto time = line.find("time"); time != line.end() && time->is_number_integer()) row.time = time->get<std::int64_t>();
 
   const bool same = !rows_.empty() && rows_.back().attempt == attempt && rows_.back().step == row.step;
-  if (!same) drop_from(row.step);
   if (same) {
+    taken_back_ = std::min(taken_back_.value_or(row.step), row.step);
     rows_.back().time = std::max(rows_.back().time, row.time);
   } else {
+    drop_from(row.step);
     rows_.push_back(row);
   }
   for (const auto& [name, value] : line.items()) {
@@ -131,7 +131,10 @@ void RunMetrics::take_value(std::int64_t step, const std::string& name, const Js
 
 void RunMetrics::drop_from(std::int64_t step) {
   if (rows_.empty() || rows_.back().step < step) return;
-  while (!rows_.empty() && rows_.back().step >= step) rows_.pop_back();
+  while (!rows_.empty() && rows_.back().step >= step) {
+    taken_back_ = std::min(taken_back_.value_or(rows_.back().step), rows_.back().step);
+    rows_.pop_back();
+  }
   while (!notes_.empty() && notes_.back().step >= step) notes_.pop_back();
   for (auto it = series_.begin(); it != series_.end();) {
     MetricSeries& series = it->second;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,8 @@ class RunMetrics {
   const MetricSeries& series(std::string_view name) const;  // an empty one where there is none
   const std::vector<MetricNote>& notes() const { return notes_; }
   std::size_t damaged_lines() const { return damaged_; }
+  // The least step that the last refresh() took back or did again: who copies rows as they come begins anew there.
+  std::optional<std::int64_t> taken_back() const { return taken_back_; }
 
   // The row as it was written, the lines of its step joined: {"loss":3.1,"step":7,"time":..}.
   Json row_json(std::size_t row) const;
@@ -81,6 +84,7 @@ class RunMetrics {
   std::vector<MetricNote> notes_;
   std::size_t damaged_ = 0;
   bool changed_ = false;
+  std::optional<std::int64_t> taken_back_;
 };
 
 // The metrics files of a run and of the attempts that it goes on from, oldest first.
