@@ -15,13 +15,9 @@ void ask_to_stop(int) {
   g_signal_token.request_stop();
 }
 
-void ask_to_save(int) {
-  g_signal_token.request_save();
-}
-
-void install(int signal, void (*handler)(int), int flags) {
+void install(int signal, int flags) {
   struct sigaction action {};
-  action.sa_handler = handler;
+  action.sa_handler = ask_to_stop;
   sigemptyset(&action.sa_mask);
   action.sa_flags = flags;
   sigaction(signal, &action, nullptr);
@@ -34,9 +30,8 @@ void StopToken::throw_if_requested() const {
 }
 
 StopToken& stop_on_signals() {
-  install(SIGINT, ask_to_stop, SA_RESTART | SA_RESETHAND);  // the second one finds the default action
-  install(SIGTERM, ask_to_stop, SA_RESTART);
-  install(SIGUSR2, ask_to_save, SA_RESTART);
+  install(SIGINT, SA_RESTART | SA_RESETHAND);  // the second one finds the default action
+  install(SIGTERM, SA_RESTART);
   return g_signal_token;
 }
 

@@ -67,6 +67,12 @@ Tensor Arena::tensor(ArenaSlot slot) const {
   return tensor;
 }
 
+std::int64_t Arena::offset_of(const void* address) const {
+  const auto begin = reinterpret_cast<std::uintptr_t>(block_.get()), at = reinterpret_cast<std::uintptr_t>(address);
+  if (!block_ || at < begin || at - begin >= static_cast<std::uintptr_t>(plan_.bytes())) return -1;
+  return static_cast<std::int64_t>(at - begin);
+}
+
 void Arena::zero() {
   if (block_) std::memset(block_.get(), 0, static_cast<std::size_t>(plan_.bytes()));
 }

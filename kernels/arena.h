@@ -56,6 +56,7 @@ class Arena {
   explicit Arena(ArenaPlan plan);  // Error naming the size when memory cannot be had
 
   Tensor tensor(ArenaSlot slot) const;
+  std::int64_t offset_of(const void* address) const;  // -1 for an address outside
   const ArenaPlan& plan() const { return plan_; }
   void zero();
 

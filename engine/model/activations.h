@@ -33,6 +33,7 @@ class Activations {
   Purpose purpose() const { return purpose_; }
   std::int64_t max_tokens() const { return max_tokens_; }
   const ArenaPlan& plan() const { return plan_; }  // bytes(), table()
+  const Arena& memory() const { return arena_; }
 
   // Shapes the tensors below for B sequences of T tokens, N = B*T. Error when N is more than max_tokens.
   void shape(std::int64_t B, std::int64_t T);

@@ -73,7 +73,7 @@ void pretrain(StepContext& ctx) {
   const Loader loader(stream, ctx.seed(), batch, T, read_masks(config, shape));
 
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
-  Trainer trainer(context, read_trainer_config(config, curriculum), std::move(parameters), curriculum,
+  Trainer trainer(context, read_trainer_config(ctx, curriculum), std::move(parameters), curriculum,
                   [&](const StepPlan& plan) { return loader.batch_at(plan.position); });
   TrainingRun run{ctx, trainer, facts_of(ctx, loader), shape.train_flops_per_token(T), peak_flops(ctx)};
   const StepReport last = run_training(run);
@@ -107,7 +107,7 @@ std::vector<Field> pretrain_fields() {
 
 const steps::StepSpec kPretrain{
     .name = "pretrain",
-    .version = 2,
+    .version = 3,
     .summary = "train a model from token shards",
     .inputs = {{"data", "token_shards", "read one after another, in the order of the keyed permutation", false, true},
                {"tokenizer", "tokenizer", "gives the vocabulary and the special tokens", true},

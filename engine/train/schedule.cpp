@@ -20,27 +20,28 @@ double half_life(double beta) {
 
 }  // namespace
 
-double LearningRateSchedule::at(std::int64_t samples) const {
-  if (samples <= warmup_samples && warmup_samples > 0) return initial + (peak - initial) * fraction(samples, warmup_samples);
+double LearningRateSchedule::at(std::int64_t tokens) const {
+  if (tokens <= warmup_tokens && warmup_tokens > 0) return initial + (peak - initial) * fraction(tokens, warmup_tokens);
   if (shape == Shape::constant) return peak;
-  if (samples > total_samples) return floor;
+  if (tokens > total_tokens) return floor;
   if (shape == Shape::wsd) {
-    const std::int64_t into_cooldown = samples - (total_samples - cooldown_samples);
+    const std::int64_t into_cooldown = tokens - (total_tokens - cooldown_tokens);
     if (into_cooldown <= 0) return peak;
-    return floor + (peak - floor) * (1 - std::sqrt(fraction(into_cooldown, cooldown_samples)));
+    const double progress = fraction(into_cooldown, cooldown_tokens);
+    return floor + (peak - floor) * (1 - (cooldown == Cooldown::linear ? progress : std::sqrt(progress)));
   }
-  const std::int64_t span = total_samples - warmup_samples;
-  const double progress = span > 0 ? fraction(samples - warmup_samples, span) : 1.0;
+  const std::int64_t span = total_tokens - warmup_tokens;
+  const double progress = span > 0 ? fraction(tokens - warmup_tokens, span) : 1.0;
   if (shape == Shape::linear) return floor + (peak - floor) * (1 - progress);
   return floor + (peak - floor) * 0.5 * (1 + std::cos(std::numbers::pi * progress));
 }
 
 void LearningRateSchedule::check() const {
-  if (warmup_samples < 0 || cooldown_samples < 0) fail_usage("schedule: warm-up and cooldown must not be negative");
+  if (warmup_tokens < 0 || cooldown_tokens < 0) fail_usage("schedule: warm-up and cooldown must not be negative");
   if (shape == Shape::constant) return;
-  if (warmup_samples + cooldown_samples > total_samples) {
-    fail_usage("schedule: warm-up of {} and cooldown of {} samples do not fit into {} samples", warmup_samples, cooldown_samples,
-               total_samples);
+  if (warmup_tokens + cooldown_tokens > total_tokens) {
+    fail_usage("schedule: warm-up of {} and cooldown of {} tokens do not fit into {} tokens", warmup_tokens, cooldown_tokens,
+               total_tokens);
   }
 }
 
@@ -51,6 +52,12 @@ LearningRateSchedule::Shape schedule_shape(const std::string& name) {
   if (name == "cosine") return Shape::cosine;
   if (name == "linear") return Shape::linear;
   fail_usage("unknown schedule '{}'; known: constant, wsd, cosine, linear", name);
+}
+
+LearningRateSchedule::Cooldown cooldown_shape(const std::string& name) {
+  if (name == "sqrt") return LearningRateSchedule::Cooldown::sqrt;
+  if (name == "linear") return LearningRateSchedule::Cooldown::linear;
+  fail_usage("unknown cooldown '{}'; known: sqrt, linear", name);
 }
 
 double ademamix_alpha(std::int64_t step, double alpha, std::int64_t warmup_steps) {

@@ -77,7 +77,7 @@ void sft(StepContext& ctx) {
   if (config.has("micro_batch")) stage.micro_batch = config.integer("micro_batch");
   const Curriculum curriculum({stage});
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
-  Trainer trainer(context, read_trainer_config(config, curriculum), std::move(parameters), curriculum,
+  Trainer trainer(context, read_trainer_config(ctx, curriculum), std::move(parameters), curriculum,
                   [&](const StepPlan& plan) { return rows.batch_at(plan.position, plan.batch, last); });
   TrainingRun run{ctx, trainer, facts_of(ctx, rows), shape.train_flops_per_token(T), peak_flops(ctx)};
   const StepReport report = run_training(run);
@@ -111,7 +111,7 @@ std::vector<Field> sft_fields() {
 
 const steps::StepSpec kSft{
     .name = "sft",
-    .version = 2,
+    .version = 3,
     .summary = "fine-tune a model on conversations",
     .inputs = {{"checkpoint", "any", "checkpoint or model folder to start from"},
                {"tokenizer", "tokenizer", "with the tokens of the chat format"},

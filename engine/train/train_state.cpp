@@ -11,8 +11,11 @@ namespace cairn::train {
 
 StateFields state_fields(TrainState& state) {
   return {
-      {"step", &state.step},         {"samples", &state.samples},
-      {"skipped", &state.skipped},   {"skipped_in_a_row", &state.skipped_in_a_row},
+      {"step", &state.step},
+      {"skipped", &state.skipped},
+      {"skipped_in_a_row", &state.skipped_in_a_row},
+      {"recent_losses", &state.recent_losses},
+      {"recent_grad_norms", &state.recent_grad_norms},
       {"trace.jsonl", &state.trace},
   };
 }

@@ -13,11 +13,11 @@ namespace cairn::train {
 
 // What a run counts and remembers beside its tensors. A new member joins state_fields below.
 struct TrainState {
-  std::int64_t step = 0;     // steps done, skipped ones included
-  std::int64_t samples = 0;  // read so far: the loader's position and the clock of the learning rate
-  std::int64_t skipped = 0;  // steps whose loss or gradient was not finite
+  std::int64_t step = 0;     // steps done, skipped ones included: the curriculum's place and the schedule's clock follow from it
+  std::int64_t skipped = 0;  // steps that changed nothing, because loss or gradient were not finite or a spike (spike_policy.h)
   std::int64_t skipped_in_a_row = 0;
-  std::string trace;  // one line a step, see append_trace
+  std::vector<double> recent_losses, recent_grad_norms;  // what a spike is measured against, oldest first
+  std::string trace;                                     // one line a step, see append_trace
 };
 
 // One thing of the state, by the name under which a checkpoint keeps it, with a view of where it lies. Kept as:

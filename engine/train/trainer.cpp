@@ -3,17 +3,31 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <string_view>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "engine/model/forward.h"
+#include "engine/train/nan_trace.h"
 
 namespace cairn::train {
 
 namespace {
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+// Seconds since the last lap.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = Clock::now();
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_ = Clock::now();
+};
 
 // Views of rows [begin, end); the batch keeps the memory.
 model::Batch rows_of(TokenBatch& batch, std::int64_t begin, std::int64_t end) {
@@ -22,6 +36,16 @@ model::Batch rows_of(TokenBatch& batch, std::int64_t begin, std::int64_t end) {
   };
   return {i32(batch.tokens), i32(batch.positions), i32(batch.first_key), i32(batch.labels),
           Tensor(batch.weights.data() + begin * batch.T, Dtype::f32, {end - begin, batch.T})};
+}
+
+// Every label that counts weighs the same, whatever micro-batch it is in.
+void share_weights(TokenBatch& batch) {
+  const float share = batch.weighted > 0 ? 1.0f / static_cast<float>(batch.weighted) : 0.0f;
+  for (float& weight : batch.weights) weight *= share;
+}
+
+Digest digest_of(const model::Parameters& gradients) {
+  return sha256(std::string_view(gradients.flat().as<const char>(), static_cast<std::size_t>(gradients.flat().bytes())));
 }
 
 }  // namespace
@@ -41,34 +65,89 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
 }
 
 StepReport Trainer::step() {
-  const double begin = seconds_now();
+  Stopwatch whole, part;
   const StepPlan plan = curriculum_.at(state_.step);
+  StepReport report;
+  report.step = plan.step + 1;
+  report.stage = plan.stage;
+  report.lr = config_.schedule.at(plan.tokens);
+
   TokenBatch batch = source_(plan);
-  const double lr = config_.schedule.at(state_.samples);
+  share_weights(batch);
+  report.tokens = batch.B * batch.T;
+  report.seconds.data = part.lap();
 
-  const double model_begin = seconds_now();
+  if (config_.replay_every > 0 && report.step % config_.replay_every == 0) replay(batch, plan.micro_batch);
+  report.loss = forward_backward(context_, batch, plan.micro_batch);
+  report.seconds.model = part.lap();
+
+  report.grad_norm = clip_gradients(context_, gradients_, config_.clip);
+  report.skipped = reason_to_skip(state_.recent_losses, state_.recent_grad_norms, report.loss, report.grad_norm, config_.spikes);
+  report.seconds.clip = part.lap();
+
+  if (report.skipped.empty()) optimizer_.update(context_, parameters_, gradients_, report.lr);
+  report.seconds.optimizer = part.lap();
+
+  const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
+  if (!finite && state_.skipped_in_a_row == 0) report.not_finite = trace(batch, plan.micro_batch);
+  count(report);
+  give_up_on_too_many_skips(report);
+  report.seconds.whole = whole.lap();
+  return report;
+}
+
+double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch) {
   gradients_.zero();
-  const double loss = forward_backward(batch, plan.micro_batch);
-  const double model_end = seconds_now();
-
-  const double grad_norm = clip_gradients(context_, gradients_, config_.clip);
-  const bool finite = std::isfinite(loss) && std::isfinite(grad_norm);
-  if (finite) optimizer_.update(context_, parameters_, gradients_, lr);
-
-  ++state_.step;
-  state_.samples += batch.B;
-  state_.skipped += !finite;
-  state_.skipped_in_a_row = finite ? 0 : state_.skipped_in_a_row + 1;
-  append_trace(state_.trace, state_.step, loss, grad_norm);
-  if (state_.skipped_in_a_row >= config_.max_skips_in_a_row) {
-    fail(
-        "step {}: loss {} and gradient norm {} after {} steps in a row that were not finite; lower the learning rate or look at "
-        "the data",
-        state_.step, loss, grad_norm, state_.skipped_in_a_row);
+  double loss = 0;
+  for (std::int64_t row = 0; row < batch.B; row += micro_batch) {
+    loss += micro_batch_pass(context, batch, row, std::min(row + micro_batch, batch.B));
   }
-  const double end = seconds_now();
-  return {state_.step,    loss, lr, grad_norm, !finite, plan.stage, batch.B * batch.T, end - begin, model_end - model_begin,
-          end - model_end};
+  return loss;
+}
+
+double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end) {
+  return model::train_forward_backward(context, parameters_, gradients_, activations_, rows_of(batch, begin, end));
+}
+
+// Computes the first micro-batch twice. Equal arguments give equal bits here, so a difference is the machine's.
+void Trainer::replay(TokenBatch& batch, std::int64_t micro_batch) {
+  const auto digest = [&] {
+    gradients_.zero();
+    micro_batch_pass(context_, batch, 0, std::min(micro_batch, batch.B));
+    return digest_of(gradients_).hex().substr(0, 16);
+  };
+  const std::string first = digest(), second = digest();
+  if (first == second) return;
+  fail(
+      "step {}: the same micro-batch gave gradients {} and then {}: this machine does not compute reliably. Nothing of this step "
+      "was kept; go on from the last checkpoint on another machine",
+      state_.step + 1, first, second);
+}
+
+std::string Trainer::trace(TokenBatch& batch, std::int64_t micro_batch) {
+  const std::string found = first_non_finite(context_, parameters_, gradients_, activations_,
+                                             [&](Context& watched) { forward_backward(watched, batch, micro_batch); });
+  return found.empty() ? "computed again, all values are finite: this machine may not compute reliably" : found;
+}
+
+void Trainer::count(const StepReport& report) {
+  const bool skipped = !report.skipped.empty();
+  state_.step = report.step;
+  state_.skipped += skipped;
+  state_.skipped_in_a_row = skipped ? state_.skipped_in_a_row + 1 : 0;
+  if (!report.not_finite.empty()) not_finite_ = report.not_finite;
+  remember(state_.recent_losses, report.loss, config_.spikes.window);
+  remember(state_.recent_grad_norms, report.grad_norm, config_.spikes.window);
+  append_trace(state_.trace, report.step, report.loss, report.grad_norm);
+}
+
+void Trainer::give_up_on_too_many_skips(const StepReport& report) const {
+  const bool in_a_row = state_.skipped_in_a_row >= config_.spikes.max_in_a_row;
+  if (report.skipped.empty() || (!in_a_row && state_.skipped < config_.spikes.max_skipped)) return;
+  const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
+  fail("step {}: {}; {} steps were left out{}{}. Lower the learning rate or look at the data", report.step, report.skipped,
+       in_a_row ? state_.skipped_in_a_row : state_.skipped, in_a_row ? " in a row" : " in all",
+       finite || not_finite_.empty() ? "" : "; the first: " + not_finite_);
 }
 
 StateFields Trainer::state_fields() {
@@ -79,15 +158,8 @@ StateFields Trainer::state_fields() {
   return fields;
 }
 
-double Trainer::forward_backward(TokenBatch& batch, std::int64_t micro_batch) {
-  const float share = batch.weighted > 0 ? 1.0f / static_cast<float>(batch.weighted) : 0.0f;
-  for (float& weight : batch.weights) weight *= share;
-  double loss = 0;
-  for (std::int64_t row = 0; row < batch.B; row += micro_batch) {
-    const model::Batch rows = rows_of(batch, row, std::min(row + micro_batch, batch.B));
-    loss += model::train_forward_backward(context_, parameters_, gradients_, activations_, rows);
-  }
-  return loss;
+std::int64_t Trainer::planned_bytes() const {
+  return parameters_.flat().bytes() + gradients_.flat().bytes() + optimizer_.bytes() + activations_.plan().bytes();
 }
 
 }  // namespace cairn::train

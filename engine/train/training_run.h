@@ -1,5 +1,4 @@
-// What every step that trains shares: the config of optimizer and schedule, and the loop with its checkpoints, metrics, and
-// stops.
+// The loop that every step which trains shares, with its checkpoints, metrics and stops.
 #pragma once
 
 #include <cstdint>
@@ -7,23 +6,10 @@
 #include <vector>
 
 #include "base/json.h"
-#include "base/schema.h"
 #include "engine/steps/step_context.h"
-#include "engine/train/trainer.h"
+#include "engine/train/training_config.h"
 
 namespace cairn::train {
-
-// Config fields "optimizer" and "schedule" with the given defaults, "clip", "max_skips", "checkpoint_every", "keep_checkpoints"
-// and "optimizer_state".
-std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
-// Runtime fields of the same steps: "backend", "peak_gflops".
-Schema training_runtime();
-// Of the runtime config, else measured: flops per second that this machine reaches.
-double peak_flops(const steps::StepContext& context);
-
-// Optimizer, schedule and clip of a config for a curriculum. Warm-ups of AdEMAMix that the config leaves open last all steps; of
-// the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
-TrainerConfig read_trainer_config(const Config& config, const Curriculum& curriculum);
 
 struct TrainingRun {
   steps::StepContext& context;

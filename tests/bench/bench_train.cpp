@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <functional>
 #include <iostream>
 #include <map>
 #include <string>
@@ -18,8 +17,8 @@
 #include "base/random.h"
 #include "engine/model/config.h"
 #include "engine/train/trainer.h"
-#include "kernels/backend.h"
 #include "kernels/cpu/peak.h"
+#include "kernels/observed_backend.h"
 
 using namespace cairn;
 
@@ -34,70 +33,40 @@ struct Spent {
   std::int64_t calls = 0;
 };
 
-// The backend under measurement, and the time spent in each of its operations. A backend is a table of plain functions, so what
-// they add to must be global.
-const Backend* measured = nullptr;
-std::map<std::string, Spent> spent;
+// The time spent in each operation, products by shape.
+class Times : public OperationObserver {
+ public:
+  std::map<std::string, Spent> spent;
 
-template <typename Call>
-auto timed(const std::string& name, double flops, Call call) {
-  struct Timer {
-    Spent& to;
-    double begin = seconds_now();
-    ~Timer() { to.seconds += seconds_now() - begin; }
-  };
-  Spent& to = spent[name];
-  to.flops += flops;
-  ++to.calls;
-  const Timer timer{to};
-  return call();
-}
+  void begin(const OperationCall&) override { began_ = seconds_now(); }
+  void end(const OperationCall& call) override {
+    const double seconds = seconds_now() - began_;
+    Spent& to = spent[name_of(call)];
+    to.seconds += seconds;
+    to.flops += flops_of(call);
+    ++to.calls;
+  }
 
-// A function of the same type as the entry, which calls it and takes the time. A backend's functions expect a context of their
-// own backend.
-template <auto entry, typename Result, typename... Arguments>
-auto timing(Result (*Backend::*)(Context&, Arguments...), const char* operation) -> Result (*)(Context&, Arguments...) {
-  static const char* name = operation;
-  return [](Context& context, Arguments... arguments) -> Result {
-    Context own{*measured, context.pool};
-    return timed(name, 0, [&] { return (measured->*entry)(own, arguments...); });
-  };
-}
+ private:
+  static bool is_product(const OperationCall& call) { return std::string_view(call.name) == "matmul"; }
+  static std::int64_t inner(const OperationCall& call) {
+    return call.tensors[1].shape[call.transposes[0] == Transpose::yes ? 0 : 1];
+  }
+  static double flops_of(const OperationCall& call) {
+    const auto& c = call.tensors[0].shape;
+    return is_product(call) ? 2.0 * double(c[0]) * double(c[1]) * double(inner(call)) : 0;
+  }
+  static std::string name_of(const OperationCall& call) {
+    if (!is_product(call)) return call.name;
+    const char* form = call.transposes[0] == Transpose::yes ? "TN" : call.transposes[1] == Transpose::yes ? "NT" : "NN";
+    const auto& c = call.tensors[0].shape;
+    return fmt::format("matmul {} {}x{}x{}{}", form, c[0], c[1], inner(call), call.accumulate ? " +=" : "");
+  }
 
-#define TIMED(op) table.op = timing<&Backend::op>(&Backend::op, #op)
+  double began_ = 0;
+};
 
-Backend timing_backend(const Backend& backend) {
-  measured = &backend;
-  Backend table = backend;
-  TIMED(embedding_forward);
-  TIMED(embedding_backward);
-  TIMED(rmsnorm_forward);
-  TIMED(rmsnorm_backward);
-  TIMED(rope);
-  TIMED(attention_forward);
-  TIMED(attention_backward);
-  TIMED(xielu_forward);
-  TIMED(xielu_backward);
-  TIMED(add);
-  TIMED(scale);
-  TIMED(cross_entropy);
-  TIMED(sum_of_squares);
-  TIMED(adamw);
-  TIMED(ademamix);
-  table.matmul = [](Context& context, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb,
-                    bool accumulate) {
-    const std::int64_t M = c.shape[0], N = c.shape[1], K = ta == Transpose::yes ? a.shape[0] : a.shape[1];
-    const char* form = ta == Transpose::yes ? "TN" : tb == Transpose::yes ? "NT" : "NN";
-    timed(fmt::format("matmul {} {}x{}x{}{}", form, M, N, K, accumulate ? " +=" : ""), 2.0 * double(M) * double(N) * double(K),
-          [&] {
-            Context own{*measured, context.pool};
-            measured->matmul(own, c, a, ta, b, tb, accumulate);
-          });
-  };
-  return table;
-}
-
-void print_table(double total, std::int64_t steps) {
+void print_table(const std::map<std::string, Spent>& spent, double total, std::int64_t steps) {
   TextTable table({"operation", "ms/step", "share", "calls/step", "GFLOP/s"});
   std::vector<std::pair<std::string, Spent>> rows(spent.begin(), spent.end());
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
@@ -136,7 +105,8 @@ int main(int argc, char** argv) {
   const model::ModelConfig shape = model::preset(preset);
   ThreadPool pool(std::stoi(argument(4, "2")));
   const double peak = measure_peak_flops(pool);
-  const Backend backend = timing_backend(cpu_backend());
+  Times times;
+  const ObservedBackend backend = observe(cpu_backend(), times);
   Context context{backend, pool};
 
   train::TrainerConfig config;
@@ -149,17 +119,17 @@ int main(int argc, char** argv) {
 
   trainer.step();
   trainer.step();
-  spent.clear();
+  times.spent.clear();
   std::vector<double> rates;
   double total = 0, model_seconds = 0, optimizer_seconds = 0;
   for (std::int64_t i = 0; i < steps; ++i) {
     const train::StepReport report = trainer.step();
-    rates.push_back(double(report.tokens) / report.seconds);
-    total += report.seconds;
-    model_seconds += report.model_seconds;
-    optimizer_seconds += report.optimizer_seconds;
+    rates.push_back(double(report.tokens) / report.seconds.whole);
+    total += report.seconds.whole;
+    model_seconds += report.seconds.model;
+    optimizer_seconds += report.seconds.clip + report.seconds.optimizer;
   }
-  print_table(total, steps);
+  print_table(times.spent, total, steps);
   std::sort(rates.begin(), rates.end());
   const double median = rates[rates.size() / 2], flops = shape.train_flops_per_token(T);
   std::cout << Json{{"value", median},

@@ -209,8 +209,8 @@ TEST_CASE("checkpoint: each field of state.json is required and checked") {
   changed["state"]["ema"] = "tensors";
   CHECK(error_with(changed).find("holds 'ema', which this training does not know") != std::string::npos);
   changed = state;
-  changed["state"]["samples"] = "many";
-  CHECK(error_with(changed).find("state.json: state.samples: expected a whole number, found \"many\"") != std::string::npos);
+  changed["state"]["skipped"] = "many";
+  CHECK(error_with(changed).find("state.json: state.skipped: expected a whole number, found \"many\"") != std::string::npos);
 }
 
 TEST_CASE("checkpoint: another training's checkpoint is refused with what differs") {

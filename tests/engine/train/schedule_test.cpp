@@ -9,14 +9,16 @@ using namespace cairn::train;
 
 namespace {
 
+constexpr std::int64_t kLength = 4096;  // tokens in a sample
+
 LearningRateSchedule apertus(double peak) {
   LearningRateSchedule s;
   s.shape = LearningRateSchedule::Shape::wsd;
   s.peak = peak;
   s.floor = peak / 10;
-  s.warmup_samples = 4'096'000;
-  s.cooldown_samples = 403'905'806;
-  s.total_samples = 3'662'109'375;
+  s.warmup_tokens = 4'096'000 * kLength;
+  s.cooldown_tokens = 403'905'806 * kLength;
+  s.total_tokens = 3'662'109'375 * kLength;  // 15e12
   return s;
 }
 
@@ -41,8 +43,8 @@ TEST_CASE("schedule: WSD of the 8B and the 70B, the table of the spec") {
                               {3'662'109'375, 1.1e-5, 1e-6},
                               {3'662'109'376, 1.1e-5, 1e-6}};
   for (const Row& row : rows) {
-    CHECK(apertus(1.1e-4).at(row.samples) == doctest::Approx(row.lr8).epsilon(1e-13));
-    CHECK(apertus(1.0e-5).at(row.samples) == doctest::Approx(row.lr70).epsilon(1e-13));
+    CHECK(apertus(1.1e-4).at(row.samples * kLength) == doctest::Approx(row.lr8).epsilon(1e-13));
+    CHECK(apertus(1.0e-5).at(row.samples * kLength) == doctest::Approx(row.lr70).epsilon(1e-13));
   }
 }
 
@@ -50,7 +52,7 @@ TEST_CASE("schedule: warm-up from an initial rate, cosine, linear, constant") {
   LearningRateSchedule s = apertus(1.0);
   s.initial = 0.1;
   CHECK(s.at(0) == doctest::Approx(0.1));
-  CHECK(s.at(2'048'000) == doctest::Approx(0.55));
+  CHECK(s.at(2'048'000 * kLength) == doctest::Approx(0.55));
 
   s = {LearningRateSchedule::Shape::cosine, 0, 1.0, 0.1, 100, 0, 1100};
   CHECK(s.at(50) == doctest::Approx(0.5));
@@ -70,14 +72,26 @@ TEST_CASE("schedule: warm-up from an initial rate, cosine, linear, constant") {
   CHECK(s.at(1'000'000) == doctest::Approx(0.3));
 }
 
+TEST_CASE("schedule: the two cooldowns of WSD") {
+  LearningRateSchedule s{LearningRateSchedule::Shape::wsd, 0, 1.0, 0.2, 0, 100, 1000};
+  CHECK(s.at(900) == 1.0);
+  CHECK(s.at(925) == doctest::Approx(0.6));  // 0.2 + 0.8 (1 - sqrt(1/4))
+  s.cooldown = LearningRateSchedule::Cooldown::linear;
+  CHECK(s.at(900) == 1.0);
+  CHECK(s.at(925) == doctest::Approx(0.8));
+  CHECK(s.at(1000) == doctest::Approx(0.2));
+  CHECK(s.at(1001) == 0.2);
+}
+
 TEST_CASE("schedule: lengths that do not fit are refused") {
   LearningRateSchedule s{LearningRateSchedule::Shape::wsd, 0, 1, 0, 60, 60, 100};
-  CHECK(cairn::test::error_of([&] { s.check(); }).find("do not fit into 100 samples") != std::string::npos);
-  s.warmup_samples = 40;
+  CHECK(cairn::test::error_of([&] { s.check(); }).find("do not fit into 100 tokens") != std::string::npos);
+  s.warmup_tokens = 40;
   CHECK_NOTHROW(s.check());
-  s.warmup_samples = -1;
+  s.warmup_tokens = -1;
   CHECK_FALSE(cairn::test::error_of([&] { s.check(); }).empty());
   CHECK(cairn::test::error_of([] { schedule_shape("wds"); }).find("known: constant, wsd") != std::string::npos);
+  CHECK(cairn::test::error_of([] { cooldown_shape("square"); }).find("known: sqrt, linear") != std::string::npos);
 }
 
 TEST_CASE("schedule: AdEMAMix alpha and beta3, the table of the spec") {

@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 #include "base/json.h"
 #include "engine/model/hf_folder.h"
+#include "kernels/observed_backend.h"
 #include "tests/engine/train/tiny.h"
 #include "tests/support/test.h"
 
@@ -39,7 +41,7 @@ TrainerConfig small_config() {
   TrainerConfig config;
   config.optimizer.method = OptimizerConfig::Method::ademamix;
   config.optimizer.alpha_warmup = config.optimizer.beta3_warmup = 20;
-  config.schedule = {LearningRateSchedule::Shape::wsd, 0, 0.02, 0.002, 8, 40, 160};
+  config.schedule = {LearningRateSchedule::Shape::wsd, 0, 0.02, 0.002, 96, 480, 1920};
   return config;
 }
 
@@ -104,15 +106,15 @@ TEST_CASE("trainer: the loss falls") {
   for (int step = 1; step <= 40; ++step) {
     const StepReport report = training.trainer.step();
     CHECK(report.step == step);
-    CHECK_FALSE(report.skipped);
-    // The clock is the samples read before the step: the first step of a warm-up from zero has rate zero.
-    CHECK(report.lr == small_config().schedule.at(4 * (step - 1)));
+    CHECK(report.skipped == "");
+    // The clock is the tokens read before the step: the first step of a warm-up from zero has rate zero.
+    CHECK(report.lr == small_config().schedule.at(4 * 12 * (step - 1)));
     if (step <= 5) first += report.loss / 5;
     if (step > 35) last += report.loss / 5;
   }
   CHECK(first > 3.4);  // ln(40) = 3.69
   CHECK(last < first - 0.8);
-  CHECK(training.trainer.state().samples == 160);
+  CHECK(training.trainer.state().step == 40);
 }
 
 TEST_CASE("trainer: micro-batches change nothing but rounding") {
@@ -140,7 +142,7 @@ TEST_CASE("trainer: the same bits for any number of threads") {
 
 TEST_CASE("trainer: a step that is not finite is skipped, counted, and ends the run when they go on") {
   TrainerConfig config = small_config();
-  config.max_skips_in_a_row = 3;
+  config.spikes.max_in_a_row = 3;
   Training training(config, ref_backend(), Dtype::f64);
   training.trainer.step();
   model::Parameters& parameters = training.trainer.parameters();
@@ -149,21 +151,132 @@ TEST_CASE("trainer: a step that is not finite is skipped, counted, and ends the 
   parameters.final_norm().as<double>()[0] = std::numeric_limits<double>::quiet_NaN();
   before.copy_from(parameters);
   const StepReport report = training.trainer.step();
-  CHECK(report.skipped);
+  CHECK(report.skipped == "loss nan is not finite");
+  CHECK(report.not_finite == "the weight model.norm.weight has 1 value that is not finite, first at element 0");
   CHECK(std::memcmp(parameters.flat().data, before.flat().data, static_cast<std::size_t>(before.flat().bytes())) == 0);
   CHECK(training.trainer.optimizer().steps() == 1);
   CHECK(training.trainer.state().skipped == 1);
-  CHECK(training.trainer.state().samples == 8);
+  CHECK(training.trainer.state().step == 2);
 
   parameters.final_norm().as<double>()[0] = kept;
-  CHECK_FALSE(training.trainer.step().skipped);
+  CHECK(training.trainer.step().skipped == "");
   CHECK(training.trainer.state().skipped_in_a_row == 0);
   CHECK(training.trainer.state().skipped == 1);
 
   parameters.final_norm().as<double>()[0] = std::numeric_limits<double>::quiet_NaN();
   training.trainer.step();
   training.trainer.step();
-  CHECK(test::error_of([&] { training.trainer.step(); }).find("3 steps in a row that were not finite") != std::string::npos);
+  CHECK(test::error_of([&] { training.trainer.step(); }) ==
+        "step 6: loss nan is not finite; 3 steps were left out in a row; the first: the weight model.norm.weight has 1 value "
+        "that is "
+        "not finite, first at element 0. Lower the learning rate or look at the data");
+}
+
+namespace {
+
+// Passes through what the trainer computes with, and from call `from` of an operation on changes its result.
+class Fault : public OperationObserver {
+ public:
+  std::string operation;
+  int from = 0, until = 0;  // calls, counted from 1
+  std::function<void(Tensor)> damage;
+  int calls = 0;
+
+  void end(const OperationCall& call) override {
+    if (call.name != operation) return;
+    ++calls;
+    if (calls >= from && calls < until) damage(call.tensors[0]);
+  }
+};
+
+struct FaultyTraining {
+  Fault fault;
+  ObservedBackend backend = observe(ref_backend(), fault);
+  Training training;
+
+  explicit FaultyTraining(const TrainerConfig& config) : training(config, backend, Dtype::f64) {}
+};
+
+bool equal(const model::Parameters& a, const model::Parameters& b) {
+  return std::memcmp(a.flat().data, b.flat().data, static_cast<std::size_t>(a.flat().bytes())) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("trainer: a spike of the loss is left out, counted, and joins the window; the training goes on") {
+  TrainerConfig config = small_config();
+  config.spikes.window = 8;
+  config.spikes.max_skipped = 2;
+  FaultyTraining run(config);
+  Trainer& trainer = run.training.trainer;
+  for (int i = 0; i < 6; ++i) CHECK(trainer.step().skipped == "");
+  model::Parameters before(tiny_model(), Dtype::f64);
+  before.copy_from(trainer.parameters());
+
+  run.fault.operation = "cross_entropy";
+  run.fault.from = run.fault.calls + 1;
+  run.fault.until = run.fault.from + 1;
+  run.fault.damage = [](Tensor losses) { losses.as<double>()[0] += 50; };
+  const StepReport spike = trainer.step();
+  CHECK(spike.skipped.find("deviations above the median") != std::string::npos);
+  CHECK(spike.skipped.find("of 6 steps") != std::string::npos);
+  CHECK(spike.not_finite == "");
+  CHECK(equal(trainer.parameters(), before));
+  CHECK(trainer.optimizer().steps() == 6);
+  CHECK(trainer.state().skipped == 1);
+  CHECK(trainer.state().recent_losses.size() == 7);
+  CHECK(trainer.state().recent_losses.back() > 50);
+
+  CHECK(trainer.step().skipped == "");
+  CHECK_FALSE(equal(trainer.parameters(), before));
+  for (int i = 0; i < 3; ++i) trainer.step();
+  CHECK(trainer.state().recent_losses.size() == 8);
+  run.fault.from = run.fault.calls + 1;
+  run.fault.until = run.fault.from + 1;
+  run.fault.damage = [](Tensor losses) { losses.as<double>()[0] += 5000; };
+  CHECK(test::error_of([&] { trainer.step(); }).find("2 steps were left out in all. Lower") != std::string::npos);
+}
+
+TEST_CASE("trainer: a step that is not finite says where the first bad value came from") {
+  FaultyTraining run(small_config());
+  run.training.trainer.step();
+  // The second block's u, as it is computed in the step and when the step is traced.
+  run.fault.operation = "xielu_forward";
+  run.fault.from = run.fault.calls + 2;
+  run.fault.until = run.fault.from + 1;
+  run.fault.damage = [](Tensor g) { g.as<double>()[24 * 17 + 3] = std::numeric_limits<double>::infinity(); };
+  const StepReport once = run.training.trainer.step();
+  CHECK(once.skipped == "loss nan is not finite");
+  CHECK(once.not_finite == "computed again, all values are finite: this machine may not compute reliably");
+
+  CHECK(run.training.trainer.step().skipped == "");
+  run.fault.from = run.fault.calls + 1;
+  run.fault.until = run.fault.from + 1000;
+  const StepReport always = run.training.trainer.step();
+  CHECK(always.not_finite == "block 0 mlp: g has 1 value that is not finite, first at token 17 (xielu_forward)");
+  CHECK(run.training.trainer.step().not_finite == "");  // the same trouble, told once
+}
+
+TEST_CASE("trainer: replayed micro-batches change no bit, and a machine that computes wrongly once is found") {
+  TrainerConfig config = small_config();
+  Training plain(config, ref_backend(), Dtype::f64);
+  config.replay_every = 2;
+  FaultyTraining run(config);
+  for (int i = 0; i < 3; ++i) {
+    plain.trainer.step();
+    run.training.trainer.step();
+  }
+  CHECK(equal(plain.trainer.parameters(), run.training.trainer.parameters()));
+  CHECK(plain.trainer.state().trace == run.training.trainer.state().trace);
+  run.fault.operation = "matmul";
+  run.fault.from = run.fault.calls + 30;
+  run.fault.until = run.fault.from + 1;
+  run.fault.damage = [](Tensor c) { c.as<std::uint64_t>()[0] ^= 1; };  // the last bit of one number
+  const std::string error = test::error_of([&] { run.training.trainer.step(); });
+  CHECK(error.find("step 4: the same micro-batch gave gradients ") == 0);
+  CHECK(error.find("does not compute reliably") != std::string::npos);
+  CHECK(run.training.trainer.state().step == 3);
+  CHECK(equal(plain.trainer.parameters(), run.training.trainer.parameters()));
 }
 
 TEST_CASE("trainer: a batch without any label that counts has loss zero and no gradient") {

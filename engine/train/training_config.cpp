@@ -1,0 +1,178 @@
+#include "engine/train/training_config.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/cpu/peak.h"
+
+namespace cairn::train {
+
+namespace {
+
+std::vector<Field> adam_fields(double beta2) {
+  return {
+      field("beta1", number().min(0).max(1).def(0.9), "decay of the fast moment; 0 = none is kept"),
+      field("beta2", number().min(0).max(1).def(beta2), "decay of the squared gradient"),
+      field("eps", number().min(0).def(1e-8), "added to the denominator"),
+      field("weight_decay", number().min(0).def(0.1), "decoupled, times the learning rate"),
+      field("decay", string().one_of({"matrices", "blocks", "all"}).def("matrices"),
+            "what decays: matrices, matrices but not the embedding, everything"),
+      field("moments", string().one_of({"f32", "bf16"}).def("f32"), "type of the moments; bf16 is rounded stochastically"),
+  };
+}
+
+Schema optimizer_schema() {
+  std::vector<Field> ademamix = adam_fields(0.999), muon = adam_fields(0.95);
+  ademamix.push_back(field("beta3", number().min(0).max(1).def(0.9999), "decay of the slow moment"));
+  ademamix.push_back(field("alpha", number().min(0).def(8.0), "weight of the slow moment"));
+  ademamix.push_back(
+      field("alpha_warmup", integer().min(0).def(nullptr), "steps over which alpha grows; all steps when left out"));
+  ademamix.push_back(
+      field("beta3_warmup", integer().min(0).def(nullptr), "steps over which beta3 grows; all steps when left out"));
+  muon.push_back(field("momentum", number().min(0).max(1).def(0.95), "of matrices inside blocks"));
+  muon.push_back(field("nesterov", boolean().def(true), "look one step ahead"));
+  muon.push_back(field("iterations", integer().min(1).max(20).def(5), "of Newton-Schulz"));
+  muon.push_back(field("scale", string().one_of({"rms", "original"}).def("rms"),
+                       "of updates: rms as large as AdamW's, so that one learning rate serves all; original as published"));
+  return tagged("name", {{"adamw", adam_fields(0.95), "AdamW (Loshchilov & Hutter 2019)"},
+                         {"ademamix", ademamix, "AdEMAMix (Pagliardini et al. 2024), as Apertus was trained"},
+                         {"muon", muon, "Muon (Jordan et al. 2024) for matrices inside blocks, AdamW for the rest"}});
+}
+
+Schema schedule_schema() {
+  return object({
+      field("name", string().one_of({"wsd", "cosine", "linear", "constant"}).def("wsd"),
+            "wsd: warm-up, stable, cooldown; cosine and linear: warm-up, then down to the end"),
+      field("lr", number().min(0).def(1e-3), "peak learning rate"),
+      field("init_lr", number().min(0).def(0.0), "at the first step, where there is a warm-up"),
+      field("min_lr", number().min(0).def(nullptr), "at the end; a tenth of the peak when left out"),
+      field("warmup_steps", integer().min(0).def(nullptr), "warmup_share of the steps when left out"),
+      field("warmup_share", number().min(0).max(1).def(0.05), "of all steps"),
+      field("cooldown", string().one_of({"sqrt", "linear"}).def("sqrt"), "of wsd: 1 - sqrt of its progress, or a line"),
+      field("cooldown_steps", integer().min(0).def(nullptr), "of wsd; cooldown_share of the steps when left out"),
+      field("cooldown_share", number().min(0).max(1).def(0.2), "of all steps"),
+  });
+}
+
+Schema spikes_schema() {
+  const SpikeOptions defaults;
+  return object({
+      field("window", integer().min(2).def(defaults.window),
+            "steps that a step is compared with, from when half of them are there"),
+      field("sigma", number().min(0).def(defaults.sigma),
+            "deviations above the median from which a loss or gradient norm is left out; 0 = only what is not finite"),
+      field("max_in_a_row", integer().min(1).def(defaults.max_in_a_row), "steps left out in a row before the training gives up"),
+      field("max_skipped", integer().min(1).def(defaults.max_skipped), "likewise in all"),
+  });
+}
+
+std::int64_t integer_or(const Config& config, std::string_view name, std::int64_t otherwise) {
+  return config.has(name) ? config.integer(name) : otherwise;
+}
+
+std::int64_t share_of(std::int64_t steps, double share) {
+  return static_cast<std::int64_t>(std::llround(static_cast<double>(steps) * share));
+}
+
+// Tokens read before step `step`, 0 <= step <= steps().
+std::int64_t tokens_before(const Curriculum& curriculum, std::int64_t step) {
+  return step < curriculum.steps() ? curriculum.at(step).tokens : curriculum.tokens();
+}
+
+}  // namespace
+
+std::vector<Field> training_fields(const Json& optimizer, const Json& schedule) {
+  return {
+      field("optimizer", optimizer_schema().def(optimizer), "what turns gradients into updates"),
+      field("schedule", schedule_schema().def(schedule), "of the learning rate, over tokens read"),
+      field("clip", number().min(0).def(1.0), "largest global gradient norm; 0 = no limit"),
+      field("spikes", spikes_schema().def(Json::object()), "which steps are left out"),
+      field("checkpoint_every", integer().min(1).def(100), "steps"),
+      field("keep_checkpoints", integer().min(1).def(2), "of those that a killed run resumes from"),
+      field("optimizer_state", boolean().def(true), "keep the optimizer's moments in the output, so that training can go on"),
+  };
+}
+
+Schema training_runtime() {
+  return object({
+      field("backend", string().one_of({"cpu", "ref"}).def("cpu"), "who computes; ref is slow and exact"),
+      field("peak_gflops", number().above(0).def(nullptr), "what MFU is measured against; found out at the start when left out"),
+      field("replay_every", integer().min(0).def(0),
+            "steps between checks that this machine computes the same gradients twice; 0 = never"),
+  });
+}
+
+double peak_flops(const steps::StepContext& ctx) {
+  return ctx.runtime().has("peak_gflops") ? ctx.runtime().number("peak_gflops") * 1e9 : measure_peak_flops(ctx.threads());
+}
+
+namespace {
+
+OptimizerConfig read_optimizer(const Config& config, std::int64_t steps, std::uint64_t seed) {
+  OptimizerConfig o;
+  o.method = optimizer_method(config.string("name"));
+  o.beta1 = config.number("beta1");
+  o.beta2 = config.number("beta2");
+  o.eps = config.number("eps");
+  o.weight_decay = config.number("weight_decay");
+  o.decay = decay_rule(config.string("decay"));
+  o.bf16_moments = config.string("moments") == "bf16";
+  o.rounding_seed = seed;
+  if (o.method == OptimizerConfig::Method::ademamix) {
+    o.beta3 = config.number("beta3");
+    o.alpha = config.number("alpha");
+    o.alpha_warmup = integer_or(config, "alpha_warmup", steps);
+    o.beta3_warmup = integer_or(config, "beta3_warmup", steps);
+  }
+  if (o.method == OptimizerConfig::Method::muon) {
+    o.muon.momentum = config.number("momentum");
+    o.muon.nesterov = config.boolean("nesterov");
+    o.muon.iterations = static_cast<int>(config.integer("iterations"));
+    o.muon.scale = muon_scale(config.string("scale"));
+  }
+  return o;
+}
+
+// Lengths that the config gives in steps become tokens, the clock of the schedule.
+LearningRateSchedule read_schedule(const Config& config, const Curriculum& curriculum) {
+  using Shape = LearningRateSchedule::Shape;
+  const std::int64_t steps = curriculum.steps();
+  LearningRateSchedule s;
+  s.shape = schedule_shape(config.string("name"));
+  s.cooldown = cooldown_shape(config.string("cooldown"));
+  s.initial = config.number("init_lr");
+  s.peak = config.number("lr");
+  s.floor = config.has("min_lr") ? config.number("min_lr") : s.peak / 10;
+  const std::int64_t warmup = integer_or(config, "warmup_steps", share_of(steps, config.number("warmup_share")));
+  const bool cools = s.shape == Shape::wsd;
+  const std::int64_t cooldown =
+      cools ? integer_or(config, "cooldown_steps", share_of(steps, config.number("cooldown_share"))) : 0;
+  if (s.shape != Shape::constant && (warmup > steps || cooldown > steps - warmup)) {
+    fail_usage("schedule: warm-up of {} and cooldown of {} steps do not fit into {}", warmup, cooldown, steps);
+  }
+  s.total_tokens = curriculum.tokens();
+  s.warmup_tokens = tokens_before(curriculum, std::min(warmup, steps));
+  s.cooldown_tokens = s.total_tokens - tokens_before(curriculum, steps - cooldown);
+  s.check();
+  return s;
+}
+
+SpikeOptions read_spikes(const Config& config) {
+  return {config.integer("window"), config.number("sigma"), config.integer("max_in_a_row"), config.integer("max_skipped")};
+}
+
+}  // namespace
+
+TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculum& curriculum) {
+  const Config& config = ctx.config();
+  TrainerConfig result;
+  result.optimizer = read_optimizer(config.object("optimizer"), curriculum.steps(), ctx.seed());
+  result.schedule = read_schedule(config.object("schedule"), curriculum);
+  result.clip = config.number("clip");
+  result.spikes = read_spikes(config.object("spikes"));
+  result.replay_every = ctx.runtime().integer("replay_every");
+  return result;
+}
+
+}  // namespace cairn::train

@@ -1,0 +1,26 @@
+// The config that all steps which train share: optimizer, schedule, clip, spikes, checkpoints; and how they are executed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/json.h"
+#include "base/schema.h"
+#include "engine/steps/step_context.h"
+#include "engine/train/trainer.h"
+
+namespace cairn::train {
+
+// Config fields "optimizer" and "schedule" with the given defaults, "clip", "spikes", "checkpoint_every",
+// "keep_checkpoints" and "optimizer_state".
+std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
+// Runtime fields of the same steps: "backend", "peak_gflops", "replay_every".
+Schema training_runtime();
+// Of the runtime config, else measured: flops per second that this machine reaches.
+double peak_flops(const steps::StepContext& context);
+
+// What a step's config and runtime say, for a curriculum. Warm-ups of AdEMAMix that the config leaves open last all steps; of
+// the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
+TrainerConfig read_trainer_config(const steps::StepContext& context, const Curriculum& curriculum);
+
+}  // namespace cairn::train
