@@ -15,9 +15,13 @@ void ask_to_stop(int) {
   g_signal_token.request_stop();
 }
 
-void install(int signal, int flags) {
+void ask_to_save(int) {
+  g_signal_token.request_save();
+}
+
+void install(int signal, void (*handler)(int), int flags) {
   struct sigaction action {};
-  action.sa_handler = ask_to_stop;
+  action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   action.sa_flags = flags;
   sigaction(signal, &action, nullptr);
@@ -30,8 +34,9 @@ void StopToken::throw_if_requested() const {
 }
 
 StopToken& stop_on_signals() {
-  install(SIGINT, SA_RESTART | SA_RESETHAND);  // the second one finds the default action
-  install(SIGTERM, SA_RESTART);
+  install(SIGINT, ask_to_stop, SA_RESTART | SA_RESETHAND);  // the second one finds the default action
+  install(SIGTERM, ask_to_stop, SA_RESTART);
+  install(SIGUSR2, ask_to_save, SA_RESTART);
   return g_signal_token;
 }
 

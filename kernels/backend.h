@@ -12,7 +12,7 @@ namespace cairn {
 struct Backend {
   std::string name;      // "ref", "cpu"
   std::string isa;       // instruction set, part of the determinism class: "avx512", "avx2", "neon", "generic"; "any" for ref
-  bool float64 = false;  // takes f64 tensors besides f32
+  bool float64 = false;  // takes f64 tensors besides f32 and bf16
 
   // Required.
   void (*embedding_forward)(Context&, const Tensor& y, const Tensor& table, const Tensor& tokens) = nullptr;
@@ -20,9 +20,11 @@ struct Backend {
   void (*rmsnorm_forward)(Context&, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w,
                           double eps) = nullptr;
   void (*rmsnorm_backward)(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
-                           const Tensor& inv_rms) = nullptr;
+                           const Tensor& inv_rms, bool accumulate) = nullptr;
   void (*matmul)(Context&, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb,
                  bool accumulate) = nullptr;
+  void (*bias_forward)(Context&, const Tensor& y, const Tensor& b) = nullptr;
+  void (*bias_backward)(Context&, const Tensor& db, const Tensor& dy) = nullptr;
   void (*rope)(Context&, const Tensor& y, const Tensor& x, const Tensor& cos, const Tensor& sin, const Tensor& positions,
                bool inverse) = nullptr;
   void (*attention_forward)(Context&, const Tensor& o, const Tensor& lse, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -33,14 +35,30 @@ struct Backend {
   void (*xielu_forward)(Context&, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n) = nullptr;
   void (*xielu_backward)(Context&, const Tensor& dx, const Tensor& da_p, const Tensor& da_n, const Tensor& dy, const Tensor& x,
                          const Tensor& a_p, const Tensor& a_n) = nullptr;
+  void (*swiglu_forward)(Context&, const Tensor& y, const Tensor& gate, const Tensor& up) = nullptr;
+  void (*swiglu_backward)(Context&, const Tensor& dgate, const Tensor& dup, const Tensor& dy, const Tensor& gate,
+                          const Tensor& up) = nullptr;
+  void (*relu2_forward)(Context&, const Tensor& y, const Tensor& x) = nullptr;
+  void (*relu2_backward)(Context&, const Tensor& dx, const Tensor& dy, const Tensor& x) = nullptr;
   void (*add)(Context&, const Tensor& y, const Tensor& a, const Tensor& b) = nullptr;
   void (*scale)(Context&, const Tensor& y, const Tensor& x, double factor) = nullptr;
+  void (*axpby)(Context&, const Tensor& y, const Tensor& x, double a, double b) = nullptr;
+  void (*convert)(Context&, const Tensor& y, const Tensor& x) = nullptr;
   void (*cross_entropy)(Context&, const Tensor& losses, const Tensor& logits, const Tensor& targets, const Tensor& weights,
-                        bool with_gradient) = nullptr;
+                        bool with_gradient, double z_loss) = nullptr;
   double (*sum_of_squares)(Context&, const Tensor& x) = nullptr;
-  void (*adamw)(Context&, const Tensor& p, const Tensor& m, const Tensor& v, const Tensor& g, const AdamWParams&) = nullptr;
+  void (*adamw)(Context&, const Tensor& p, const Tensor& m, const Tensor& v, const Tensor& g, const AdamWParams&,
+                const Tensor& copy) = nullptr;
   void (*ademamix)(Context&, const Tensor& p, const Tensor& m1, const Tensor& m2, const Tensor& v, const Tensor& g,
-                   const AdEMAMixParams&) = nullptr;
+                   const AdEMAMixParams&, const Tensor& copy) = nullptr;
+
+  // Optional.
+  void (*add_rmsnorm_forward)(Context&, const Tensor& sum, const Tensor& y, const Tensor& inv_rms, const Tensor& a,
+                              const Tensor& b, const Tensor& w, double eps) = nullptr;
+  void (*norm_rope_forward)(Context&, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w, double eps,
+                            const Tensor& cos, const Tensor& sin, const Tensor& positions) = nullptr;
+  void (*norm_rope_backward)(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
+                             const Tensor& inv_rms, const Tensor& cos, const Tensor& sin, const Tensor& positions) = nullptr;
 };
 
 // The cpu backend for one instruction set, and the names of those that this machine can run, best first ("generic" is always

@@ -73,17 +73,28 @@ ObservedBackend observe(const Backend& inner, OperationObserver& observer) {
   WATCH(rmsnorm_forward);
   WATCH(rmsnorm_backward);
   WATCH(matmul);
+  WATCH(bias_forward);
+  WATCH(bias_backward);
   WATCH(rope);
   WATCH(attention_forward);
   WATCH(attention_backward);
   WATCH(xielu_forward);
   WATCH(xielu_backward);
+  WATCH(swiglu_forward);
+  WATCH(swiglu_backward);
+  WATCH(relu2_forward);
+  WATCH(relu2_backward);
   WATCH(add);
   WATCH(scale);
+  WATCH(axpby);
+  WATCH(convert);
   WATCH(cross_entropy);
   WATCH(sum_of_squares);
   WATCH(adamw);
   WATCH(ademamix);
+  WATCH(add_rmsnorm_forward);
+  WATCH(norm_rope_forward);
+  WATCH(norm_rope_backward);
   check_complete(table);
   return table;
 }

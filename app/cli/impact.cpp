@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/layout.h"
 #include "app/cli/readings.h"
 #include "app/cli/report.h"
 #include "app/cli/verbs.h"
@@ -65,8 +66,8 @@ ExitCode impact(Session& session, const std::string& source) {
       std::string dropped;
       for (const auto& [filter, count] : fates.dropped_by)
         dropped += fmt::format("{}{} {}", dropped.empty() ? ": " : ", ", filter, count);
-      fmt::print("curated in run {}: {} documents came in, {} kept, {} held out, {} dropped{}\n", run.id, fates.in, fates.kept,
-                 fates.held_out, fates.in - fates.kept - fates.held_out, dropped);
+      print_wrapped(fmt::format("curated in run {}: {} documents came in, {} kept, {} held out, {} dropped{}", run.id, fates.in,
+                                fates.kept, fates.held_out, fates.in - fates.kept - fates.held_out, dropped));
     }
   }
   const std::vector<Training> trainings = trainings_of(workspace);
@@ -84,11 +85,11 @@ ExitCode impact(Session& session, const std::string& source) {
                                      {"reached", after}});
       continue;
     }
-    fmt::print("trained in run {} ({}): {} documents stored, {} read", training.run.id, training.label, reading.stored,
-               reading.read);
-    if (reading.first_step) fmt::print(", the first in step {} of {}", *reading.first_step, training.read.steps());
-    fmt::print("\n");
-    for (const std::string& label : after) fmt::print("  and so in {}\n", label);
+    std::string line = fmt::format("trained in run {} ({}): {} documents stored, {} read", training.run.id, training.label,
+                                   reading.stored, reading.read);
+    if (reading.first_step) line += fmt::format(", the first in step {} of {}", *reading.first_step, training.read.steps());
+    print_wrapped(line);
+    for (const std::string& label : after) print_wrapped("  and so in " + label);
   }
   if (json)
     print_json(report);

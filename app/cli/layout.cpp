@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "base/format.h"
 
 namespace cairn::app {
@@ -10,6 +12,7 @@ namespace {
 
 constexpr int kLeastColumns = 20;  // narrower text is harder to read than long lines
 constexpr int kFoldedIndent = 6;
+constexpr int kHangingIndent = 4;
 
 // Pieces that stay whole: each ends in its spaces or in its comma.
 std::vector<std::string_view> pieces_of(std::string_view text) {
@@ -70,6 +73,10 @@ std::string wrap(std::string_view text, int width, int indent) {
     line += piece;
   }
   return out + std::string(without_spaces_at_end(line));
+}
+
+void print_wrapped(std::string_view line) {
+  fmt::print("{}\n", wrap(line, terminal_width(), kHangingIndent));
 }
 
 std::string fold_table(const std::string& table, std::string_view last_title, int width) {

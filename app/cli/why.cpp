@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/layout.h"
 #include "app/cli/readings.h"
 #include "app/cli/report.h"
 #include "app/cli/verbs.h"
@@ -82,7 +83,7 @@ ExitCode why(Session& session, const std::string& text) {
     if (session.json())
       print_json(Json::array());
     else
-      fmt::print("no curation of this workspace has seen a document '{}'\n", text);
+      print_wrapped(fmt::format("no curation of this workspace has seen a document '{}'", text));
     return ExitCode::failed;
   }
   std::set<std::pair<Digest, std::string>> documents;
@@ -93,11 +94,12 @@ ExitCode why(Session& session, const std::string& text) {
   Json list = Json::array();
   if (!session.json()) {
     if (one)
-      fmt::print("{}  {} of {}, {}\n", found[0].second.url, std::string(data::kIdPrefix) + found[0].second.id.short_hex(),
-                 found[0].second.source, found[0].second.language);
+      print_wrapped(fmt::format("{}  {} of {}, {}", found[0].second.url,
+                                std::string(data::kIdPrefix) + found[0].second.id.short_hex(), found[0].second.source,
+                                found[0].second.language));
     else
-      fmt::print("{}{} documents are meant by '{}':\n", documents.size() >= kMostListed ? "at least " : "", documents.size(),
-                 text);
+      print_wrapped(fmt::format("{}{} documents are meant by '{}':", documents.size() >= kMostListed ? "at least " : "",
+                                documents.size(), text));
   }
   for (const auto& [curation, d] : found) {
     if (session.json()) {
@@ -115,7 +117,7 @@ ExitCode why(Session& session, const std::string& text) {
            {"edited", d.edited},
            {"duplicate_of", d.duplicate_of ? Json(std::string(data::kIdPrefix) + d.duplicate_of->hex()) : Json(nullptr)}});
     } else {
-      fmt::print("{}{}\n", one ? std::string() : d.url + ": ", sentence(*curation, d));
+      print_wrapped((one ? std::string() : d.url + ": ") + sentence(*curation, d));
     }
   }
   Json readings = Json::array();
@@ -128,12 +130,12 @@ ExitCode why(Session& session, const std::string& text) {
                           {"run", training.run.id},
                           {"first_step", reading.first_step ? Json(*reading.first_step) : Json(nullptr)}});
     } else if (reading.first_step) {
-      fmt::print("read by {} (run {}), first in step {} of {}\n", training.label, training.run.id, *reading.first_step,
-                 training.read.steps());
-      for (const std::string& label : made_from(workspace.ledger(), training.checkpoint)) fmt::print("  and so in {}\n", label);
+      print_wrapped(fmt::format("read by {} (run {}), first in step {} of {}", training.label, training.run.id,
+                                *reading.first_step, training.read.steps()));
+      for (const std::string& label : made_from(workspace.ledger(), training.checkpoint)) print_wrapped("  and so in " + label);
     } else {
-      fmt::print("packed for {} (run {}), but not read in its {} steps\n", training.label, training.run.id,
-                 training.read.steps());
+      print_wrapped(fmt::format("packed for {} (run {}), but not read in its {} steps", training.label, training.run.id,
+                                training.read.steps()));
     }
   }
   if (session.json())

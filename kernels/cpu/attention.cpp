@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scratch.h"
@@ -9,6 +10,39 @@ namespace {
 constexpr std::int64_t kFewQueries = 4;      // of one head: below, scores are dot products and nothing is packed
 constexpr std::int64_t kQueriesInPiece = 8;  // blocks of queries in one piece of the forward pass
 
+// A tensor of bfloat16 as float32, contiguous; written back where the operation wrote.
+class Widened {
+ public:
+  Widened(const Routines& routines, const Tensor& tensor) : routines_(routines), from_(tensor) {
+    const auto& [B, T, H, E] = tensor.shape;
+    numbers_.resize(static_cast<std::size_t>(tensor.size()));
+    tensor_ = Tensor(numbers_.data(), Dtype::f32, {B, T, H, E});
+    each_head([&](Bf16* narrow, float* wide) { routines_.bf16.to_float(E, wide, narrow); });
+  }
+  const Tensor& tensor() const { return tensor_; }
+  void write_back() {
+    each_head([&](Bf16* narrow, float* wide) { routines_.f32.to_bf16(from_.shape[3], narrow, wide); });
+  }
+
+ private:
+  template <typename Fn>
+  void each_head(Fn&& fn) {
+    const auto& [B, T, H, E] = from_.shape;
+    float* wide = numbers_.data();
+    for (std::int64_t b = 0; b < B; ++b) {
+      for (std::int64_t t = 0; t < T; ++t) {
+        for (std::int64_t h = 0; h < H; ++h, wide += E) {
+          fn(from_.as<Bf16>() + b * from_.strides[0] + t * from_.strides[1] + h * from_.strides[2], wide);
+        }
+      }
+    }
+  }
+
+  const Routines& routines_;
+  Tensor from_, tensor_;
+  std::vector<float> numbers_;
+};
+
 float* at(const Tensor& tensor, std::int64_t b, std::int64_t head) {
   return tensor.as<float>() + b * tensor.strides[0] + head * tensor.strides[2];
 }
@@ -18,6 +52,11 @@ float* at(const Tensor& tensor, std::int64_t b, std::int64_t head) {
 void attention_forward(Context& context, const Tensor& o, const Tensor& lse, const Tensor& q, const Tensor& k, const Tensor& v,
                        const Tensor& first_key, double scale) {
   const Routines& routines = routines_of(context);
+  if (q.dtype == Dtype::bf16) {
+    Widened wide_o(routines, o), wide_q(routines, q), wide_k(routines, k), wide_v(routines, v);
+    attention_forward(context, wide_o.tensor(), lse, wide_q.tensor(), wide_k.tensor(), wide_v.tensor(), first_key, scale);
+    return wide_o.write_back();
+  }
   const std::int64_t B = q.shape[0], T = q.shape[1], H = q.shape[2], E = q.shape[3], S = k.shape[1], K = k.shape[2],
                      group = H / K;
   if (B * T * H * E == 0) return;
@@ -62,6 +101,15 @@ void attention_backward(Context& context, const Tensor& dq, const Tensor& dk, co
                         const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse,
                         const Tensor& first_key, double scale) {
   const Routines& routines = routines_of(context);
+  if (q.dtype == Dtype::bf16) {
+    Widened wide_dq(routines, dq), wide_dk(routines, dk), wide_dv(routines, dv), wide_do(routines, d_o), wide_q(routines, q),
+        wide_k(routines, k), wide_v(routines, v), wide_o(routines, o);
+    attention_backward(context, wide_dq.tensor(), wide_dk.tensor(), wide_dv.tensor(), wide_do.tensor(), wide_q.tensor(),
+                       wide_k.tensor(), wide_v.tensor(), wide_o.tensor(), lse, first_key, scale);
+    wide_dq.write_back();
+    wide_dk.write_back();
+    return wide_dv.write_back();
+  }
   const std::int64_t B = q.shape[0], T = q.shape[1], H = q.shape[2], E = q.shape[3], K = k.shape[2], group = H / K;
   if (B * T * H * E == 0) return;
   context.pool.parallel_for(B * K, [&](std::int64_t piece) {

@@ -1,4 +1,4 @@
-// xIELU, sums, optimizers: passes over elements.
+// Activations of the MLP and sums: passes over elements.
 #include <cmath>
 #include <vector>
 
@@ -22,38 +22,41 @@ struct Alphas {
   float n() const { return static_cast<float>(0.5 + softplus(raw_n)); }
 };
 
-AdamStep constants(double beta1, double beta2, double eps, double lr, double weight_decay, std::int64_t step) {
-  const double steps = static_cast<double>(step);
-  AdamStep constants{};
-  constants.beta1_rest = static_cast<float>(1 - beta1);
-  constants.beta2_rest = static_cast<float>(1 - beta2);
-  constants.inverse_correction1 = static_cast<float>(1 / (1 - std::pow(beta1, steps)));
-  constants.inverse_sqrt_correction2 = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, steps)));
-  constants.eps = static_cast<float>(eps);
-  constants.lr = static_cast<float>(lr);
-  constants.weight_decay = static_cast<float>(weight_decay);
-  return constants;
+// Calls piece(A's routines, A(), begin, end) for each piece of a tensor of type A.
+template <typename Piece>
+void each_piece(Context& context, const Tensor& tensor, Piece&& piece) {
+  with_type(tensor, [&](auto zero) {
+    const auto& routines = routines_of<decltype(zero)>(context);
+    context.pool.parallel_ranges(tensor.size(), kPiece,
+                                 [&](std::int64_t begin, std::int64_t end) { piece(routines, zero, begin, end); });
+  });
+}
+
+std::size_t pieces_of(const Tensor& tensor) {
+  return static_cast<std::size_t>((tensor.size() + kPiece - 1) / kPiece);
 }
 
 }  // namespace
 
 void xielu_forward(Context& context, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n) {
-  const Routines& routines = routines_of(context);
   const Alphas alphas{a_p.as<float>()[0], a_n.as<float>()[0]};
-  context.pool.parallel_ranges(x.size(), kPiece, [&, p = alphas.p(), n = alphas.n()](std::int64_t begin, std::int64_t end) {
-    routines.xielu_forward(end - begin, y.as<float>() + begin, x.as<float>() + begin, p, n);
-  });
+  each_piece(context, x,
+             [&, p = alphas.p(), n = alphas.n()](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+               using A = decltype(zero);
+               routines.xielu_forward(end - begin, y.as<A>() + begin, x.as<A>() + begin, p, n);
+             });
 }
 
 void xielu_backward(Context& context, const Tensor& dx, const Tensor& da_p, const Tensor& da_n, const Tensor& dy, const Tensor& x,
                     const Tensor& a_p, const Tensor& a_n) {
-  const Routines& routines = routines_of(context);
   const Alphas alphas{a_p.as<float>()[0], a_n.as<float>()[0]};
-  std::vector<double> sums(static_cast<std::size_t>((x.size() + kPiece - 1) / kPiece * 2));
-  context.pool.parallel_ranges(x.size(), kPiece, [&, p = alphas.p(), n = alphas.n()](std::int64_t begin, std::int64_t end) {
-    routines.xielu_backward(end - begin, dx.as<float>() + begin, sums.data() + begin / kPiece * 2, dy.as<float>() + begin,
-                            x.as<float>() + begin, p, n);
-  });
+  std::vector<double> sums(pieces_of(x) * 2);
+  each_piece(context, x,
+             [&, p = alphas.p(), n = alphas.n()](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+               using A = decltype(zero);
+               routines.xielu_backward(end - begin, dx.as<A>() + begin, sums.data() + begin / kPiece * 2, dy.as<A>() + begin,
+                                       x.as<A>() + begin, p, n);
+             });
   double sum_p = 0, sum_n = 0;
   for (std::size_t piece = 0; piece < sums.size(); piece += 2) {
     sum_p += sums[piece];
@@ -63,49 +66,83 @@ void xielu_backward(Context& context, const Tensor& dx, const Tensor& da_p, cons
   da_n.as<float>()[0] = static_cast<float>(da_n.as<float>()[0] + sum_n * softplus_slope(alphas.raw_n));
 }
 
+void swiglu_forward(Context& context, const Tensor& y, const Tensor& gate, const Tensor& up) {
+  each_piece(context, y, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    routines.swiglu_forward(end - begin, y.as<A>() + begin, gate.as<A>() + begin, up.as<A>() + begin);
+  });
+}
+
+void swiglu_backward(Context& context, const Tensor& dgate, const Tensor& dup, const Tensor& dy, const Tensor& gate,
+                     const Tensor& up) {
+  each_piece(context, dy, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    routines.swiglu_backward(end - begin, dgate.as<A>() + begin, dup.as<A>() + begin, dy.as<A>() + begin, gate.as<A>() + begin,
+                             up.as<A>() + begin);
+  });
+}
+
+void relu2_forward(Context& context, const Tensor& y, const Tensor& x) {
+  each_piece(context, y, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    routines.relu2_forward(end - begin, y.as<A>() + begin, x.as<A>() + begin);
+  });
+}
+
+void relu2_backward(Context& context, const Tensor& dx, const Tensor& dy, const Tensor& x) {
+  each_piece(context, dx, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    routines.relu2_backward(end - begin, dx.as<A>() + begin, dy.as<A>() + begin, x.as<A>() + begin);
+  });
+}
+
 void add(Context& context, const Tensor& y, const Tensor& a, const Tensor& b) {
-  const Routines& routines = routines_of(context);
-  context.pool.parallel_ranges(y.size(), kPiece, [&](std::int64_t begin, std::int64_t end) {
-    routines.add(end - begin, y.as<float>() + begin, a.as<float>() + begin, b.as<float>() + begin);
+  each_piece(context, y, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    routines.add(end - begin, y.as<A>() + begin, a.as<A>() + begin, b.as<A>() + begin);
   });
 }
 
 void scale(Context& context, const Tensor& y, const Tensor& x, double factor) {
-  const Routines& routines = routines_of(context);
-  context.pool.parallel_ranges(y.size(), kPiece, [&](std::int64_t begin, std::int64_t end) {
-    routines.scale(end - begin, y.as<float>() + begin, x.as<float>() + begin, static_cast<float>(factor));
+  each_piece(context, y, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    routines.scale(end - begin, y.as<A>() + begin, x.as<A>() + begin, static_cast<float>(factor));
+  });
+}
+
+void axpby(Context& context, const Tensor& y, const Tensor& x, double a, double b) {
+  each_piece(context, x, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    const A* from = x.as<A>() + begin;
+    const float af = static_cast<float>(a), bf = static_cast<float>(b);
+    if (y.dtype == Dtype::bf16) {
+      routines.axpby_bf16(end - begin, y.as<Bf16>() + begin, from, af, bf);
+    } else {
+      routines.axpby_float(end - begin, y.as<float>() + begin, from, af, bf);
+    }
+  });
+}
+
+void convert(Context& context, const Tensor& y, const Tensor& x) {
+  each_piece(context, x, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    if (y.dtype == Dtype::bf16) {
+      routines.to_bf16(end - begin, y.as<Bf16>() + begin, x.as<A>() + begin);
+    } else {
+      routines.to_float(end - begin, y.as<float>() + begin, x.as<A>() + begin);
+    }
   });
 }
 
 double sum_of_squares(Context& context, const Tensor& x) {
-  const Routines& routines = routines_of(context);
-  std::vector<double> sums(static_cast<std::size_t>((x.size() + kPiece - 1) / kPiece));
-  context.pool.parallel_ranges(x.size(), kPiece, [&](std::int64_t begin, std::int64_t end) {
-    sums[static_cast<std::size_t>(begin / kPiece)] = routines.sum_of_squares(end - begin, x.as<float>() + begin);
+  std::vector<double> sums(pieces_of(x));
+  each_piece(context, x, [&](const auto& routines, auto zero, std::int64_t begin, std::int64_t end) {
+    using A = decltype(zero);
+    sums[static_cast<std::size_t>(begin / kPiece)] = routines.sum_of_squares(end - begin, x.as<A>() + begin);
   });
   double total = 0;
   for (const double sum : sums) total += sum;
   return total;
-}
-
-void adamw(Context& context, const Tensor& p, const Tensor& m, const Tensor& v, const Tensor& g, const AdamWParams& params) {
-  const Routines& routines = routines_of(context);
-  const AdamStep step = constants(params.beta1, params.beta2, params.eps, params.lr, params.weight_decay, params.step);
-  context.pool.parallel_ranges(p.size(), kPiece, [&](std::int64_t begin, std::int64_t end) {
-    routines.adamw(end - begin, p.as<float>() + begin, m.as<float>() + begin, v.as<float>() + begin, g.as<float>() + begin, step);
-  });
-}
-
-void ademamix(Context& context, const Tensor& p, const Tensor& m1, const Tensor& m2, const Tensor& v, const Tensor& g,
-              const AdEMAMixParams& params) {
-  const Routines& routines = routines_of(context);
-  AdamStep step = constants(params.beta1, params.beta2, params.eps, params.lr, params.weight_decay, params.step);
-  step.beta3_rest = static_cast<float>(1 - params.beta3);
-  step.alpha = static_cast<float>(params.alpha);
-  context.pool.parallel_ranges(p.size(), kPiece, [&](std::int64_t begin, std::int64_t end) {
-    routines.ademamix(end - begin, p.as<float>() + begin, m1.as<float>() + begin, m2.as<float>() + begin, v.as<float>() + begin,
-                      g.as<float>() + begin, step);
-  });
 }
 
 }  // namespace cairn::cpu

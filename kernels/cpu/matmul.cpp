@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/error.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scratch.h"
 
@@ -53,6 +54,7 @@ Cut cut_blocks(std::int64_t M, std::int64_t N, std::int64_t K, const Routines& r
 }  // namespace
 
 void matmul(Context& context, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
+  if (a.dtype == Dtype::bf16) fail("matmul: the cpu backend does not compute in bfloat16");
   const Routines& routines = routines_of(context);
   const std::int64_t M = c.shape[0], N = c.shape[1], K = ta == Transpose::yes ? a.shape[0] : a.shape[1];
   const GemmBlock whole{M,

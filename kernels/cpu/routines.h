@@ -2,10 +2,13 @@
 // thread. kernels/cpu/*.cpp cut operations into pieces and call these; kernels/cpu/vector/*.cpp define them, compiled once per
 // instruction set.
 //
-// All tensors are float32; `n` counts rows or elements of the piece; pointers point at the piece.
+// A is the type that activations are stored in, float or Bf16; all arithmetic is in float32. `n` counts rows or elements of the
+// piece; pointers point at the piece.
 #pragma once
 
 #include <cstdint>
+
+#include "kernels/bf16.h"
 
 namespace cairn::cpu {
 
@@ -47,11 +50,50 @@ struct AttentionBackward {
   float scale;
 };
 
+// A moment of an optimizer, or its copy of the parameters: float32 or bfloat16, whole tensors; data null: none.
+struct StoredFloats {
+  void* data;
+  bool bf16;
+};
+
 struct AdamStep {                            // constants of one optimizer step, already combined in double
   float beta1_rest, beta2_rest, beta3_rest;  // 1 - beta
   float inverse_correction1;                 // 1 / (1 - beta1^t)
   float inverse_sqrt_correction2;            // 1 / sqrt(1 - beta2^t)
-  float alpha, eps, lr, weight_decay;
+  float alpha, eps, lr, weight_decay, gradient_scale;
+  std::uint64_t seed, first_element;  // of the stochastic rounding (kernels/ops.h)
+  std::uint32_t step;
+};
+
+// What exists for each type of activations.
+template <typename A>
+struct ActivationRoutines {
+  void (*rmsnorm_forward)(std::int64_t n, std::int64_t D, A* y, float* inv_rms, const A* x, const float* w, float eps);
+  // dw_piece [D] is overwritten with this piece's sum.
+  void (*rmsnorm_backward)(std::int64_t n, std::int64_t D, A* dx, float* dw_piece, const A* dy, const A* x, const float* w,
+                           const float* inv_rms, bool accumulate);
+  void (*bias_forward)(std::int64_t n, std::int64_t M, A* y, const float* b);
+  void (*bias_backward)(std::int64_t n, std::int64_t M, float* db_piece, const A* dy);  // overwrites db_piece [M]
+  void (*rope)(std::int64_t n, std::int64_t H, std::int64_t E, A* y, const A* x, const float* cos, const float* sin,
+               const std::int32_t* positions, float sign);
+  void (*cross_entropy)(std::int64_t n, std::int64_t V, float* losses, A* logits, const std::int32_t* targets,
+                        const float* weights, bool with_gradient, float z_loss);
+
+  void (*xielu_forward)(std::int64_t n, A* y, const A* x, float alpha_p, float alpha_n);
+  // sums[0] = sum dy x^2 over x > 0, sums[1] = sum dy (expm1(min(x, eps)) - x) over x <= 0.
+  void (*xielu_backward)(std::int64_t n, A* dx, double* sums, const A* dy, const A* x, float alpha_p, float alpha_n);
+  void (*swiglu_forward)(std::int64_t n, A* y, const A* gate, const A* up);
+  void (*swiglu_backward)(std::int64_t n, A* dgate, A* dup, const A* dy, const A* gate, const A* up);
+  void (*relu2_forward)(std::int64_t n, A* y, const A* x);
+  void (*relu2_backward)(std::int64_t n, A* dx, const A* dy, const A* x);
+  void (*add)(std::int64_t n, A* y, const A* a, const A* b);
+  void (*add_to)(std::int64_t n, float* y, const A* x);  // y += x
+  void (*scale)(std::int64_t n, A* y, const A* x, float factor);
+  void (*axpby_float)(std::int64_t n, float* y, const A* x, float a, float b);
+  void (*axpby_bf16)(std::int64_t n, Bf16* y, const A* x, float a, float b);
+  void (*to_float)(std::int64_t n, float* y, const A* x);
+  void (*to_bf16)(std::int64_t n, Bf16* y, const A* x);
+  double (*sum_of_squares)(std::int64_t n, const A* x);
 };
 
 struct Routines {
@@ -69,22 +111,14 @@ struct Routines {
   std::int64_t (*attention_backward_scratch)(std::int64_t T, std::int64_t E);
   void (*attention_backward)(const AttentionBackward&, float* scratch);
 
-  void (*rmsnorm_forward)(std::int64_t n, std::int64_t D, float* y, float* inv_rms, const float* x, const float* w, float eps);
-  // dw_piece [D] is overwritten with this piece's sum.
-  void (*rmsnorm_backward)(std::int64_t n, std::int64_t D, float* dx, float* dw_piece, const float* dy, const float* x,
-                           const float* w, const float* inv_rms);
-  void (*rope)(std::int64_t n, std::int64_t H, std::int64_t E, float* y, const float* x, const float* cos, const float* sin,
-               const std::int32_t* positions, float sign);
-  void (*xielu_forward)(std::int64_t n, float* y, const float* x, float alpha_p, float alpha_n);
-  // sums[0] = sum dy x^2 over x > 0, sums[1] = sum dy (expm1(min(x, eps)) - x) over x <= 0.
-  void (*xielu_backward)(std::int64_t n, float* dx, double* sums, const float* dy, const float* x, float alpha_p, float alpha_n);
-  void (*add)(std::int64_t n, float* y, const float* a, const float* b);
-  void (*scale)(std::int64_t n, float* y, const float* x, float factor);
-  void (*cross_entropy)(std::int64_t n, std::int64_t V, float* losses, float* logits, const std::int32_t* targets,
-                        const float* weights, bool with_gradient);
-  double (*sum_of_squares)(std::int64_t n, const float* x);
-  void (*adamw)(std::int64_t n, float* p, float* m, float* v, const float* g, const AdamStep&);
-  void (*ademamix)(std::int64_t n, float* p, float* m1, float* m2, float* v, const float* g, const AdamStep&);
+  ActivationRoutines<float> f32;
+  ActivationRoutines<Bf16> bf16;
+
+  // Elements [begin, end) of the tensors. Bits do not depend on the instruction set.
+  void (*adamw)(std::int64_t begin, std::int64_t end, float* p, StoredFloats m, StoredFloats v, const float* g, StoredFloats copy,
+                const AdamStep&);
+  void (*ademamix)(std::int64_t begin, std::int64_t end, float* p, StoredFloats m1, StoredFloats m2, StoredFloats v,
+                   const float* g, StoredFloats copy, const AdamStep&);
 
   // Runs `rounds` of independent fused multiply-adds in registers; returns the flops done. *sink keeps the compiler honest.
   double (*fma_rounds)(std::int64_t rounds, float* sink);

@@ -39,7 +39,7 @@ void attention_forward(Context&, const Tensor& o, const Tensor& lse, const Tenso
           }
           for (std::int64_t j = first; j <= last; ++j) sum += std::exp(score[j] - highest);
           const double log_sum = highest + std::log(sum);
-          lse.as<T>()[(b * H + h) * Tq + t] = static_cast<T>(log_sum);
+          lse.as<Statistics<T>>()[(b * H + h) * Tq + t] = static_cast<Statistics<T>>(log_sum);
           for (std::int64_t j = first; j <= last; ++j) score[j] = std::exp(score[j] - log_sum);  // now probabilities
           for (std::int64_t e = 0; e < E; ++e) {
             double out = 0;
@@ -72,7 +72,7 @@ void attention_backward(Context&, const Tensor& dq, const Tensor& dk, const Tens
             std::fill(dq_sum.begin(), dq_sum.end(), 0.0);
             for (std::int64_t j = first_key.as<std::int32_t>()[b * Tq + t]; j <= t; ++j) {
               const T* key = head<T>(k, b, j, kv);
-              const double p = std::exp(scale * dot<T>(query, key, E) - lse.as<T>()[(b * H + h) * Tq + t]);
+              const double p = std::exp(scale * dot<T>(query, key, E) - lse.as<Statistics<T>>()[(b * H + h) * Tq + t]);
               const double ds = p * (dot<T>(grad, head<T>(v, b, j, kv), E) - mean);
               for (std::int64_t e = 0; e < E; ++e) {
                 dq_sum[static_cast<std::size_t>(e)] += scale * ds * key[e];

@@ -6,16 +6,17 @@
 namespace cairn::ref {
 
 void cross_entropy(Context&, const Tensor& losses, const Tensor& logits, const Tensor& targets, const Tensor& weights,
-                   bool with_gradient) {
+                   bool with_gradient, double z_loss) {
   with_type(logits, [&](auto zero) {
     using T = decltype(zero);
+    using S = Statistics<T>;
     const std::int64_t N = logits.shape[0], V = logits.shape[1];
     for (std::int64_t n = 0; n < N; ++n) {
       T* row = logits.as<T>() + n * V;
-      const double weight = weights.as<T>()[n];
+      const double weight = weights.as<S>()[n];
       if (weight == 0) {
-        losses.as<T>()[n] = T(0);
-        if (with_gradient) std::fill(row, row + V, T(0));
+        losses.as<S>()[n] = S(0);
+        if (with_gradient) std::fill(row, row + V, T());
         continue;
       }
       const std::int64_t target = targets.as<std::int32_t>()[n];
@@ -23,10 +24,11 @@ void cross_entropy(Context&, const Tensor& losses, const Tensor& logits, const T
       double sum = 0;
       for (std::int64_t v = 0; v < V; ++v) sum += std::exp(row[v] - highest);
       const double log_sum = highest + std::log(sum);
-      losses.as<T>()[n] = static_cast<T>(weight * (log_sum - row[target]));
+      losses.as<S>()[n] = static_cast<S>(weight * (log_sum - row[target] + z_loss * log_sum * log_sum));
       if (!with_gradient) continue;
       for (std::int64_t v = 0; v < V; ++v) {
-        row[v] = static_cast<T>(weight * (std::exp(row[v] - log_sum) - (v == target ? 1.0 : 0.0)));
+        const double softmax = std::exp(row[v] - log_sum);
+        row[v] = static_cast<T>(weight * ((1 + 2 * z_loss * log_sum) * softmax - (v == target ? 1.0 : 0.0)));
       }
     }
   });

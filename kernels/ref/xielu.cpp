@@ -15,16 +15,17 @@ double sigmoid(double x) {
   return 1 / (1 + std::exp(-x));
 }
 
-// The clamp as the tensor's type holds it: -1e-6 rounded to float32 is another number.
+// The clamp as the type of the computation holds it: -1e-6 rounded to float32 is another number.
 template <typename T>
-constexpr double kEps = static_cast<double>(static_cast<T>(-1e-6));
+constexpr double kEps = static_cast<double>(static_cast<Statistics<T>>(-1e-6));
 
 }  // namespace
 
 void xielu_forward(Context&, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n) {
   with_type(x, [&](auto zero) {
     using T = decltype(zero);
-    const double alpha_p = softplus(a_p.as<T>()[0]), alpha_n = kBeta + softplus(a_n.as<T>()[0]);
+    using S = Statistics<T>;
+    const double alpha_p = softplus(a_p.as<S>()[0]), alpha_n = kBeta + softplus(a_n.as<S>()[0]);
     for (std::int64_t i = 0; i < x.size(); ++i) {
       const double v = x.as<T>()[i];
       const double out = v > 0 ? alpha_p * v * v + kBeta * v : alpha_n * (std::expm1(std::min(v, kEps<T>)) - v) + kBeta * v;
@@ -37,7 +38,8 @@ void xielu_backward(Context&, const Tensor& dx, const Tensor& da_p, const Tensor
                     const Tensor& a_p, const Tensor& a_n) {
   with_type(x, [&](auto zero) {
     using T = decltype(zero);
-    const double raw_p = a_p.as<T>()[0], raw_n = a_n.as<T>()[0];
+    using S = Statistics<T>;
+    const double raw_p = a_p.as<S>()[0], raw_n = a_n.as<S>()[0];
     const double alpha_p = softplus(raw_p), alpha_n = kBeta + softplus(raw_n);
     double sum_p = 0, sum_n = 0;
     for (std::int64_t i = 0; i < x.size(); ++i) {
@@ -54,8 +56,8 @@ void xielu_backward(Context&, const Tensor& dx, const Tensor& da_p, const Tensor
       }
       dx.as<T>()[i] = static_cast<T>(g * slope);
     }
-    da_p.as<T>()[0] = static_cast<T>(da_p.as<T>()[0] + sum_p * (raw_p > 20 ? 1.0 : sigmoid(raw_p)));
-    da_n.as<T>()[0] = static_cast<T>(da_n.as<T>()[0] + sum_n * (raw_n > 20 ? 1.0 : sigmoid(raw_n)));
+    da_p.as<S>()[0] = static_cast<S>(da_p.as<S>()[0] + sum_p * (raw_p > 20 ? 1.0 : sigmoid(raw_p)));
+    da_n.as<S>()[0] = static_cast<S>(da_n.as<S>()[0] + sum_n * (raw_n > 20 ? 1.0 : sigmoid(raw_n)));
   });
 }
 

@@ -56,3 +56,13 @@ TEST_CASE("stop: SIGTERM and SIGINT ask, a second SIGINT kills") {
           return 0;
         }) == 128 + SIGINT);
 }
+
+TEST_CASE("stop: SIGUSR2 asks for a checkpoint, once, and stops nothing") {
+  CHECK(status_of_child([] {
+          StopToken& token = stop_on_signals();
+          if (token.take_save_request()) return 1;
+          ::raise(SIGUSR2);
+          if (!token.take_save_request()) return 2;
+          return token.take_save_request() || token.stop_requested() ? 3 : 0;
+        }) == 0);
+}

@@ -2,7 +2,7 @@
 // and memory bandwidth, measured in this run, allow for the flops and bytes that the operation cannot avoid. A case that lives in
 // cache may pass it.
 //
-//   bench_kernels [--op TEXT] [--shape TEXT] [--isa NAME] [--threads N] [--all] [--json]
+//   bench_kernels [--op TEXT] [--shape TEXT] [--type f32|bf16] [--isa NAME] [--threads N] [--all] [--json]
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -44,8 +44,8 @@ struct Timing {
   double best, median;
 };
 
-Timing time_case(const OpCase& op_case, Context& context) {
-  CaseMemory memory(op_case, Dtype::f32);
+Timing time_case(const OpCase& op_case, Context& context, Dtype A) {
+  CaseMemory memory(op_case, A);
   if (op_case.prepare) op_case.prepare(context, memory.tensors());
   std::vector<double> runs;
   const Clock::time_point start = Clock::now();
@@ -61,6 +61,7 @@ Timing time_case(const OpCase& op_case, Context& context) {
 
 int bench(int argc, char** argv) {
   std::string op, shape, isa;
+  Dtype A = Dtype::f32;
   int threads = 0;
   bool all = false, json = false;
   for (int i = 1; i < argc; ++i) {
@@ -74,12 +75,15 @@ int bench(int argc, char** argv) {
       op = value, ++i;
     } else if (argument == "--shape") {
       shape = value, ++i;
+    } else if (argument == "--type" && (value == "f32" || value == "bf16")) {
+      A = value == "bf16" ? Dtype::bf16 : Dtype::f32, ++i;
     } else if (argument == "--isa") {
       isa = value, ++i;
     } else if (argument == "--threads") {
       threads = std::atoi(value.c_str()), ++i;
     } else {
-      std::cerr << "usage: bench_kernels [--op TEXT] [--shape TEXT] [--isa NAME] [--threads N] [--all] [--json]\n";
+      std::cerr
+          << "usage: bench_kernels [--op TEXT] [--shape TEXT] [--type f32|bf16] [--isa NAME] [--threads N] [--all] [--json]\n";
       return 2;
     }
   }
@@ -89,21 +93,22 @@ int bench(int argc, char** argv) {
   TextTable table({"operation", "shape", "ms", "GFLOP/s", "GB/s", "of floor"});
   for (const OpCase& op_case : op_cases()) {
     if ((!op_case.production && !all) || op_case.op.find(op) == std::string::npos ||
-        op_case.shape.find(shape) == std::string::npos)
+        op_case.shape.find(shape) == std::string::npos || (A == Dtype::bf16 && op_case.op.rfind("matmul", 0) == 0))
       continue;
-    const Timing timing = time_case(op_case, context);
-    const double floor = std::max(op_case.flops / peak, op_case.bytes / bandwidth), share = floor / timing.best;
+    const Timing timing = time_case(op_case, context, A);
+    const double bytes = op_case.traffic.bytes(A);
+    const double floor = std::max(op_case.flops / peak, bytes / bandwidth), share = floor / timing.best;
     if (json) {
-      const bool by_flops = op_case.flops / peak > op_case.bytes / bandwidth;
+      const bool by_flops = op_case.flops / peak > bytes / bandwidth;
       fmt::print(
           "{{\"what\": \"{} {}\", \"value\": {:.4g}, \"unit\": \"{}\", \"of_floor\": {:.3f}, \"median_ms\": {:.4g}, \"isa\": "
           "\"{}\", \"threads\": {}}}\n",
-          op_case.op, op_case.shape, (by_flops ? op_case.flops : op_case.bytes) / timing.best * 1e-9,
-          by_flops ? "GFLOP/s" : "GB/s", share, timing.median * 1e3, context.backend.isa, pool.threads());
+          op_case.op, op_case.shape, (by_flops ? op_case.flops : bytes) / timing.best * 1e-9, by_flops ? "GFLOP/s" : "GB/s",
+          share, timing.median * 1e3, context.backend.isa, pool.threads());
     } else {
       table.add({op_case.op, op_case.shape, fmt::format("{:.3f}", timing.best * 1e3),
                  op_case.flops > 0 ? fmt::format("{:.1f}", op_case.flops / timing.best * 1e-9) : "",
-                 fmt::format("{:.1f}", op_case.bytes / timing.best * 1e-9), fmt::format("{:.0f}%", 100 * share)});
+                 fmt::format("{:.1f}", bytes / timing.best * 1e-9), fmt::format("{:.0f}%", 100 * share)});
     }
   }
   if (json) {

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "kernels/bf16.h"
+
 namespace cairn::test {
 namespace {
 
@@ -16,11 +18,21 @@ std::string words(std::initializer_list<std::pair<const char*, std::int64_t>> si
   return text;
 }
 
-// Floor of a pass over memory: each byte once.
-double pass(std::initializer_list<std::int64_t> floats) {
-  double bytes = 0;
-  for (const std::int64_t count : floats) bytes += 4.0 * static_cast<double>(count);
-  return bytes;
+// Floor of a pass over memory: each number once.
+Traffic pass(std::initializer_list<std::int64_t> activations, std::initializer_list<std::int64_t> statistics = {}) {
+  Traffic traffic;
+  for (const std::int64_t count : activations) traffic.activations += static_cast<double>(count);
+  for (const std::int64_t count : statistics) traffic.statistics += static_cast<double>(count);
+  return traffic;
+}
+
+Argument of_statistics(Argument argument) {
+  argument.kind = Kind::statistics;
+  return argument;
+}
+Argument of_moment(Argument argument) {
+  argument.kind = Kind::moment;
+  return argument;
 }
 
 OpCase matmul_case(std::int64_t M, std::int64_t N, std::int64_t K, Transpose ta, Transpose tb, bool accumulate, bool production) {
@@ -28,13 +40,14 @@ OpCase matmul_case(std::int64_t M, std::int64_t N, std::int64_t K, Transpose ta,
   OpCase c;
   c.op = std::string("matmul_") + (a_turned ? "t" : "n") + (b_turned ? "t" : "n") + (accumulate ? "_add" : "");
   c.shape = words({{"M", M}, {"N", N}, {"K", K}});
-  c.arguments = {{"c", {M, N}, Fill::normal, true},
+  const Argument out{"c", {M, N}, Fill::normal, true};  // an accumulated one is a gradient of weights
+  c.arguments = {accumulate && a_turned ? of_statistics(out) : out,
                  {"a", a_turned ? std::vector{K, M} : std::vector{M, K}},
                  {"b", b_turned ? std::vector{N, K} : std::vector{K, N}}};
   c.run = [=](Context& context, Tensors& t) { ops::matmul(context, t[0], t[1], ta, t[2], tb, accumulate); };
   c.tolerance = 4 + std::sqrt(static_cast<double>(K));  // rounding errors of a sum of K random terms grow like their square root
   c.flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
-  c.bytes = pass({M * K, K * N, M * N, accumulate ? M * N : 0});
+  c.traffic = accumulate && a_turned ? pass({M * K, K * N}, {2 * M * N}) : pass({M * K, K * N, M * N, accumulate ? M * N : 0});
   c.production = production;
   return c;
 }
@@ -84,26 +97,83 @@ void add_norm(std::vector<OpCase>& cases) {
     OpCase forward;
     forward.op = "rmsnorm_forward";
     forward.shape = words({{"N", N}, {"D", D}});
-    forward.arguments = {{"y", {N, D}, Fill::zero, true}, {"inv_rms", {N}, Fill::zero, true}, {"x", {N, D}}, {"w", {D}}};
+    forward.arguments = {{"y", {N, D}, Fill::zero, true},
+                         of_statistics({"inv_rms", {N}, Fill::zero, true}),
+                         {"x", {N, D}},
+                         of_statistics({"w", {D}})};
     forward.run = [](Context& context, Tensors& t) { ops::rmsnorm_forward(context, t[0], t[1], t[2], t[3], 1e-5); };
     forward.tolerance = 4;
-    forward.bytes = pass({2 * N * D});
+    forward.traffic = pass({2 * N * D});
     forward.production = production;
     cases.push_back(forward);
+
+    OpCase add_forward = forward;
+    add_forward.op = "add_rmsnorm_forward";
+    add_forward.arguments = {{"sum", {N, D}, Fill::zero, true},
+                             {"y", {N, D}, Fill::zero, true},
+                             of_statistics({"inv_rms", {N}, Fill::zero, true}),
+                             {"a", {N, D}},
+                             {"b", {N, D}},
+                             of_statistics({"w", {D}})};
+    add_forward.run = [](Context& context, Tensors& t) {
+      ops::add_rmsnorm_forward(context, t[0], t[1], t[2], t[3], t[4], t[5], 1e-5);
+    };
+    add_forward.roundings = 1;  // the norm may be that of the rounded sum
+    add_forward.traffic = pass({4 * N * D});
+    cases.push_back(add_forward);
 
     OpCase backward;
     backward.op = "rmsnorm_backward";
     backward.shape = forward.shape;
     backward.arguments = {
-        {"dx", {N, D}, Fill::zero, true}, {"dw", {D}, Fill::normal, true}, {"dy", {N, D}}, {"x", {N, D}}, {"w", {D}},
-        {"inv_rms", {N}, Fill::zero},     {"y", {N, D}, Fill::zero}};
+        {"dx", {N, D}, Fill::zero, true}, of_statistics({"dw", {D}, Fill::normal, true}), {"dy", {N, D}},           {"x", {N, D}},
+        of_statistics({"w", {D}}),        of_statistics({"inv_rms", {N}, Fill::zero}),    {"y", {N, D}, Fill::zero}};
     backward.prepare = [](Context& context, Tensors& t) { ops::rmsnorm_forward(context, t[6], t[5], t[3], t[4], 1e-5); };
     backward.run = [](Context& context, Tensors& t) { ops::rmsnorm_backward(context, t[0], t[1], t[2], t[3], t[4], t[5]); };
-    backward.tolerance = 16;
-    backward.magnitude = 1;  // D = 1: what remains is what eps leaves
-    backward.bytes = pass({3 * N * D});
+    backward.tolerance = 16 + std::sqrt(static_cast<double>(N)) / 4;  // dw sums N random terms
+    backward.magnitude = 1;                                           // D = 1: what remains is what eps leaves
+    backward.traffic = pass({3 * N * D});
     backward.production = production;
     cases.push_back(backward);
+    backward.op = "rmsnorm_backward_add";
+    backward.arguments[0].fill = Fill::normal;
+    backward.run = [](Context& context, Tensors& t) { ops::rmsnorm_backward(context, t[0], t[1], t[2], t[3], t[4], t[5], true); };
+    backward.traffic = pass({4 * N * D});
+    cases.push_back(backward);
+
+    OpCase bias;
+    bias.shape = forward.shape;
+    bias.production = production;
+    bias.op = "bias_forward";
+    bias.arguments = {{"y", {N, D}, Fill::normal, true}, of_statistics({"b", {D}})};
+    bias.run = [](Context& context, Tensors& t) { ops::bias_forward(context, t[0], t[1]); };
+    bias.tolerance = 1;
+    bias.traffic = pass({2 * N * D});
+    cases.push_back(bias);
+    bias.op = "bias_backward";
+    bias.arguments = {of_statistics({"db", {D}, Fill::normal, true}), {"dy", {N, D}}};
+    bias.run = [](Context& context, Tensors& t) { ops::bias_backward(context, t[0], t[1]); };
+    bias.tolerance = 4 + std::sqrt(static_cast<double>(N));  // sums of N random terms
+    bias.magnitude = 1;
+    bias.traffic = pass({N * D});
+    cases.push_back(bias);
+  }
+}
+
+// Rotary tables at arguments `cos` and `sin`: float32 for all types, since the case is about the rotation, and angles differ
+// between the types.
+void fill_tables(const Tensor& cos, const Tensor& sin) {
+  std::vector<float> c32(static_cast<std::size_t>(cos.size())), s32(c32.size());
+  rope_table(Tensor(c32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}),
+             Tensor(s32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}), 5e5, {.factor = 8});
+  for (std::size_t i = 0; i < c32.size(); ++i) {
+    if (cos.dtype == Dtype::f64) {
+      cos.as<double>()[i] = c32[i];
+      sin.as<double>()[i] = s32[i];
+    } else {
+      cos.as<float>()[i] = c32[i];
+      sin.as<float>()[i] = s32[i];
+    }
   }
 }
 
@@ -117,34 +187,60 @@ void add_rope(std::vector<OpCase>& cases) {
       c.shape = words({{"N", N}, {"H", H}, {"E", E}});
       c.arguments = {{"y", {N, H, E}, Fill::zero, true},
                      {"x", {N, H, E}},
-                     {"cos", {P, E / 2}, Fill::zero},
-                     {"sin", {P, E / 2}, Fill::zero},
+                     of_statistics({"cos", {P, E / 2}, Fill::zero}),
+                     of_statistics({"sin", {P, E / 2}, Fill::zero}),
                      {"positions", {N}, Fill::positions, false, P}};
-      c.prepare = [](Context&, Tensors& t) {
-        // Float32 tables for both types: the case is about the rotation, and angles differ between the types.
-        Tensor cos = t[2], sin = t[3];
-        std::vector<float> c32(static_cast<std::size_t>(cos.size())), s32(c32.size());
-        rope_table(Tensor(c32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}),
-                   Tensor(s32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}), 5e5, {.factor = 8});
-        for (std::size_t i = 0; i < c32.size(); ++i) {
-          if (cos.dtype == Dtype::f64) {
-            cos.as<double>()[i] = c32[i];
-            sin.as<double>()[i] = s32[i];
-          } else {
-            cos.as<float>()[i] = c32[i];
-            sin.as<float>()[i] = s32[i];
-          }
-        }
-      };
+      c.prepare = [](Context&, Tensors& t) { fill_tables(t[2], t[3]); };
       c.run = [backward](Context& context, Tensors& t) {
         backward ? ops::rope_backward(context, t[0], t[1], t[2], t[3], t[4])
                  : ops::rope_forward(context, t[0], t[1], t[2], t[3], t[4]);
       };
       c.tolerance = 2;
-      c.bytes = pass({2 * N * H * E});
+      c.traffic = pass({2 * N * H * E});
       c.production = production;
       cases.push_back(c);
     }
+
+    OpCase c;
+    c.shape = words({{"N", N}, {"H", H}, {"E", E}});
+    c.production = production;
+    c.op = "norm_rope_forward";
+    c.arguments = {{"y", {N, H, E}, Fill::zero, true},
+                   of_statistics({"inv_rms", {N * H}, Fill::zero, true}),
+                   {"x", {N, H, E}},
+                   of_statistics({"w", {E}}),
+                   of_statistics({"cos", {P, E / 2}, Fill::zero}),
+                   of_statistics({"sin", {P, E / 2}, Fill::zero}),
+                   {"positions", {N}, Fill::positions, false, P}};
+    c.prepare = [](Context&, Tensors& t) { fill_tables(t[4], t[5]); };
+    c.run = [](Context& context, Tensors& t) { ops::norm_rope_forward(context, t[0], t[1], t[2], t[3], 1e-5, t[4], t[5], t[6]); };
+    c.tolerance = 6;
+    c.roundings = 1;  // the norm may be rounded before it is turned
+    c.traffic = pass({2 * N * H * E});
+    cases.push_back(c);
+    c.op = "norm_rope_backward";
+    c.arguments = {{"dx", {N, H, E}, Fill::zero, true},
+                   of_statistics({"dw", {E}, Fill::normal, true}),
+                   {"dy", {N, H, E}},
+                   {"x", {N, H, E}},
+                   of_statistics({"w", {E}}),
+                   of_statistics({"inv_rms", {N * H}, Fill::zero}),
+                   of_statistics({"cos", {P, E / 2}, Fill::zero}),
+                   of_statistics({"sin", {P, E / 2}, Fill::zero}),
+                   {"positions", {N}, Fill::positions, false, P},
+                   {"y", {N, H, E}, Fill::zero}};
+    c.prepare = [](Context& context, Tensors& t) {
+      fill_tables(t[6], t[7]);
+      ops::rmsnorm_forward(context, t[9], t[5], t[3], t[4], 1e-5);
+    };
+    c.run = [](Context& context, Tensors& t) {
+      ops::norm_rope_backward(context, t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8]);
+    };
+    c.tolerance = 16;
+    c.magnitude = 1;
+    c.roundings = static_cast<double>(N * H);  // each turned gradient may be rounded before dw sums it
+    c.traffic = pass({3 * N * H * E});
+    cases.push_back(c);
   }
 }
 
@@ -180,7 +276,7 @@ void add_attention(std::vector<OpCase>& cases) {
     forward.op = s.mask == Fill::documents ? "attention_forward_documents" : "attention_forward";
     forward.shape = words({{"B", s.B}, {"T", s.T}, {"S", s.S}, {"H", s.H}, {"K", s.K}, {"E", s.E}});
     forward.arguments = {{"o", q, Fill::zero, true},
-                         {"lse", {s.B, s.H, s.T}, Fill::zero, true},
+                         of_statistics({"lse", {s.B, s.H, s.T}, Fill::zero, true}),
                          {"q", q},
                          {"k", k},
                          {"v", k},
@@ -190,7 +286,7 @@ void add_attention(std::vector<OpCase>& cases) {
     };
     forward.tolerance = s.S > 1000 ? 48 : 24;              // the mean of many values is small beside them
     forward.flops = 4 * pairs * static_cast<double>(s.E);  // documents do less
-    forward.bytes = pass({2 * queries, 2 * keys});
+    forward.traffic = pass({2 * queries, 2 * keys});
     forward.production = s.production;
     cases.push_back(forward);
     if (s.S != s.T) continue;
@@ -205,7 +301,7 @@ void add_attention(std::vector<OpCase>& cases) {
                           {"k", k},
                           {"v", k},
                           {"o", q, Fill::zero},
-                          {"lse", {s.B, s.H, s.T}, Fill::zero},
+                          of_statistics({"lse", {s.B, s.H, s.T}, Fill::zero}),
                           {"first_key", {s.B, s.T}, s.mask, false, 0}};
     backward.prepare = [scale](Context& context, Tensors& t) {
       ops::attention_forward(context, t[7], t[8], t[4], t[5], t[6], t[9], scale);
@@ -216,7 +312,7 @@ void add_attention(std::vector<OpCase>& cases) {
     backward.tolerance = 48;
     backward.magnitude = 0.5;  // one key: dP minus its own mean
     backward.flops = 10 * pairs * static_cast<double>(s.E);
-    backward.bytes = pass({4 * queries, 4 * keys});
+    backward.traffic = pass({4 * queries, 4 * keys});
     backward.production = s.production;
     cases.push_back(backward);
   }
@@ -231,66 +327,120 @@ void add_elements(std::vector<OpCase>& cases) {
     c.shape = shape;
     c.production = production;
     c.op = "xielu_forward";
-    c.arguments = {{"y", {N, D}, Fill::zero, true}, {"x", {N, D}}, {"a_p", {1}, Fill::small}, {"a_n", {1}, Fill::small}};
+    c.arguments = {{"y", {N, D}, Fill::zero, true},
+                   {"x", {N, D}},
+                   of_statistics({"a_p", {1}, Fill::small}),
+                   of_statistics({"a_n", {1}, Fill::small})};
     c.run = [](Context& context, Tensors& t) { ops::xielu_forward(context, t[0], t[1], t[2], t[3]); };
     c.tolerance = 3;
-    c.bytes = pass({2 * size});
+    c.traffic = pass({2 * size});
     cases.push_back(c);
     c.op = "xielu_backward";
     c.arguments = {{"dx", {N, D}, Fill::zero, true},
-                   {"da_p", {1}, Fill::normal, true},
-                   {"da_n", {1}, Fill::normal, true},
+                   of_statistics({"da_p", {1}, Fill::normal, true}),
+                   of_statistics({"da_n", {1}, Fill::normal, true}),
                    {"dy", {N, D}},
                    {"x", {N, D}},
-                   {"a_p", {1}, Fill::small},
-                   {"a_n", {1}, Fill::small}};
+                   of_statistics({"a_p", {1}, Fill::small}),
+                   of_statistics({"a_n", {1}, Fill::small})};
     c.run = [](Context& context, Tensors& t) { ops::xielu_backward(context, t[0], t[1], t[2], t[3], t[4], t[5], t[6]); };
     c.tolerance = 3 + 2 * std::sqrt(static_cast<double>(size));  // da sums random signs: the sum is small beside its terms
-    c.bytes = pass({3 * size});
+    c.traffic = pass({3 * size});
+    cases.push_back(c);
+    c.op = "swiglu_forward";
+    c.arguments = {{"y", {N, D}, Fill::zero, true}, {"gate", {N, D}}, {"up", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::swiglu_forward(context, t[0], t[1], t[2]); };
+    c.tolerance = 4;
+    c.traffic = pass({3 * size});
+    cases.push_back(c);
+    c.op = "swiglu_backward";
+    c.arguments = {
+        {"dgate", {N, D}, Fill::zero, true}, {"dup", {N, D}, Fill::zero, true}, {"dy", {N, D}}, {"gate", {N, D}}, {"up", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::swiglu_backward(context, t[0], t[1], t[2], t[3], t[4]); };
+    c.tolerance = 6;
+    c.traffic = pass({5 * size});
+    cases.push_back(c);
+    c.op = "relu2_forward";
+    c.arguments = {{"y", {N, D}, Fill::zero, true}, {"x", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::relu2_forward(context, t[0], t[1]); };
+    c.tolerance = 1;
+    c.traffic = pass({2 * size});
+    cases.push_back(c);
+    c.op = "relu2_backward";
+    c.arguments = {{"dx", {N, D}, Fill::zero, true}, {"dy", {N, D}}, {"x", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::relu2_backward(context, t[0], t[1], t[2]); };
+    c.tolerance = 1;
+    c.traffic = pass({3 * size});
     cases.push_back(c);
     c.op = "add";
     c.arguments = {{"y", {N, D}, Fill::zero, true}, {"a", {N, D}}, {"b", {N, D}}};
     c.run = [](Context& context, Tensors& t) { ops::add(context, t[0], t[1], t[2]); };
     c.tolerance = 1;
-    c.bytes = pass({3 * size});
+    c.traffic = pass({3 * size});
     cases.push_back(c);
     c.op = "scale";
     c.arguments = {{"y", {N, D}, Fill::zero, true}, {"x", {N, D}}};
     c.run = [](Context& context, Tensors& t) { ops::scale(context, t[0], t[1], 0.75); };
-    c.bytes = pass({2 * size});
+    c.traffic = pass({2 * size});
     cases.push_back(c);
+    c.op = "axpby";
+    c.arguments = {{"y", {N, D}, Fill::normal, true}, {"x", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::axpby(context, t[0], t[1], 3.25, -1.5); };
+    c.tolerance = 3;
+    c.traffic = pass({3 * size});
+    cases.push_back(c);
+    c.op = "axpby_statistics";  // of two types where A is bfloat16
+    c.arguments = {of_statistics({"y", {N, D}, Fill::normal, true}), {"x", {N, D}}};
+    c.traffic = pass({size}, {2 * size});
+    cases.push_back(c);
+    c.op = "convert_down";
+    c.arguments = {{"y", {N, D}, Fill::zero, true}, of_statistics({"x", {N, D}})};
+    c.run = [](Context& context, Tensors& t) { ops::convert(context, t[0], t[1]); };
+    c.tolerance = 0;
+    c.traffic = pass({size}, {size});
+    cases.push_back(c);
+    c.op = "convert_up";
+    c.arguments = {of_statistics({"y", {N, D}, Fill::zero, true}), {"x", {N, D}}};
+    cases.push_back(c);
+    c.tolerance = 1;
     c.op = "sum_of_squares";
-    c.arguments = {{"sum", {1}, Fill::zero, true}, {"x", {N, D}}};
+    c.arguments = {of_statistics({"sum", {1}, Fill::zero, true}), {"x", {N, D}}};
     c.run = [](Context& context, Tensors& t) {
       const double sum = ops::sum_of_squares(context, t[1]);
       t[0].dtype == Dtype::f64 ? t[0].as<double>()[0] = sum : t[0].as<float>()[0] = static_cast<float>(sum);
     };
-    c.bytes = pass({size});
+    c.traffic = pass({size});
     cases.push_back(c);
     c.op = "adamw";
-    c.arguments = {{"p", {N, D}, Fill::normal, true},
-                   {"m", {N, D}, Fill::small, true},
-                   {"v", {N, D}, Fill::positive, true},
-                   {"g", {N, D}, Fill::small}};
+    c.arguments = {of_statistics({"p", {N, D}, Fill::normal, true}),
+                   of_moment({"m", {N, D}, Fill::small, true}),
+                   of_moment({"v", {N, D}, Fill::positive, true}),
+                   of_statistics({"g", {N, D}, Fill::small}),
+                   {"copy", {N, D}, Fill::zero, true}};
     c.run = [](Context& context, Tensors& t) {
       ops::adamw(context, t[0], t[1], t[2], t[3],
-                 {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .step = 3});
+                 {.lr = 1e-3,
+                  .beta1 = 0.9,
+                  .beta2 = 0.95,
+                  .eps = 1e-8,
+                  .weight_decay = 0.1,
+                  .step = 3,
+                  .options = {.gradient_scale = 0.5, .seed = 0x123456789abcdef, .first_element = 77}},
+                 t[4]);
     };
     c.tolerance = 3;
-    c.bytes = pass({7 * size});
+    c.traffic = pass({5 * size}, {3 * size});
     cases.push_back(c);
     c.op = "ademamix";
-    c.arguments = {{"p", {N, D}, Fill::normal, true},
-                   {"m1", {N, D}, Fill::small, true},
-                   {"m2", {N, D}, Fill::small, true},
-                   {"v", {N, D}, Fill::positive, true},
-                   {"g", {N, D}, Fill::small}};
+    c.arguments = {of_statistics({"p", {N, D}, Fill::normal, true}), of_moment({"m1", {N, D}, Fill::small, true}),
+                   of_moment({"m2", {N, D}, Fill::small, true}), of_moment({"v", {N, D}, Fill::positive, true}),
+                   of_statistics({"g", {N, D}, Fill::small})};
     c.run = [](Context& context, Tensors& t) {
       ops::ademamix(
           context, t[0], t[1], t[2], t[3], t[4],
           {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .beta3 = 0.9999, .alpha = 8, .eps = 1e-8, .weight_decay = 0.1, .step = 3});
     };
-    c.bytes = pass({9 * size});
+    c.traffic = pass({6 * size}, {3 * size});
     cases.push_back(c);
   }
 }
@@ -305,24 +455,28 @@ void add_vocabulary(std::vector<OpCase>& cases) {
     c.arguments = {{"y", {N, D}, Fill::zero, true}, {"table", {V, D}}, {"tokens", {N}, Fill::tokens, false, V}};
     c.run = [](Context& context, Tensors& t) { ops::embedding_forward(context, t[0], t[1], t[2]); };
     c.tolerance = 0;
-    c.bytes = pass({2 * N * D});
+    c.traffic = pass({2 * N * D});
     cases.push_back(c);
     c.op = "embedding_backward";
-    c.arguments = {{"dtable", {V, D}, Fill::normal, true}, {"dy", {N, D}}, {"tokens", {N}, Fill::tokens, false, V}};
+    c.arguments = {
+        of_statistics({"dtable", {V, D}, Fill::normal, true}), {"dy", {N, D}}, {"tokens", {N}, Fill::tokens, false, V}};
     c.run = [](Context& context, Tensors& t) { ops::embedding_backward(context, t[0], t[1], t[2]); };
     c.tolerance = 8;
-    c.bytes = pass({3 * N * D});
+    c.traffic = pass({N * D}, {2 * N * D});
     cases.push_back(c);
-    for (const bool gradient : {false, true}) {
-      c.op = gradient ? "cross_entropy_gradient" : "cross_entropy";
+    for (const auto& [name, gradient, z_loss] : std::vector<std::tuple<const char*, bool, double>>{
+             {"cross_entropy", false, 0.0}, {"cross_entropy_gradient", true, 0.0}, {"cross_entropy_z_loss", true, 0.01}}) {
+      c.op = name;
       c.shape = words({{"N", N}, {"V", V}});
-      c.arguments = {{"losses", {N}, Fill::zero, true},
+      c.arguments = {of_statistics({"losses", {N}, Fill::zero, true}),
                      {"logits", {N, V}, Fill::normal, true},
                      {"targets", {N}, Fill::tokens, false, V},
-                     {"weights", {N}, Fill::weights}};
-      c.run = [gradient](Context& context, Tensors& t) { ops::cross_entropy(context, t[0], t[1], t[2], t[3], gradient); };
+                     of_statistics({"weights", {N}, Fill::weights})};
+      c.run = [gradient = gradient, z_loss = z_loss](Context& context, Tensors& t) {
+        ops::cross_entropy(context, t[0], t[1], t[2], t[3], gradient, z_loss);
+      };
       c.tolerance = 8;
-      c.bytes = pass({gradient ? 2 * N * V : N * V});
+      c.traffic = pass({gradient ? 2 * N * V : N * V});
       cases.push_back(c);
     }
   }
@@ -408,11 +562,53 @@ const std::vector<OpCase>& op_cases() {
   return cases;
 }
 
-CaseMemory::CaseMemory(const OpCase& op_case, Dtype dtype) {
+double Traffic::bytes(Dtype A) const {
+  return activations * static_cast<double>(dtype_bytes(A)) + statistics * (A == Dtype::f64 ? 8 : 4);
+}
+
+Dtype dtype_of(const Argument& argument, Dtype A) {
+  if (is_index(argument.fill)) return Dtype::i32;
+  return argument.kind == Kind::statistics && A == Dtype::bf16 ? Dtype::f32 : A;
+}
+
+namespace {
+
+double number_at(const Tensor& tensor, std::int64_t i) {
+  switch (tensor.dtype) {
+    case Dtype::f64:
+      return tensor.as<double>()[i];
+    case Dtype::i32:
+      return tensor.as<std::int32_t>()[i];
+    case Dtype::bf16:
+      return tensor.as<Bf16>()[i];
+    default:
+      return tensor.as<float>()[i];
+  }
+}
+
+void set_number(const Tensor& tensor, std::int64_t i, double value) {
+  switch (tensor.dtype) {
+    case Dtype::f64:
+      tensor.as<double>()[i] = value;
+      break;
+    case Dtype::i32:
+      tensor.as<std::int32_t>()[i] = static_cast<std::int32_t>(value);
+      break;
+    case Dtype::bf16:
+      tensor.as<Bf16>()[i] = Bf16(value);
+      break;
+    default:
+      tensor.as<float>()[i] = static_cast<float>(value);
+  }
+}
+
+}  // namespace
+
+CaseMemory::CaseMemory(const OpCase& op_case, Dtype A) : case_(op_case) {
   ArenaPlan plan;
   std::vector<ArenaSlot> slots;
   for (const Argument& argument : op_case.arguments) {
-    const Tensor shape = shaped(nullptr, is_index(argument.fill) ? Dtype::i32 : dtype, argument.shape);
+    const Tensor shape = shaped(nullptr, dtype_of(argument, A), argument.shape);
     slots.push_back(plan.add(argument.name, shape.dtype, {shape.size()}));
   }
   arena_ = Arena(std::move(plan));
@@ -420,27 +616,31 @@ CaseMemory::CaseMemory(const OpCase& op_case, Dtype dtype) {
     const Argument& argument = op_case.arguments[a];
     const Tensor flat = arena_.tensor(slots[a]);
     const Draws random{std::hash<std::string>()(op_case.op + op_case.shape) + a * 0x632be59bd9b4e019u};
-    for (std::int64_t i = 0; i < flat.size(); ++i) {
-      const double value = number(argument, random, i, argument.shape.back());
-      if (flat.dtype == Dtype::i32) {
-        flat.as<std::int32_t>()[i] = static_cast<std::int32_t>(value);
-      } else if (flat.dtype == Dtype::f64) {
-        flat.as<double>()[i] = value;
-      } else {
-        flat.as<float>()[i] = static_cast<float>(value);
-      }
-    }
+    for (std::int64_t i = 0; i < flat.size(); ++i) set_number(flat, i, number(argument, random, i, argument.shape.back()));
     tensors_.push_back(shaped(flat.data, flat.dtype, argument.shape));
+  }
+}
+
+CaseMemory::CaseMemory(const OpCase& op_case, Dtype A, const CaseMemory& from) : CaseMemory(op_case, A) {
+  for (std::size_t a = 0; a < tensors_.size(); ++a) {
+    for (std::int64_t i = 0; i < tensors_[a].size(); ++i) set_number(tensors_[a], i, number_at(from.tensors_[a], i));
+  }
+}
+
+void CaseMemory::round_to(Dtype A) {
+  for (std::size_t a = 0; a < tensors_.size(); ++a) {
+    const Dtype dtype = dtype_of(case_.arguments[a], A);
+    for (std::int64_t i = 0; i < tensors_[a].size(); ++i) {
+      const double value = number_at(tensors_[a], i);
+      if (dtype == Dtype::bf16) set_number(tensors_[a], i, Bf16(value));
+      if (dtype == Dtype::f32) set_number(tensors_[a], i, static_cast<float>(value));
+    }
   }
 }
 
 std::vector<double> numbers(const Tensor& tensor) {
   std::vector<double> values(static_cast<std::size_t>(tensor.size()));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = tensor.dtype == Dtype::f64   ? tensor.as<double>()[i]
-                : tensor.dtype == Dtype::i32 ? tensor.as<std::int32_t>()[i]
-                                             : static_cast<double>(tensor.as<float>()[i]);
-  }
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = number_at(tensor, static_cast<std::int64_t>(i));
   return values;
 }
 

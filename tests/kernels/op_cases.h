@@ -25,12 +25,26 @@ enum class Fill {
   zero,
 };
 
+// The type of an argument when the operation runs in activation type A (kernels/ops.h).
+enum class Kind {
+  activation,  // A
+  statistics,  // S
+  moment,      // A, rounded stochastically: up to one unit of bfloat16 away
+};
+
 struct Argument {
   std::string name;
   std::vector<std::int64_t> shape;
   Fill fill = Fill::normal;
   bool compared = false;   // an output, held against ref
   std::int64_t limit = 1;  // for tokens and positions
+  Kind kind = Kind::activation;
+};
+
+// The least that an operation moves: so many numbers of type A and S.
+struct Traffic {
+  double activations = 0, statistics = 0;
+  double bytes(Dtype A) const;
 };
 
 struct OpCase {
@@ -39,26 +53,33 @@ struct OpCase {
   std::vector<Argument> arguments;
   std::function<void(Context&, std::vector<Tensor>&)> prepare;  // what has to run before (a forward pass); not timed
   std::function<void(Context&, std::vector<Tensor>&)> run;
-  double tolerance = 0;         // of the largest entry of each compared tensor, in units of 2^-24
-  double magnitude = 0;         // what the largest entry counts as at least: of terms that cancel
-  double flops = 0, bytes = 0;  // the least that the operation does; 0: not worth timing
-  bool production = false;      // timed by default; compared too, but its reference takes seconds
+  double tolerance = 0;  // of the largest entry of each compared tensor, in units of 2^-24
+  double magnitude = 0;  // what the largest entry counts as at least: of terms that cancel
+  double roundings = 0;  // to bfloat16, allowed between the parts of a fused operation
+  double flops = 0;      // the least that the operation does
+  Traffic traffic;
+  bool production = false;  // timed by default; compared too, but its reference takes seconds
 };
 
 const std::vector<OpCase>& op_cases();
 
-// The tensors of a case in memory: the same numbers in either float type.
+// The tensors of a case in memory, in activation type A: the same numbers, rounded.
 class CaseMemory {
  public:
-  CaseMemory(const OpCase& op_case, Dtype dtype);
+  CaseMemory(const OpCase& op_case, Dtype A);
+  CaseMemory(const OpCase& op_case, Dtype A, const CaseMemory& from);  // with the numbers of `from`
   std::vector<Tensor>& tensors() { return tensors_; }
+  void round_to(Dtype A);  // numbers become such as tensors of activation type A can hold
 
  private:
+  const OpCase& case_;
   Arena arena_;
   std::vector<Tensor> tensors_;
 };
 
 // All numbers of a tensor as doubles.
 std::vector<double> numbers(const Tensor& tensor);
+
+Dtype dtype_of(const Argument& argument, Dtype A);
 
 }  // namespace cairn::test

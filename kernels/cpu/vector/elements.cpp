@@ -14,12 +14,12 @@ CAIRN_INLINE void each_vector(std::int64_t n, Body&& body) {
   std::int64_t i = 0;
   for (; i + W <= n; i += W) {
     body(
-        i, [](const float* p) { return load(p); }, [](float* p, Vec v) { store(p, v); });
+        i, [](const auto* p) { return load(p); }, [](auto* p, Vec v) { store(p, v); });
   }
   if (i < n) {
     const std::int64_t left = n - i;
     body(
-        i, [left](const float* p) { return load_first(p, left); }, [left](float* p, Vec v) { store_first(p, v, left); });
+        i, [left](const auto* p) { return load_first(p, left); }, [left](auto* p, Vec v) { store_first(p, v, left); });
   }
 }
 
@@ -38,7 +38,8 @@ CAIRN_INLINE NegativeSide negative_side(Vec x) {
 
 }  // namespace
 
-void xielu_forward(std::int64_t n, float* y, const float* x, float alpha_p, float alpha_n) {
+template <typename A>
+void ElementOps<A>::xielu_forward(std::int64_t n, A* y, const A* x, float alpha_p, float alpha_n) {
   each_vector(n, [&](std::int64_t i, auto read, auto write) {
     const Vec v = read(x + i);
     const Vec curve = select(greater(v, splat(0.0f)), splat(alpha_p) * v * v, splat(alpha_n) * negative_side(v).value);
@@ -46,7 +47,8 @@ void xielu_forward(std::int64_t n, float* y, const float* x, float alpha_p, floa
   });
 }
 
-void xielu_backward(std::int64_t n, float* dx, double* sums, const float* dy, const float* x, float alpha_p, float alpha_n) {
+template <typename A>
+void ElementOps<A>::xielu_backward(std::int64_t n, A* dx, double* sums, const A* dy, const A* x, float alpha_p, float alpha_n) {
   Vec sum_p = splat(0.0f), sum_n = splat(0.0f);
   const Vec zero = splat(0.0f);
   each_vector(n, [&](std::int64_t i, auto read, auto write) {
@@ -63,16 +65,82 @@ void xielu_backward(std::int64_t n, float* dx, double* sums, const float* dy, co
   sums[1] = sum_lanes_double(sum_n);
 }
 
-void add(std::int64_t n, float* y, const float* a, const float* b) {
+namespace {
+
+CAIRN_INLINE Vec sigmoid(Vec x) {
+  return splat(1.0f) / (splat(1.0f) + exp(splat(0.0f) - x));
+}
+// x where it is positive, 0 where not; what is no number stays none.
+CAIRN_INLINE Vec positive_part(Vec x) {
+  return max(splat(0.0f), x);
+}
+
+}  // namespace
+
+template <typename A>
+void ElementOps<A>::swiglu_forward(std::int64_t n, A* y, const A* gate, const A* up) {
+  each_vector(n, [&](std::int64_t i, auto read, auto write) {
+    const Vec g = read(gate + i);
+    write(y + i, g * sigmoid(g) * read(up + i));
+  });
+}
+
+template <typename A>
+void ElementOps<A>::swiglu_backward(std::int64_t n, A* dgate, A* dup, const A* dy, const A* gate, const A* up) {
+  each_vector(n, [&](std::int64_t i, auto read, auto write) {
+    const Vec g = read(gate + i), u = read(up + i), d = read(dy + i), s = sigmoid(g), one = splat(1.0f);
+    write(dgate + i, d * u * s * fma(g, one - s, one));
+    write(dup + i, d * (g * s));
+  });
+}
+
+template <typename A>
+void ElementOps<A>::relu2_forward(std::int64_t n, A* y, const A* x) {
+  each_vector(n, [&](std::int64_t i, auto read, auto write) {
+    const Vec v = positive_part(read(x + i));
+    write(y + i, v * v);
+  });
+}
+
+template <typename A>
+void ElementOps<A>::relu2_backward(std::int64_t n, A* dx, const A* dy, const A* x) {
+  each_vector(n, [&](std::int64_t i, auto read, auto write) {
+    const Vec v = positive_part(read(x + i));
+    write(dx + i, (v + v) * read(dy + i));
+  });
+}
+
+template <typename A>
+void ElementOps<A>::add(std::int64_t n, A* y, const A* a, const A* b) {
   each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, read(a + i) + read(b + i)); });
 }
 
-void scale(std::int64_t n, float* y, const float* x, float factor) {
+template <typename A>
+void ElementOps<A>::add_to(std::int64_t n, float* y, const A* x) {
+  each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, read(y + i) + read(x + i)); });
+}
+
+template <typename A>
+void ElementOps<A>::scale(std::int64_t n, A* y, const A* x, float factor) {
   each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, read(x + i) * splat(factor)); });
 }
 
+template <typename A>
+template <typename Y>
+void ElementOps<A>::axpby(std::int64_t n, Y* y, const A* x, float a, float b) {
+  each_vector(n,
+              [&](std::int64_t i, auto read, auto write) { write(y + i, fma(splat(a), read(x + i), splat(b) * read(y + i))); });
+}
+
+template <typename A>
+template <typename Y>
+void ElementOps<A>::convert(std::int64_t n, Y* y, const A* x) {
+  each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, read(x + i)); });
+}
+
 // Products of two float32 are exact in double, so only the additions round.
-double sum_of_squares(std::int64_t n, const float* x) {
+template <typename A>
+double ElementOps<A>::sum_of_squares(std::int64_t n, const A* x) {
   constexpr int kChains = 8;
   double sum[kChains * 4] = {};
   using Double4 = double __attribute__((vector_size(32)));
@@ -80,10 +148,13 @@ double sum_of_squares(std::int64_t n, const float* x) {
   Double4 chain[kChains] = {};
   std::int64_t i = 0;
   for (; i + 4 * kChains <= n; i += 4 * kChains) {
+    float block[4 * kChains];
+#pragma GCC unroll 8
+    for (int j = 0; j < 4 * kChains; j += W) store(block + j, load(x + i + j));
 #pragma GCC unroll 8
     for (int j = 0; j < kChains; ++j) {
       Float4 v;
-      __builtin_memcpy(&v, x + i + 4 * j, sizeof v);
+      __builtin_memcpy(&v, block + 4 * j, sizeof v);
       const Double4 d = __builtin_convertvector(v, Double4);
       chain[j] += d * d;
     }
@@ -95,34 +166,16 @@ double sum_of_squares(std::int64_t n, const float* x) {
   return total;
 }
 
-// Moments move by (1 - beta) of the distance: beta itself near 1 would be rounded away in float32.
-void adamw(std::int64_t n, float* p, float* m, float* v, const float* g, const AdamStep& step) {
-  each_vector(n, [&](std::int64_t i, auto read, auto write) {
-    const Vec grad = read(g + i), value = read(p + i), m_before = read(m + i), v_before = read(v + i);
-    const Vec mean = fma(splat(step.beta1_rest), grad - m_before, m_before);
-    const Vec square = fma(splat(step.beta2_rest), fma(grad, grad, splat(0.0f) - v_before), v_before);
-    write(m + i, mean);
-    write(v + i, square);
-    const Vec denominator = fma(sqrt(square), splat(step.inverse_sqrt_correction2), splat(step.eps));
-    const Vec update = fma(splat(step.weight_decay), value, mean * splat(step.inverse_correction1) / denominator);
-    write(p + i, fma(splat(-step.lr), update, value));
-  });
-}
-
-void ademamix(std::int64_t n, float* p, float* m1, float* m2, float* v, const float* g, const AdamStep& step) {
-  each_vector(n, [&](std::int64_t i, auto read, auto write) {
-    const Vec grad = read(g + i), value = read(p + i), m1_before = read(m1 + i), m2_before = read(m2 + i), v_before = read(v + i);
-    const Vec fast = fma(splat(step.beta1_rest), grad - m1_before, m1_before);
-    const Vec slow = fma(splat(step.beta3_rest), grad - m2_before, m2_before);
-    const Vec square = fma(splat(step.beta2_rest), fma(grad, grad, splat(0.0f) - v_before), v_before);
-    write(m1 + i, fast);
-    write(m2 + i, slow);
-    write(v + i, square);
-    const Vec denominator = fma(sqrt(square), splat(step.inverse_sqrt_correction2), splat(step.eps));
-    const Vec direction = fma(splat(step.alpha), slow, fast * splat(step.inverse_correction1)) / denominator;
-    write(p + i, fma(splat(-step.lr), fma(splat(step.weight_decay), value, direction), value));
-  });
-}
+template struct ElementOps<float>;
+template struct ElementOps<Bf16>;
+template void ElementOps<float>::axpby(std::int64_t, float*, const float*, float, float);
+template void ElementOps<float>::axpby(std::int64_t, Bf16*, const float*, float, float);
+template void ElementOps<Bf16>::axpby(std::int64_t, float*, const Bf16*, float, float);
+template void ElementOps<Bf16>::axpby(std::int64_t, Bf16*, const Bf16*, float, float);
+template void ElementOps<float>::convert(std::int64_t, float*, const float*);
+template void ElementOps<float>::convert(std::int64_t, Bf16*, const float*);
+template void ElementOps<Bf16>::convert(std::int64_t, float*, const Bf16*);
+template void ElementOps<Bf16>::convert(std::int64_t, Bf16*, const Bf16*);
 
 double fma_rounds(std::int64_t rounds, float* sink) {
   constexpr int kChains = 12;  // more than latency times units; fits 16 registers

@@ -3,6 +3,7 @@
 #include "kernels/cpu/vector/attention.h"
 #include "kernels/cpu/vector/elements.h"
 #include "kernels/cpu/vector/gemm.h"
+#include "kernels/cpu/vector/optimizer.h"
 #include "kernels/cpu/vector/rows.h"
 #include "kernels/cpu/vector/simd.h"
 
@@ -10,6 +11,36 @@
 #define CAIRN_NAME(name) CAIRN_NAME_TEXT(name)
 
 namespace cairn::cpu::CAIRN_ISA {
+
+namespace {
+
+template <typename A>
+constexpr ActivationRoutines<A> activation_routines() {
+  using Rows = RowOps<A>;
+  using Elements = ElementOps<A>;
+  return {.rmsnorm_forward = Rows::rmsnorm_forward,
+          .rmsnorm_backward = Rows::rmsnorm_backward,
+          .bias_forward = Rows::bias_forward,
+          .bias_backward = Rows::bias_backward,
+          .rope = Rows::rope,
+          .cross_entropy = Rows::cross_entropy,
+          .xielu_forward = Elements::xielu_forward,
+          .xielu_backward = Elements::xielu_backward,
+          .swiglu_forward = Elements::swiglu_forward,
+          .swiglu_backward = Elements::swiglu_backward,
+          .relu2_forward = Elements::relu2_forward,
+          .relu2_backward = Elements::relu2_backward,
+          .add = Elements::add,
+          .add_to = Elements::add_to,
+          .scale = Elements::scale,
+          .axpby_float = Elements::template axpby<float>,
+          .axpby_bf16 = Elements::template axpby<Bf16>,
+          .to_float = Elements::template convert<float>,
+          .to_bf16 = Elements::template convert<Bf16>,
+          .sum_of_squares = Elements::sum_of_squares};
+}
+
+}  // namespace
 
 const Routines& routines() {
   static constexpr Routines table{
@@ -25,15 +56,8 @@ const Routines& routines() {
       .attention_decode = attention_decode,
       .attention_backward_scratch = attention_backward_scratch,
       .attention_backward = attention_backward,
-      .rmsnorm_forward = rmsnorm_forward,
-      .rmsnorm_backward = rmsnorm_backward,
-      .rope = rope,
-      .xielu_forward = xielu_forward,
-      .xielu_backward = xielu_backward,
-      .add = add,
-      .scale = scale,
-      .cross_entropy = cross_entropy,
-      .sum_of_squares = sum_of_squares,
+      .f32 = activation_routines<float>(),
+      .bf16 = activation_routines<Bf16>(),
       .adamw = adamw,
       .ademamix = ademamix,
       .fma_rounds = fma_rounds,
