@@ -26,8 +26,8 @@ std::vector<Training> trainings_of(lineage::Workspace& workspace) {
         for (const lineage::RunInput& input : run.inputs) {
           if (input.role == "data") folders.push_back(workspace.path_of(input.artifact));
         }
-        trainings.push_back({run, artifact.id, artifact_label(ledger, artifact.id),
-                             train::ReadSet::from_json(facts.at("read_set")), train::map_shards(folders)});
+        const train::ReadSet read = train::ReadSet::from_json(facts.at("read_set"));
+        trainings.push_back({run, artifact.id, artifact_label(ledger, artifact.id), read, train::map_shards(read, folders)});
       } catch (const Error& error) {
         log_warning(fmt::format("run {} is left out: {}", run.id, error.what()));
       }

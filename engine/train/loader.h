@@ -1,9 +1,9 @@
-// From token shards to batches: a batch is a function of (seed, position) alone, so any step of any run can be built again by
-// itself.
+// From token shards to batches: a batch is a function of the read set and the step alone, so any step of any run can be built
+// again by itself.
 //
-// Samples are windows of T + 1 tokens over all shards, one after another, that overlap by one token (docs/format/permutation.md;
-// spec/apertus.md §3.4). Document borders become data: positions that restart, the first key that a query sees, weights of the
-// loss.
+// Samples are windows of T + 1 tokens over all shards of an input, one after another, that overlap by one token
+// (docs/format/permutation.md; spec/apertus.md §3.4), or rows that were packed ahead of time. Document borders become data:
+// positions that restart, the first key that a query sees, weights of the loss.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +12,33 @@
 #include <span>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "engine/train/goldfish.h"
-#include "engine/train/sample_order.h"
+#include "engine/train/read_set.h"
 
 namespace cairn::train {
 
-// All tokens of a run's inputs, one after another. Reading is safe from any thread.
-class TokenStream {
+// The tokens of one sample: at most T + 1, in pieces of documents that lie side by side.
+struct Window {
+  std::vector<std::int32_t> tokens;
+  std::vector<std::int32_t> pieces;  // their lengths; empty: documents end where an EOD stands, and nowhere else
+};
+
+// What samples are read from. Reading is safe from any thread.
+class SampleSource {
  public:
-  virtual ~TokenStream() = default;
+  virtual ~SampleSource() = default;
+  // The sample that begins at `token` (SampleRef), of sequence length T.
+  virtual void sample(std::int64_t token, std::int64_t T, Window& out) const = 0;
+};
+
+// All tokens of an input, one after another.
+class TokenStream : public SampleSource {
+ public:
   virtual std::int64_t size() const = 0;
   // Copies tokens [begin, begin + out.size()); the range lies inside [0, size()).
   virtual void read(std::int64_t begin, std::span<std::int32_t> out) const = 0;
+  void sample(std::int64_t token, std::int64_t T, Window& out) const override;
 };
 
 // Tokens in memory, for tests.
@@ -45,6 +60,8 @@ struct MaskOptions {
   bool document_attention = true;  // no attention across an EOD
   std::optional<GoldfishParams> goldfish;
 };
+Json masks_json(const MaskOptions& masks);
+MaskOptions masks_from_json(const Json& json);
 
 // B rows of T. What the model reads: row-major arrays of B*T entries.
 struct TokenBatch {
@@ -65,35 +82,32 @@ class RowBuilder {
  public:
   explicit RowBuilder(const MaskOptions& options);
   void fill(TokenBatch& batch, std::int64_t row, std::span<const std::int32_t> window) const;
+  // The same of fewer tokens and of pieces: what follows the tokens is padding, which sees nothing and counts for nothing; nor
+  // does the label where a piece ends that is not the end of its document.
+  void fill(TokenBatch& batch, std::int64_t row, const Window& window) const;
 
  private:
+  void fill(TokenBatch& batch, std::int64_t row, std::span<const std::int32_t> window,
+            std::span<const std::int32_t> pieces) const;
+
   MaskOptions options_;
   std::optional<Goldfish> goldfish_;
 };
 
 class Loader {
  public:
-  // Error when the stream is too short for one sample.
-  Loader(const TokenStream& stream, std::uint64_t seed, std::int64_t batch, std::int64_t sequence_length,
-         const MaskOptions& masks);
+  // One source for each input of the read set; they must outlive the loader.
+  Loader(std::vector<const SampleSource*> sources, ReadSet read, const MaskOptions& masks);
 
-  std::int64_t samples() const { return order_.samples(); }  // in one epoch
-  std::int64_t batch_size() const { return batch_; }
-  std::int64_t sequence_length() const { return length_; }
-  const SampleOrder& order() const { return order_; }
-
-  // The batch that begins at `position` of the order: rows position .. position + B - 1. All weights are 0 or 1.
-  TokenBatch batch_at(std::int64_t position) const;
-  void window(std::int64_t sample, std::span<std::int32_t> out) const;  // out.size() == T + 1
+  const ReadSet& read_set() const { return read_; }
+  // The batch of a step: rows plan.position .. plan.position + B - 1 of its stage. All weights are 0 or 1. Any thread may ask.
+  TokenBatch batch(const StepPlan& plan) const;
+  void window(SampleRef sample, std::int64_t sequence_length, Window& out) const;
 
  private:
-  const TokenStream& stream_;
-  SampleOrder order_;
-  std::int64_t batch_, length_;
+  std::vector<const SampleSource*> sources_;
+  ReadSet read_;
   RowBuilder rows_;
 };
-
-// How many samples of T tokens a stream of `tokens` holds; 0 when it is too short.
-std::int64_t samples_in(std::int64_t tokens, std::int64_t sequence_length);
 
 }  // namespace cairn::train

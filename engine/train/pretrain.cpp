@@ -5,10 +5,8 @@
 #include "base/format.h"
 #include "base/hash.h"
 #include "engine/model/config.h"
+#include "engine/train/data_inputs.h"
 #include "engine/train/model_choice.h"
-#include "engine/train/read_set.h"
-#include "engine/train/seed_text.h"
-#include "engine/train/shard_stream.h"
 #include "engine/train/steps.h"
 #include "engine/train/training_run.h"
 
@@ -40,65 +38,61 @@ std::vector<std::filesystem::path> folders_of(const std::vector<steps::StepInput
 }
 
 // What must be the same when a killed run goes on; also what the reader of a checkpoint alone can learn about its data.
-Json facts_of(const StepContext& ctx, const Loader& loader) {
+Json facts_of(const StepContext& ctx, const Loader& loader, const MaskOptions& masks) {
   Json data = Json::array();
   for (const steps::StepInput& input : ctx.inputs("data")) data.push_back(input.digest.hex());
   return {{"step", "pretrain"},
-          {"seed", seed_text(ctx.seed())},
           {"config", sha256(canonical_json(ctx.config().json())).hex()},
           {"data", data},
-          {"samples", loader.samples()},
-          {"sequence_length", loader.sequence_length()},
-          {"batch", loader.batch_size()}};
+          {"masks", masks_json(masks)},
+          {"read_set", loader.read_set().to_json()}};
 }
 
-void describe(StepContext& ctx, const Trainer& trainer, const ReadSet& read, double loss) {
+void describe(StepContext& ctx, const Trainer& trainer, const ReadSet& read, const MaskOptions& masks, double loss) {
   const std::int64_t parameters = trainer.activations().config().parameters();
   ctx.describe_output("checkpoint", "parameters", parameters);
   ctx.describe_output("checkpoint", "steps", read.steps());
+  ctx.describe_output("checkpoint", "tokens", read.curriculum().tokens());
   ctx.describe_output("checkpoint", "read_set", read.to_json());
+  ctx.describe_output("checkpoint", "masks", masks_json(masks));
   ctx.summarise(
       fmt::format("{} parameters, {} steps, loss {:.3f}", format_count(static_cast<double>(parameters)), read.steps(), loss));
 }
 
 void pretrain(StepContext& ctx) {
   const Config& config = ctx.config();
-  const std::int64_t batch = config.integer("batch"), T = config.integer("sequence_length"), count = config.integer("steps");
-  const Curriculum curriculum = Curriculum::plain(T, batch, count, config.has("micro_batch") ? config.integer("micro_batch") : 0);
-
   model::Parameters parameters = choose_model(ctx);
   const model::ModelConfig shape = parameters.config();
-  const ShardStream stream(folders_of(ctx.inputs("data")), shape.vocab);
-  check_sequence_length(shape, T);
-  const Loader loader(stream, ctx.seed(), batch, T, read_masks(config, shape));
+  const Curriculum curriculum = read_curriculum(config, data_names(config, ctx.inputs("data").size()));
+  check_sequence_length(shape, curriculum.longest_sequence());
+  const PlannedReading data = plan_reading(config, folders_of(ctx.inputs("data")), ctx.seed(), shape.vocab);
+  const MaskOptions masks = read_masks(config, shape);
+  const Loader loader(data.pointers(), data.read, masks);
 
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
   Trainer trainer(context, read_trainer_config(ctx, curriculum), std::move(parameters), curriculum,
-                  [&](const StepPlan& plan) { return loader.batch_at(plan.position); });
-  TrainingRun run{ctx, trainer, facts_of(ctx, loader), shape.train_flops_per_token(T), peak_flops(ctx)};
+                  [&](const StepPlan& plan) { return loader.batch(plan); });
+  TrainingRun run{ctx, trainer, facts_of(ctx, loader, masks),
+                  shape.train_flops_per_token(curriculum.stages().front().sequence_length), peak_flops(ctx)};
   const StepReport last = run_training(run);
-  describe(ctx, trainer, ReadSet(ctx.seed(), loader.samples(), T, batch, 0, curriculum.samples()), last.loss);
+  describe(ctx, trainer, data.read, masks, last.loss);
 }
 
 std::vector<Field> pretrain_fields() {
-  std::vector<Field> fields{
-      field("model", model_schema(), "shape of the model"),
-      field("sequence_length", integer().min(1).def(512), "tokens in a sample"),
-      field("batch", integer().min(1).def(8), "samples in a step"),
-      field("micro_batch", integer().min(1).def(nullptr), "samples in one forward and backward; the whole batch when left out"),
-      field("steps", integer().min(1), "optimizer steps"),
-      field("goldfish",
-            object({field("k", integer().min(1).def(50), "about one label in k is dropped"),
-                    field("h", integer().min(1).def(50), "labels in the hashed window")})
-                .def(Json::object()),
-            "labels left out of the loss so that no passage is learnt whole; null = none"),
+  std::vector<Field> fields{field("model", model_schema(), "shape of the model")};
+  for (Field& shared : curriculum_fields()) fields.push_back(std::move(shared));
+  fields.push_back(field("goldfish",
+                         object({field("k", integer().min(1).def(50), "about one label in k is dropped"),
+                                 field("h", integer().min(1).def(50), "labels in the hashed window")})
+                             .def(Json::object()),
+                         "labels left out of the loss so that no passage is learnt whole; null = none"));
+  fields.push_back(
       field("masks",
             object({field("eod_loss", boolean().def(true), "mask the loss at the end of a document, where another begins"),
                     field("reset_positions", boolean().def(true), "positions restart with each document"),
                     field("document_attention", boolean().def(true), "no attention across documents")})
                 .def(Json::object()),
-            "what keeps packed documents apart"),
-  };
+            "what keeps packed documents apart"));
   for (Field& shared : training_fields({{"name", "ademamix"}}, {{"name", "wsd"}})) fields.push_back(std::move(shared));
   return fields;
 }
@@ -107,9 +101,10 @@ std::vector<Field> pretrain_fields() {
 
 const steps::StepSpec kPretrain{
     .name = "pretrain",
-    .version = 3,
+    .version = 4,
     .summary = "train a model from token shards",
-    .inputs = {{"data", "token_shards", "read one after another, in the order of the keyed permutation", false, true},
+    .inputs = {{"data", "token_shards",
+                "read in the order of a keyed permutation; mixed by weight where config.mix or a stage says so", false, true},
                {"tokenizer", "tokenizer", "gives the vocabulary and the special tokens", true},
                {"init", "any", "checkpoint or model folder to start from, instead of random weights", true}},
     .outputs = {{"checkpoint", "checkpoint", "weights, optimizer state, position"}},

@@ -9,48 +9,135 @@
 
 namespace cairn::train {
 
-ReadSet::ReadSet(std::uint64_t seed, std::int64_t samples, std::int64_t sequence_length, std::int64_t batch, std::int64_t first,
-                 std::int64_t last)
-    : order_(seed, samples), seed_(seed), length_(sequence_length), batch_(batch), first_(first), last_(last) {
-  if (sequence_length < 1 || batch < 1 || first < 0 || last < first) {
-    fail("read set: sequence_length {}, batch {}, positions {}..{} do not fit together", sequence_length, batch, first, last);
+namespace {
+
+// Each input has a key of its own, so that inputs of one size are not read in one order; the first has the run's seed.
+constexpr std::uint64_t kInputKey = 0x9E3779B97F4A7C15;
+
+// Weights of samples that give the wanted weights of tokens: a packed row is not quite full.
+std::vector<double> sample_weights(const Stage& stage, const std::vector<DataSize>& data) {
+  std::vector<double> weights;
+  for (std::size_t d = 0; d < data.size(); ++d) {
+    const auto tokens = static_cast<double>(data[d].tokens);
+    const double wanted = stage.weights.empty() ? tokens : stage.weights[d];
+    const double in_sample =
+        data[d].rows > 0 ? tokens / static_cast<double>(data[d].rows) : static_cast<double>(stage.sequence_length);
+    weights.push_back(in_sample > 0 ? wanted / in_sample : 0.0);
   }
+  return weights;
+}
+
+}  // namespace
+
+ReadSet::ReadSet(std::uint64_t seed, Curriculum curriculum, std::vector<DataSize> data)
+    : seed_(seed), curriculum_(std::move(curriculum)), data_(std::move(data)) {
+  const std::vector<Stage>& stages = curriculum_.stages();
+  std::vector<std::vector<DataOrder::Share>> shares(data_.size());
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    const Stage& stage = stages[s];
+    if (!stage.weights.empty() && stage.weights.size() != data_.size()) {
+      fail_usage("stages[{}]: {} weights for {} data inputs", s, stage.weights.size(), data_.size());
+    }
+    std::vector<std::int64_t> counts{stage.samples()};
+    if (data_.size() > 1) counts = apportion(stage.samples(), sample_weights(stage, data_));
+    for (std::size_t d = 0; d < data_.size(); ++d) {
+      if (counts[d] > 0 && data_[d].rows > 0 && data_[d].row_length != stage.sequence_length) {
+        fail_usage("stages[{}]: data input '{}' is packed into rows for sequence_length {}, this stage has {}", s, data_[d].name,
+                   data_[d].row_length, stage.sequence_length);
+      }
+      shares[d].push_back({stage.sequence_length, counts[d]});
+    }
+    turns_.emplace_back(std::move(counts));
+  }
+  for (std::size_t d = 0; d < data_.size(); ++d) {
+    try {
+      orders_.emplace_back(seed + kInputKey * d, data_[d].line_tokens(), std::move(shares[d]));
+    } catch (Error& error) {
+      if (data_.size() > 1) error.add_context(fmt::format("data input '{}'", data_[d].name));
+      throw;
+    }
+  }
+}
+
+ReadSet ReadSet::plain(std::uint64_t seed, std::int64_t tokens, std::int64_t sequence_length, std::int64_t batch,
+                       std::int64_t steps) {
+  return ReadSet(seed, Curriculum::plain(sequence_length, batch, steps), {{"data", tokens, 0, 0}});
 }
 
 ReadSet ReadSet::from_json(const Json& facts) {
   static const Schema schema = object({
       field("seed", string(), "key of the order, decimal"),
-      field("samples", integer().min(1), "in one epoch"),
-      field("sequence_length", integer().min(1), "tokens in a sample"),
-      field("batch", integer().min(1), "samples in a step"),
-      field("first_position", integer().min(0), "first position read"),
-      field("last_position", integer().min(0), "one past the last position read"),
+      field("stages", anything(), "curriculum"),
+      field("data",
+            list(object({
+                     field("name", string(), "of the input"),
+                     field("tokens", integer().min(0), "stored"),
+                     field("rows", integer().min(0).def(0), "packed ahead of time; 0 = none"),
+                     field("row_length", integer().min(0).max(1 << 30).def(0), "T of these rows"),
+                 }))
+                .min(1),
+            "inputs in their order"),
   });
   const Config config(schema.complete(facts, "read_set"), "read_set");
-  return ReadSet(parse_seed(config.string("seed")), config.integer("samples"), config.integer("sequence_length"),
-                 config.integer("batch"), config.integer("first_position"), config.integer("last_position"));
+  std::vector<DataSize> data;
+  for (const Config& given : config.objects("data")) {
+    data.push_back({given.string("name"), given.integer("tokens"), given.integer("rows"), given.integer("row_length")});
+  }
+  return ReadSet(parse_seed(config.string("seed")), Curriculum::from_json(config.json("stages"), "read_set.stages"),
+                 std::move(data));
 }
 
 Json ReadSet::to_json() const {
-  return {{"seed", seed_text(seed_)}, {"samples", order_.samples()}, {"sequence_length", length_},
-          {"batch", batch_},          {"first_position", first_},    {"last_position", last_}};
+  Json data = Json::array();
+  for (const DataSize& input : data_) {
+    Json json = {{"name", input.name}, {"tokens", input.tokens}};
+    if (input.rows > 0) json["rows"] = input.rows, json["row_length"] = input.row_length;
+    data.push_back(std::move(json));
+  }
+  return {{"seed", seed_text(seed_)}, {"stages", curriculum_.to_json()}, {"data", data}};
 }
 
-std::optional<std::int64_t> ReadSet::first_step(TokenRange tokens) const {
-  if (tokens.end <= tokens.begin || last_ <= first_) return std::nullopt;
-  // Sample i covers tokens [i*T, i*T + T]; the last sample of the data ends before tokens that fill no sample.
-  const std::int64_t first_sample = std::max<std::int64_t>(0, (tokens.begin - 1) / length_);
-  const std::int64_t last_sample = std::min(order_.samples() - 1, (tokens.end - 1) / length_);
-  const std::int64_t first_epoch = first_ / order_.samples(), last_epoch = (last_ - 1) / order_.samples();
-  for (std::int64_t epoch = first_epoch; epoch <= last_epoch; ++epoch) {
-    std::int64_t earliest = last_;
-    for (std::int64_t sample = first_sample; sample <= last_sample; ++sample) {
-      const std::int64_t position = order_.position_of(sample, epoch);
-      if (position >= first_) earliest = std::min(earliest, position);
-    }
-    if (earliest < last_) return (earliest - first_) / batch_ + 1;
+SampleRef ReadSet::sample_at(std::int64_t stage, std::int64_t position) const {
+  const Interleave::Turn turn = turns_[static_cast<std::size_t>(stage)].at(position);
+  return {turn.input, orders_[static_cast<std::size_t>(turn.input)].token_at(stage, turn.rank)};
+}
+
+std::int64_t ReadSet::samples_of(std::int64_t stage, std::int64_t data) const {
+  return turns_[static_cast<std::size_t>(stage)].count(data);
+}
+
+double ReadSet::passes(std::int64_t data) const {
+  const DataOrder& order = orders_[static_cast<std::size_t>(data)];
+  const DataOrder::Cursor end = order.cursor(static_cast<std::int64_t>(curriculum_.stages().size()));
+  if (order.epoch_tokens() == 0) return 0;
+  return static_cast<double>(end.epoch) + static_cast<double>(end.token) / static_cast<double>(order.epoch_tokens());
+}
+
+std::int64_t ReadSet::step_of(std::int64_t stage, Interleave::Turn turn, std::int64_t* row) const {
+  const std::int64_t position = turns_[static_cast<std::size_t>(stage)].position_of(turn);
+  const std::int64_t step = curriculum_.step_of(stage, position);
+  if (row != nullptr) *row = position - curriculum_.at(step).position;
+  return step + 1;
+}
+
+std::optional<std::int64_t> ReadSet::first_step(std::int64_t data, TokenRange tokens) const {
+  for (std::int64_t stage = 0; stage < static_cast<std::int64_t>(curriculum_.stages().size()); ++stage) {
+    const auto rank = orders_[static_cast<std::size_t>(data)].first_rank_of(stage, tokens);
+    if (rank) return step_of(stage, {data, *rank}, nullptr);
   }
   return std::nullopt;
+}
+
+std::vector<ReadEvent> ReadSet::events(std::int64_t data, TokenRange tokens) const {
+  std::vector<ReadEvent> events;
+  for (std::int64_t stage = 0; stage < static_cast<std::int64_t>(curriculum_.stages().size()); ++stage) {
+    for (const std::int64_t rank : orders_[static_cast<std::size_t>(data)].ranks_of(stage, tokens)) {
+      ReadEvent event;
+      event.step = step_of(stage, {data, rank}, &event.row);
+      events.push_back(event);
+    }
+  }
+  return events;
 }
 
 }  // namespace cairn::train

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "engine/data/token_shards.h"
+#include "engine/train/data_inputs.h"
 
 namespace cairn::train {
 
@@ -12,7 +13,7 @@ namespace {
 void add_document(Reading& reading, const ReadSet& read, const MappedShard& shard, const lineage::DocmapDocument& document) {
   const std::int64_t begin = shard.first_token + document.first_token;
   ++reading.stored;
-  const std::optional<std::int64_t> step = read.first_step({begin, begin + document.tokens});
+  const std::optional<std::int64_t> step = read.first_step(shard.data, {begin, begin + document.tokens});
   if (!step) return;
   ++reading.read;
   reading.first_step = std::min(reading.first_step.value_or(*step), *step);
@@ -20,18 +21,25 @@ void add_document(Reading& reading, const ReadSet& read, const MappedShard& shar
 
 }  // namespace
 
-std::vector<MappedShard> map_shards(const std::vector<std::filesystem::path>& folders) {
+std::vector<MappedShard> map_shards(const ReadSet& read, const std::vector<std::filesystem::path>& folders) {
   std::vector<MappedShard> mapped;
-  std::int64_t first_token = 0;
-  for (const std::filesystem::path& folder : folders) {
-    for (const std::filesystem::path& stem : data::list_token_shards(folder)) {
-      const std::filesystem::path path = stem.string() + ".docmap";
-      const std::int64_t tokens = data::TokenShard::open(stem).tokens();
-      mapped.push_back({stem, lineage::Docmap::open(path), first_token});
-      if (mapped.back().docmap.tokens() != tokens) {
-        fail("{}: maps {} tokens, its shard holds {}", path.string(), mapped.back().docmap.tokens(), tokens);
+  const auto inputs = folders_by_input(read.data().size(), folders);
+  for (std::size_t input = 0; input < inputs.size(); ++input) {
+    std::int64_t first_token = 0;
+    for (const std::filesystem::path& folder : inputs[input]) {
+      for (const std::filesystem::path& stem : data::list_token_shards(folder)) {
+        const std::filesystem::path path = stem.string() + ".docmap";
+        const std::int64_t tokens = data::TokenShard::open(stem).tokens();
+        mapped.push_back({static_cast<std::int64_t>(input), stem, lineage::Docmap::open(path), first_token});
+        if (mapped.back().docmap.tokens() != tokens) {
+          fail("{}: maps {} tokens, its shard holds {}", path.string(), mapped.back().docmap.tokens(), tokens);
+        }
+        first_token += tokens;
       }
-      first_token += tokens;
+    }
+    if (first_token != read.data()[input].tokens) {
+      fail("data input '{}' holds {} tokens, the training read {}", read.data()[input].name, first_token,
+           read.data()[input].tokens);
     }
   }
   return mapped;
@@ -57,12 +65,13 @@ Reading reading_of_document(const ReadSet& read, const std::vector<MappedShard>&
   return reading;
 }
 
-std::vector<ReadDocument> documents_of_sample(const std::vector<MappedShard>& shards, std::int64_t sample,
+std::vector<ReadDocument> documents_of_sample(const std::vector<MappedShard>& shards, SampleRef sample,
                                               std::int64_t sequence_length) {
-  const std::int64_t begin = sample * sequence_length, end = begin + sequence_length + 1;
+  const std::int64_t begin = sample.token, end = begin + sequence_length + 1;
   std::vector<ReadDocument> documents;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const MappedShard& shard = shards[i];
+    if (shard.data != sample.data) continue;
     const std::int64_t first = std::max<std::int64_t>(begin - shard.first_token, 0);
     const std::int64_t last = std::min(end - shard.first_token, shard.docmap.tokens());
     for (std::int64_t token = first; token < last;) {

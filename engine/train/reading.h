@@ -12,14 +12,15 @@
 
 namespace cairn::train {
 
-// The docmaps of a training's inputs, each with the token of the whole stream at which its shard begins. `folders` are the inputs
-// "data" of the run, in order; Error when a shard has no docmap, or one of another length.
+// The docmaps of a training's inputs, each with the token of its input's stream at which its shard begins. `folders` are the
+// inputs "data" of the run, in order; Error when a shard has no docmap, or one of another length.
 struct MappedShard {
+  std::int64_t data = 0;        // index of the input in the read set
   std::filesystem::path shard;  // without extension
   lineage::Docmap docmap;
   std::int64_t first_token = 0;
 };
-std::vector<MappedShard> map_shards(const std::vector<std::filesystem::path>& folders);
+std::vector<MappedShard> map_shards(const ReadSet& read, const std::vector<std::filesystem::path>& folders);
 
 // What a training read of a source, or of one document (which may have been packed more than once).
 struct Reading {
@@ -35,7 +36,7 @@ struct ReadDocument {
   std::size_t shard = 0;  // index in `shards`
   lineage::DocmapDocument document;
 };
-std::vector<ReadDocument> documents_of_sample(const std::vector<MappedShard>& shards, std::int64_t sample,
+std::vector<ReadDocument> documents_of_sample(const std::vector<MappedShard>& shards, SampleRef sample,
                                               std::int64_t sequence_length);
 
 }  // namespace cairn::train

@@ -23,10 +23,14 @@ class SampleOrder {
   // The position, in `epoch`, at which `sample` in [0, samples) is read.
   std::int64_t position_of(std::int64_t sample, std::int64_t epoch) const;
 
+  // The same by the place inside of an epoch, 0 <= place < samples; here `epoch` is any number that names a permutation.
+  std::int64_t sample_in(std::uint64_t epoch, std::int64_t place) const;
+  std::int64_t place_in(std::uint64_t epoch, std::int64_t sample) const;
+
  private:
-  std::uint64_t round_value(std::uint64_t half, int round, std::int64_t epoch) const;
-  std::uint64_t forward(std::uint64_t value, std::int64_t epoch) const;
-  std::uint64_t backward(std::uint64_t value, std::int64_t epoch) const;
+  std::uint64_t round_value(std::uint64_t half, int round, std::uint64_t epoch) const;
+  std::uint64_t forward(std::uint64_t value, std::uint64_t epoch) const;
+  std::uint64_t backward(std::uint64_t value, std::uint64_t epoch) const;
 
   std::uint64_t seed_;
   std::int64_t samples_;

@@ -23,12 +23,12 @@ struct Training {
   ThreadPool pool{1};
   Context context{ref_backend(), pool};
   MemoryTokens stream{tiny_tokens(400)};
-  Loader loader{stream, 5, 3, 8, {}};
+  Loader loader{{&stream}, ReadSet::plain(5, stream.size(), 8, 3, 20), {}};
   Trainer trainer;
 
   Training()
       : trainer(context, config(), start(), Curriculum::plain(8, 3, 20),
-                [this](const StepPlan& plan) { return loader.batch_at(plan.position); }) {}
+                [this](const StepPlan& plan) { return loader.batch(plan); }) {}
 
   static TrainerConfig config() {
     TrainerConfig config;

@@ -1,9 +1,9 @@
 #include "engine/train/loader.h"
 
-#include <algorithm>
 #include <numeric>
 #include <set>
 
+#include "base/json.h"
 #include "tests/support/test.h"
 
 using namespace cairn::train;
@@ -64,15 +64,55 @@ TEST_CASE("loader: goldfish drops labels, not inputs, and counts what is left") 
   CHECK(row.weighted == 10);
 }
 
+TEST_CASE("loader: fewer tokens than a row are padded; pieces end documents without an end of their own") {
+  // Two whole documents, the beginning of a third, and two tokens of padding.
+  const Window window{{1, 5, 2, 1, 2, 1, 7, 8}, {3, 2, 3}};
+  MaskOptions options;
+  options.pad = 3;
+  TokenBatch row(1, 9);
+  RowBuilder(options).fill(row, 0, window);
+  CHECK(row.tokens == Ints{1, 5, 2, 1, 2, 1, 7, 8, 3});
+  CHECK(row.labels == Ints{5, 2, 1, 2, 1, 7, 8, 3, 3});
+  CHECK(row.weights == Floats{1, 1, 0, 1, 0, 1, 1, 0, 0});
+  CHECK(row.positions == Ints{0, 1, 2, 0, 1, 0, 1, 2, 0});
+  CHECK(row.first_key == Ints{0, 0, 0, 3, 3, 5, 5, 5, 8});
+  CHECK(row.weighted == 5);
+  // A piece that is cut in the middle of its document: its last label is of another document.
+  const Window cut{{1, 5, 6, 1, 9, 9}, {3, 3}};
+  options.pad = -1;
+  options.mask_eod = false;
+  TokenBatch second(1, 5);
+  RowBuilder(options).fill(second, 0, cut);
+  CHECK(second.weights == Floats{1, 1, 0, 1, 1});
+  CHECK(second.first_key == Ints{0, 0, 0, 3, 3});
+  TokenBatch nothing(1, 4);
+  RowBuilder(options).fill(nothing, 0, Window{});
+  CHECK(nothing.weighted == 0);
+  CHECK(nothing.tokens == Ints{2, 2, 2, 2});
+}
+
+TEST_CASE("loader: masks go through JSON") {
+  MaskOptions options;
+  options.eod = 7;
+  options.pad = 3;
+  options.mask_eod = options.reset_positions = false;
+  options.goldfish = GoldfishParams{4, 3};
+  CHECK(masks_json(masks_from_json(masks_json(options))) == masks_json(options));
+  CHECK(masks_json(masks_from_json(masks_json({}))) == masks_json({}));
+  cairn::Json wrong = masks_json(options);
+  wrong["goldfish"]["k"] = 0;
+  CHECK(cairn::test::error_of([&] { masks_from_json(wrong); }).find("masks.goldfish.k") != std::string::npos);
+}
+
 TEST_CASE("loader: an epoch reads every sample once, windows overlap by one token") {
   const std::int64_t T = 7, n = 12;
   const MemoryTokens stream(counting(n * T + 1));
-  const Loader loader(stream, 5, 4, T, {});
-  REQUIRE(loader.samples() == n);
+  const Loader loader({&stream}, ReadSet::plain(5, stream.size(), T, 4, 6), {});
+  const Curriculum& curriculum = loader.read_set().curriculum();
   for (const std::int64_t epoch : {0, 1}) {
     std::set<std::int32_t> starts;
     for (std::int64_t step = epoch * 3; step < epoch * 3 + 3; ++step) {
-      const TokenBatch batch = loader.batch_at(step * 4);
+      const TokenBatch batch = loader.batch(curriculum.at(step));
       for (std::int64_t row = 0; row < 4; ++row) {
         const auto at = static_cast<std::size_t>(row * T);
         const std::int32_t start = batch.tokens[at];
@@ -88,29 +128,28 @@ TEST_CASE("loader: an epoch reads every sample once, windows overlap by one toke
 
 TEST_CASE("loader: a batch is a function of seed and position") {
   const MemoryTokens stream(counting(1000));
-  const Loader a(stream, 5, 4, 8, {}), b(stream, 5, 4, 8, {}), other(stream, 6, 4, 8, {});
-  const TokenBatch late = a.batch_at(160);
-  a.batch_at(12);
-  CHECK(a.batch_at(160).tokens == late.tokens);
-  CHECK(b.batch_at(160).tokens == late.tokens);
-  CHECK(other.batch_at(160).tokens != late.tokens);
+  const auto loader = [&](std::uint64_t seed, std::int64_t batch) {
+    return Loader({&stream}, ReadSet::plain(seed, stream.size(), 8, batch, 200 / batch), {});
+  };
+  const auto at = [](const Loader& from, std::int64_t step) { return from.batch(from.read_set().curriculum().at(step)).tokens; };
+  const Loader a = loader(5, 4), b = loader(5, 4), other = loader(6, 4);
+  const Ints late = at(a, 40);
+  at(a, 3);
+  CHECK(at(a, 40) == late);
+  CHECK(at(b, 40) == late);
+  CHECK(at(other, 40) != late);
   // The same positions in batches of another size are the same samples.
-  const Loader halves(stream, 5, 2, 8, {});
-  Ints two = halves.batch_at(160).tokens;
-  const Ints second = halves.batch_at(162).tokens;
+  const Loader halves = loader(5, 2);
+  Ints two = at(halves, 80);
+  const Ints second = at(halves, 81);
   two.insert(two.end(), second.begin(), second.end());
-  CHECK(two == late.tokens);
+  CHECK(two == late);
 }
 
-TEST_CASE("loader: the last tokens that fill no sample are left out, too little data is refused") {
-  CHECK(samples_in(0, 8) == 0);
-  CHECK(samples_in(8, 8) == 0);
-  CHECK(samples_in(9, 8) == 1);
-  CHECK(samples_in(16, 8) == 1);
-  CHECK(samples_in(17, 8) == 2);
-  const MemoryTokens stream(counting(8));
-  CHECK(cairn::test::error_of([&] { Loader(stream, 1, 1, 8, {}); }) ==
+TEST_CASE("loader: too little data is refused") {
+  CHECK(cairn::test::error_of([&] { ReadSet::plain(1, 8, 8, 1, 1); }) ==
         "the data hold 8 tokens, and one sample of sequence_length 8 needs 9");
-  CHECK_FALSE(cairn::test::error_of([&] { Loader(stream, 1, 0, 4, {}); }).empty());
-  CHECK_FALSE(cairn::test::error_of([&] { Loader(stream, 1, 1, 0, {}); }).empty());
+  CHECK_NOTHROW(ReadSet::plain(1, 9, 8, 1, 1));
+  CHECK(cairn::test::error_of([&] { Loader({}, ReadSet::plain(1, 9, 8, 1, 1), {}); }) ==
+        "a read set of 1 inputs, and 0 to read from");
 }

@@ -97,7 +97,7 @@ TEST_CASE("pretrain: writes a checkpoint that is whole, with metrics and facts")
   CHECK(facts.at("parameters") == loaded.config.parameters());
   const ReadSet read = ReadSet::from_json(facts.at("read_set"));
   CHECK(read.steps() == 9);
-  CHECK(read_checkpoint_facts(checkpoint).at("seed") == "3");
+  CHECK(read_checkpoint_facts(checkpoint).at("read_set").at("seed") == "3");
   CHECK(p.run.summary().find("9 steps, loss ") != std::string::npos);
 }
 
@@ -128,6 +128,42 @@ TEST_CASE("pretrain: stopped after every single step, it ends in the same bytes"
   }
   CHECK(attempts == 9);
   CHECK(stopped.run.digest("checkpoint") == whole.run.digest("checkpoint"));
+}
+
+TEST_CASE("pretrain: stages over two inputs, stopped after every single step, end in the same bytes and read what they should") {
+  const Json stages = {{"steps", nullptr},
+                       {"data_names", {"a", "b"}},
+                       {"stages",
+                        {{{"steps", 4}, {"mix", {{"a", 3}, {"b", 1}}}},
+                         {{"tokens", 300}, {"sequence_length", 24}, {"batch", 2}, {"mix", {{"b", 1}}}},
+                         {{"steps", 2}, {"ramp", {{{"batch", 1}, {"until_tokens", 12}}}}}}}};
+  Pretrain whole(stages), stopped(stages);
+  for (Pretrain* p : {&whole, &stopped}) p->run.input("data", p->folder.path() / "shards");
+  whole.run.run();
+  StopToken stop;
+  stop.request_stop();
+  stopped.run.stop_token(stop);
+  for (int attempts = 1;; ++attempts) {
+    REQUIRE(attempts < 20);
+    try {
+      stopped.run.run();
+      break;
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::try_again);
+    }
+  }
+  CHECK(stopped.run.digest("checkpoint") == whole.run.digest("checkpoint"));
+  const auto metrics = whole.run.metrics();
+  REQUIRE(metrics.size() == 13);
+  CHECK(metrics[3].at("tokens") == 4 * 4 * 12);
+  CHECK(metrics[4].at("stage") == 1);
+  CHECK(metrics[10].at("tokens") == 192 + 336);  // the fewest steps of 48 tokens that make 300
+  CHECK(metrics[12].at("tokens") == 192 + 336 + 12 + 48);
+  const ReadSet read = ReadSet::from_json(whole.run.facts("checkpoint").at("read_set"));
+  CHECK(read.data()[0].name == "a");
+  CHECK(read.samples_of(0, 0) == 12);
+  CHECK(read.samples_of(1, 0) == 0);
+  CHECK(masks_from_json(whole.run.facts("checkpoint").at("masks")).eod == 2);
 }
 
 TEST_CASE("pretrain: a damaged checkpoint is passed over, and the end is the same") {
@@ -190,5 +226,8 @@ TEST_CASE("pretrain: bad configs are refused with their place") {
   CHECK(error_with({{"optimizer", {{"name", "adamw"}, {"alpha", 3}}}}).find("alpha") != std::string::npos);
   CHECK(error_with({{"schedule", {{"warmup_steps", 8}, {"cooldown_steps", 8}}}}).find("do not fit") != std::string::npos);
   CHECK(error_with(Json{{"stepps", 3}}).find("stepps") != std::string::npos);
+  CHECK(error_with(Json{{"steps", nullptr}}).find("either 'steps' or 'tokens'") != std::string::npos);
+  CHECK(error_with(Json{{"mix", {{"web", 1}}}}).find("config.mix: there is no data input 'web'; known: 0") != std::string::npos);
+  CHECK(error_with(Json{{"data_names", {"a", "b"}}}).find("config.data_names: 2 names for 1 data inputs") != std::string::npos);
   CHECK(error_with({{"model", {{"vocab", 20}}}}).find("shard-0000") != std::string::npos);  // an id that the model does not have
 }

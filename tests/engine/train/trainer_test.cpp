@@ -26,9 +26,9 @@ struct Training {
   Training(const TrainerConfig& config, const Backend& backend, Dtype dtype, int threads = 1, std::int64_t micro_batch = 4)
       : pool(threads),
         context{backend, pool},
-        loader(stream, 5, 4, 12, {}),
+        loader({&stream}, ReadSet::plain(5, stream.size(), 12, 4, 40), {}),
         trainer(context, config, start(dtype), Curriculum::plain(12, 4, 40, micro_batch),
-                [this](const StepPlan& plan) { return loader.batch_at(plan.position); }) {}
+                [this](const StepPlan& plan) { return loader.batch(plan); }) {}
 
   static model::Parameters start(Dtype dtype) {
     model::Parameters parameters(tiny_model(), dtype);
