@@ -11,7 +11,7 @@ namespace cairn {
 
 struct Backend {
   std::string name;      // "ref", "cpu"
-  std::string isa;       // instruction set, part of the determinism class: "avx512", "avx2", "neon", "generic"; "any" for ref
+  std::string isa;       // instruction set, part of the determinism class: "avx512bf16", "avx512", "avx2", ...; "any" for ref
   bool float64 = false;  // takes f64 tensors besides f32 and bf16
 
   // Required.

@@ -50,6 +50,7 @@ const std::vector<cpu::CpuBackend>& backends() {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
+      if (__builtin_cpu_supports("avx512bf16")) found.push_back(make_backend(cpu::avx512bf16::routines()));
       found.push_back(make_backend(cpu::avx512::routines()));
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(make_backend(cpu::avx2::routines()));

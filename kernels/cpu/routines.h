@@ -12,18 +12,20 @@
 
 namespace cairn::cpu {
 
-// C [m, n] = op(A) op(B), or += ; row strides in floats. transposed_a: A is stored [k, m]; transposed_b: B is stored [n, k].
+// C [m, n] = op(A) op(B), or += ; row strides in numbers. transposed_a: A is stored [k, m]; transposed_b: B is stored [n, k]. All
+// are float32, or A and B are bfloat16 and C either. Sums are float32; a bfloat16 result is rounded once.
 struct GemmBlock {
   std::int64_t m, n, k;
-  const float* a;
+  const void* a;
   std::int64_t lda;
   bool transposed_a;
-  const float* b;
+  const void* b;
   std::int64_t ldb;
   bool transposed_b;
-  float* c;
+  void* c;
   std::int64_t ldc;
   bool accumulate;
+  bool bf16, bf16_c;  // A and B; C
 };
 
 // One query head of a batch element (attention_forward), or one key/value head with all of its `group` query heads
@@ -100,7 +102,7 @@ struct Routines {
   const char* isa;
   std::int64_t tile_rows, tile_cols;  // of the matrix product's register tile
 
-  std::int64_t (*gemm_scratch)(std::int64_t k);  // floats that gemm_block needs
+  std::int64_t (*gemm_scratch)(const GemmBlock&);  // floats that gemm_block needs for such a block or a smaller one
   void (*gemm_block)(const GemmBlock&, float* scratch);
   void (*gemm_dots)(const GemmBlock&);  // few rows, A not transposed, B transposed: every element a dot product, B read once
 
@@ -127,6 +129,9 @@ struct Routines {
 };
 
 // Which of these a build has is settled by its meson.build; which of them the machine can run, by backend.cpp.
+namespace avx512bf16 {
+const Routines& routines();
+}
 namespace avx512 {
 const Routines& routines();
 }

@@ -93,7 +93,7 @@ int bench(int argc, char** argv) {
   TextTable table({"operation", "shape", "ms", "GFLOP/s", "GB/s", "of floor"});
   for (const OpCase& op_case : op_cases()) {
     if ((!op_case.production && !all) || op_case.op.find(op) == std::string::npos ||
-        op_case.shape.find(shape) == std::string::npos || (A == Dtype::bf16 && op_case.op.rfind("matmul", 0) == 0))
+        op_case.shape.find(shape) == std::string::npos)
       continue;
     const Timing timing = time_case(op_case, context, A);
     const double bytes = op_case.traffic.bytes(A);

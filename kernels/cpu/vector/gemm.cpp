@@ -1,180 +1,184 @@
 // One block of a matrix product, packed.
 //
-// Why it is fast: B is packed in slices of kNr columns and as much depth and width as stays in L2; a few panels of kMr rows of A
-// are packed beside it; then every multiply-add of the register tile (gemm_tile.h) finds both operands in L1 or streaming from
-// L2, and C is touched once per depth slice.
+// Why it is fast: B is packed in slices of kNr columns and as much depth and width as stays in L2; panels of kMr rows of A are
+// packed once for each slice of the depth; then every multiply-add of the register tile (gemm_tile.h) finds both operands in L1
+// or streaming from L2. C is touched once per slice, and asked for before it is needed, as are the rows of A that are packed
+// next.
 #include "kernels/cpu/vector/gemm.h"
 
+#include "kernels/cpu/vector/gemm_pack.h"
 #include "kernels/cpu/vector/gemm_tile.h"
 
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
-constexpr std::int64_t kDepth = 384;               // most of K that is summed in registers; slices are even
-constexpr std::int64_t kBlockFloats = 160 * 1024;  // packed B: 640 KB of a 1 MB L2
-constexpr std::int64_t kPanels = 8;                // panels of A packed at a time
+constexpr std::int64_t kDepth = 768;              // most words of K that are summed in registers; slices are even
+constexpr std::int64_t kBlockWords = 112 * 1024;  // packed B: 448 KB of a 1 MB L2
+constexpr std::int64_t kPanels = 4;               // panels of A packed at a time
 
-// Slices of K are a function of K alone: the order of every sum is given by the shape.
-std::int64_t slice_depth(std::int64_t k) {
-  const std::int64_t slices = (k + kDepth - 1) / kDepth;
-  return slices == 0 ? 0 : (k + slices - 1) / slices;
+std::int64_t round_up(std::int64_t size, std::int64_t unit) {
+  return (size + unit - 1) / unit * unit;
 }
 
-std::int64_t block_columns(std::int64_t depth) {
-  return kBlockFloats / (depth * kNr) * kNr;
+// Words in a slice of K, a function of K alone: the order of every sum is given by the shape.
+std::int64_t slice_depth(std::int64_t words) {
+  const std::int64_t slices = (words + kDepth - 1) / kDepth;
+  return slices == 0 ? 0 : (words + slices - 1) / slices;
 }
 
-void pack_b(const GemmBlock& g, std::int64_t k0, std::int64_t depth, std::int64_t j0, std::int64_t columns, float* packed) {
-  if (!g.transposed_b) return pack_copied(g.b + k0 * g.ldb + j0, g.ldb, columns, depth, packed, kNr);
-  for (std::int64_t j = 0; j < columns; j += kNr) {
-    const std::int64_t width = columns - j < kNr ? columns - j : kNr;
-    pack_transposed(g.b + (j0 + j) * g.ldb + k0, g.ldb, width, depth, packed + j * depth, kNr);
-  }
+std::int64_t block_columns(std::int64_t words) {
+  return kBlockWords / (words * kNr) * kNr;
 }
 
-// Rows [i0, end) of op(A) as panels of kMr rows; the last may be lower, and is packed as low as it is.
-void pack_a(const GemmBlock& g, std::int64_t k0, std::int64_t depth, std::int64_t i0, std::int64_t end, float* packed) {
-  const std::int64_t whole = (end - i0) / kMr * kMr, rest = end - i0 - whole;
-  if (g.transposed_a) {
-    pack_copied(g.a + k0 * g.lda + i0, g.lda, whole, depth, packed, kMr);
-    if (rest > 0) pack_copied(g.a + k0 * g.lda + i0 + whole, g.lda, rest, depth, packed + whole * depth, rest);
-    return;
-  }
-  for (std::int64_t i = 0; i < whole; i += kMr)
-    pack_transposed(g.a + (i0 + i) * g.lda + k0, g.lda, kMr, depth, packed + i * depth, kMr);
-  if (rest > 0) pack_transposed(g.a + (i0 + whole) * g.lda + k0, g.lda, rest, depth, packed + whole * depth, rest);
-}
+// Memory that will be read soon, brought into L2 a few lines at a time.
+struct Ahead {
+  const char* row = nullptr;
+  std::int64_t stride = 0, rows = 0, bytes = 0, at = 0, lines_each = 0;
 
-}  // namespace
-
-std::int64_t gemm_scratch(std::int64_t k) {
-  const std::int64_t depth = slice_depth(k) + 1;
-  return kBlockFloats + kNr * depth + kPanels * kMr * depth + 4 * W;
-}
-
-void gemm_block(const GemmBlock& g, float* scratch) {
-  if (g.m == 0 || g.n == 0) return;
-  if (g.k == 0) {
-    for (std::int64_t i = 0; i < g.m && !g.accumulate; ++i) {
-      for (std::int64_t j = 0; j < g.n; ++j) g.c[i * g.ldc + j] = 0;
+  Ahead() = default;
+  Ahead(const void* first, std::int64_t stride_bytes, std::int64_t row_count, std::int64_t row_bytes, std::int64_t calls)
+      : row(static_cast<const char*>(first)),
+        stride(stride_bytes),
+        rows(row_count),
+        bytes(row_bytes),
+        lines_each((row_count * (row_bytes / 64 + 1) + calls - 1) / calls) {}
+  CAIRN_INLINE void touch() {
+    for (std::int64_t line = 0; line < lines_each && rows > 0; ++line) {
+      __builtin_prefetch(row + at, 0, 2);
+      at += 64;
+      if (at < bytes + 63) continue;
+      at = 0, row += stride, --rows;
     }
-    return;
   }
-  const std::int64_t most_depth = slice_depth(g.k), most_columns = block_columns(most_depth);
-  // Rows of A can be read where they lie, unless they are a multiple of 2 KB apart: then too many share the same sets of L1.
-  const bool pack = g.transposed_a || g.lda % 512 == 0;
-  float* packed_b = scratch;
-  float* packed_a = scratch + (most_columns + kNr) * most_depth + W;
-  for (std::int64_t k0 = 0; k0 < g.k; k0 += most_depth) {
-    const std::int64_t depth = g.k - k0 < most_depth ? g.k - k0 : most_depth;
-    const bool accumulate = g.accumulate || k0 > 0;
-    for (std::int64_t j0 = 0; j0 < g.n; j0 += most_columns) {
-      const std::int64_t columns = g.n - j0 < most_columns ? g.n - j0 : most_columns;
-      pack_b(g, k0, depth, j0, columns, packed_b);
-      for (std::int64_t i0 = 0; i0 < g.m; i0 += kPanels * kMr) {
-        const std::int64_t end = g.m - i0 < kPanels * kMr ? g.m : i0 + kPanels * kMr;
-        if (pack) pack_a(g, k0, depth, i0, end, packed_a);
-        for (std::int64_t i = i0; i < end; i += kMr) {
-          const std::int64_t rows = end - i < kMr ? end - i : kMr;
-          const TileFn run = pack ? tile_of_rows<kNv, Layout::columns_first>(rows) : tile_of_rows<kNv, Layout::rows_first>(rows);
-          const float* panel = pack ? packed_a + (i - i0) * depth : g.a + i * g.lda + k0;
-          for (std::int64_t j = 0; j < columns; j += kNr) {
-            const std::int64_t cols = columns - j < kNr ? columns - j : kNr;
-            run(depth, panel, pack ? rows : g.lda, packed_b + j * depth, kNr, g.c + i * g.ldc + j0 + j, g.ldc, cols, accumulate);
+};
+
+template <typename Kind, typename Out>
+struct Product {
+  using Number = typename Kind::Number;
+  static constexpr std::int64_t kSize = sizeof(Number);
+
+  const GemmBlock& g;
+  const Number* a = static_cast<const Number*>(g.a);
+  const Number* b = static_cast<const Number*>(g.b);
+  Out* c = static_cast<Out*>(g.c);
+
+  void pack_b(std::int64_t k0, std::int64_t depth, std::int64_t j0, std::int64_t columns, float* packed) const {
+    if (!g.transposed_b) return pack_copied<Kind>(b + k0 * g.ldb + j0, g.ldb, columns, depth, packed, kNr);
+    const std::int64_t words = words_of<Kind>(depth);
+    for (std::int64_t j = 0; j < columns; j += kNr) {
+      const std::int64_t width = columns - j < kNr ? columns - j : kNr;
+      pack_transposed<Kind>(b + (j0 + j) * g.ldb + k0, g.ldb, width, depth, packed + j * words, kNr);
+    }
+  }
+
+  // Rows [i0, end) of op(A) as panels of kMr rows; the last may be lower, and is packed as low as it is.
+  void pack_a(std::int64_t k0, std::int64_t depth, std::int64_t i0, std::int64_t end, float* packed) const {
+    const std::int64_t whole = (end - i0) / kMr * kMr, rest = end - i0 - whole, words = words_of<Kind>(depth);
+    if (g.transposed_a) {
+      const Number* from = a + k0 * g.lda + i0;
+      pack_copied<Kind>(from, g.lda, whole, depth, packed, kMr);
+      if (rest > 0) pack_copied<Kind>(from + whole, g.lda, rest, depth, packed + whole * words, rest);
+      return;
+    }
+    const Number* from = a + i0 * g.lda + k0;
+    for (std::int64_t i = 0; i < whole; i += kMr)
+      pack_transposed<Kind>(from + i * g.lda, g.lda, kMr, depth, packed + i * words, kMr);
+    if (rest > 0) pack_transposed<Kind>(from + whole * g.lda, g.lda, rest, depth, packed + whole * words, rest);
+  }
+
+  // What pack_a will read for rows [i0, end), in `calls` portions.
+  Ahead ahead(std::int64_t k0, std::int64_t depth, std::int64_t i0, std::int64_t end, std::int64_t calls) const {
+    if (g.transposed_a) return {a + k0 * g.lda + i0, g.lda * kSize, depth, (end - i0) * kSize, calls};
+    return {a + i0 * g.lda + k0, g.lda * kSize, end - i0, depth * kSize, calls};
+  }
+
+  void compute(float* scratch) const {
+    const std::int64_t most_words = slice_depth(words_of<Kind>(g.k)), most_depth = most_words * Kind::kNumbers;
+    const std::int64_t most_columns = block_columns(most_words);
+    float* packed_b = scratch;
+    float* packed_a = scratch + kBlockWords + W;
+    constexpr std::int64_t kRows = kPanels * kMr;
+    for (std::int64_t k0 = 0; k0 < g.k; k0 += most_depth) {
+      const std::int64_t depth = g.k - k0 < most_depth ? g.k - k0 : most_depth, words = words_of<Kind>(depth);
+      const bool accumulate = g.accumulate || k0 > 0;
+      for (std::int64_t j0 = 0; j0 < g.n; j0 += most_columns) {
+        const std::int64_t columns = g.n - j0 < most_columns ? g.n - j0 : most_columns;
+        pack_b(k0, depth, j0, columns, packed_b);
+        for (std::int64_t i0 = 0; i0 < g.m; i0 += kRows) {
+          const std::int64_t end = g.m - i0 < kRows ? g.m : i0 + kRows;
+          Ahead next;
+          if (j0 == 0) {
+            pack_a(k0, depth, i0, end, packed_a + i0 * words);
+            const std::int64_t tiles = (end - i0 + kMr - 1) / kMr * ((columns + kNr - 1) / kNr);
+            if (end < g.m) {
+              next = ahead(k0, depth, end, g.m - end < kRows ? g.m : end + kRows, tiles);
+            } else if (k0 + depth < g.k) {
+              const std::int64_t later = k0 + depth;
+              next = ahead(later, g.k - later < most_depth ? g.k - later : most_depth, 0, g.m < kRows ? g.m : kRows, tiles);
+            }
+          }
+          for (std::int64_t i = i0; i < end; i += kMr) {
+            const std::int64_t rows = end - i < kMr ? end - i : kMr;
+            const auto run = tile_of_rows<kNv, Layout::columns_first, Kind, Out>(rows);
+            for (std::int64_t j = 0; j < columns; j += kNr) {
+              const std::int64_t cols = columns - j < kNr ? columns - j : kNr;
+              next.touch();
+              run(words, packed_a + i * words, rows, packed_b + j * words, kNr, c + i * g.ldc + j0 + j, g.ldc, cols, accumulate);
+            }
           }
         }
       }
     }
   }
+};
+
+template <typename Kind>
+std::int64_t packed_words(const GemmBlock& g) {
+  return kBlockWords + round_up(g.m, kMr) * (slice_depth(words_of<Kind>(g.k)) + 1) + 4 * W;
 }
 
-namespace {
-
-constexpr std::int64_t kDotDepth = 1024;  // of a slice of K: four rows of A stay in L1 beside it
-
-// sum[i][j] += the lanes of a[i] * b[j] over `depth`. The chains go on from slice to slice: the order does not depend on the
-// slices.
-template <int R, int S>
-CAIRN_INLINE void add_dots(const float* a, std::int64_t lda, const float* b, std::int64_t ldb, std::int64_t depth,
-                           Vec (&kept)[R][S]) {
-  Vec sum[R][S];
-#pragma GCC unroll 8
-  for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 8
-    for (int j = 0; j < S; ++j) sum[i][j] = kept[i][j];
-  }
-  const auto step = [&](auto read, std::int64_t at) {
-    Vec left[R];
-#pragma GCC unroll 8
-    for (int i = 0; i < R; ++i) left[i] = read(a + i * lda + at);
-#pragma GCC unroll 8
-    for (int j = 0; j < S; ++j) {
-      const Vec right = read(b + j * ldb + at);
-#pragma GCC unroll 8
-      for (int i = 0; i < R; ++i) sum[i][j] = fma(left[i], right, sum[i][j]);
-    }
-  };
-  std::int64_t at = 0;
-  for (; at + W <= depth; at += W) step([](const float* p) { return load(p); }, at);
-  if (at < depth) step([&](const float* p) { return load_first(p, depth - at); }, at);
-#pragma GCC unroll 8
-  for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 8
-    for (int j = 0; j < S; ++j) kept[i][j] = sum[i][j];
-  }
+// Sums that are not done in one slice wait as float32 until they are rounded, once.
+template <typename Kind>
+bool waits(const GemmBlock& g) {
+  return g.bf16_c && words_of<Kind>(g.k) > kDepth;
 }
 
-template <int R, int S>
-CAIRN_INLINE void store_dots(const GemmBlock& g, std::int64_t i0, std::int64_t j0, const Vec (&kept)[R][S]) {
-  for (int i = 0; i < R; ++i) {
-    for (int j = 0; j < S; ++j) {
-      float& out = g.c[(i0 + i) * g.ldc + j0 + j];
-      const float total = sum_lanes(kept[i][j]);
-      out = g.accumulate ? out + total : total;
+template <typename Kind>
+void multiply_narrow(const GemmBlock& g, float* scratch) {
+  if (!g.bf16_c) return Product<Kind, float>{g}.compute(scratch);
+  if (!waits<Kind>(g)) return Product<Kind, Bf16>{g}.compute(scratch);
+  float* sums = scratch + round_up(packed_words<Kind>(g), 64);
+  GemmBlock wide = g;
+  wide.c = sums, wide.ldc = g.n, wide.accumulate = false, wide.bf16_c = false;
+  Product<Kind, float>{wide}.compute(scratch);
+  for (std::int64_t i = 0; i < g.m; ++i) {
+    Bf16* row = static_cast<Bf16*>(g.c) + i * g.ldc;
+    for (std::int64_t j = 0; j < g.n; j += W) {
+      const Vec sum = read(sums + i * g.n + j, g.n - j);
+      store_result(row + j, g.accumulate ? read(row + j, g.n - j) + sum : sum, g.n - j);
     }
-  }
-}
-
-// All rows of A times S rows of B from row j: these come from memory once.
-template <int S>
-void dots(const GemmBlock& g, std::int64_t j) {
-  constexpr int kGroups = 8;  // of four rows, at a time
-  const float* b = g.b + j * g.ldb;
-  for (std::int64_t i0 = 0; i0 < g.m; i0 += 4 * kGroups) {
-    const std::int64_t rows = g.m - i0 < 4 * kGroups ? g.m - i0 : 4 * kGroups, fours = rows / 4;
-    const float* a = g.a + i0 * g.lda;
-    Vec four[kGroups][4][S], one[3][1][S];
-    for (int group = 0; group < kGroups; ++group) {
-      for (int i = 0; i < 4; ++i) {
-        for (int s = 0; s < S; ++s) four[group][i][s] = splat(0.0f);
-      }
-    }
-    for (int i = 0; i < 3; ++i) {
-      for (int s = 0; s < S; ++s) one[i][0][s] = splat(0.0f);
-    }
-    for (std::int64_t k = 0; k < g.k; k += kDotDepth) {
-      const std::int64_t depth = g.k - k < kDotDepth ? g.k - k : kDotDepth;
-      for (std::int64_t group = 0; group < fours; ++group) {
-        add_dots<4, S>(a + 4 * group * g.lda + k, g.lda, b + k, g.ldb, depth, four[group]);
-      }
-      for (std::int64_t i = 4 * fours; i < rows; ++i)
-        add_dots<1, S>(a + i * g.lda + k, g.lda, b + k, g.ldb, depth, one[i - 4 * fours]);
-    }
-    for (std::int64_t group = 0; group < fours; ++group) store_dots<4, S>(g, i0 + 4 * group, j, four[group]);
-    for (std::int64_t i = 4 * fours; i < rows; ++i) store_dots<1, S>(g, i0 + i, j, one[i - 4 * fours]);
   }
 }
 
 }  // namespace
 
-void gemm_dots(const GemmBlock& g) {
-  constexpr int S = kDotColumns;
-  std::int64_t j = 0;
-  if (g.m == 1) {  // one row: as many streams as the memory likes
-    for (; j + 8 <= g.n; j += 8) dots<8>(g, j);
+std::int64_t gemm_scratch(const GemmBlock& g) {
+  if (!g.bf16) return packed_words<Floats>(g);
+  return round_up(packed_words<Narrow>(g), 64) + (waits<Narrow>(g) ? g.m * g.n : 0);
+}
+
+void gemm_block(const GemmBlock& g, float* scratch) {
+  if (g.m == 0 || g.n == 0) return;
+  if (g.k == 0) {
+    if (g.accumulate) return;
+    for (std::int64_t i = 0; i < g.m; ++i) {
+      std::memset(static_cast<char*>(g.c) + i * g.ldc * (g.bf16_c ? 2 : 4), 0,
+                  static_cast<std::size_t>(g.n * (g.bf16_c ? 2 : 4)));
+    }
+    return;
   }
-  for (; j + S <= g.n; j += S) dots<S>(g, j);
-  for (; j < g.n; ++j) dots<1>(g, j);
+  if (g.bf16) return multiply_narrow<Narrow>(g, scratch);
+  Product<Floats, float>{g}.compute(scratch);
 }
 
 }  // namespace cairn::cpu::CAIRN_ISA

@@ -5,7 +5,7 @@
 
 namespace cairn::cpu::CAIRN_ISA {
 
-std::int64_t gemm_scratch(std::int64_t k);
+std::int64_t gemm_scratch(const GemmBlock& block);
 void gemm_block(const GemmBlock& block, float* scratch);
 void gemm_dots(const GemmBlock& block);
 

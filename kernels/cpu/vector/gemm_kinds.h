@@ -1,0 +1,78 @@
+// What a matrix product multiplies: numbers of one format, packed into words that the register tile takes one at a time.
+//
+// A word holds kNumbers consecutive numbers along K (zeros fill up the last); a panel is words [depth][width]. A kind says how
+// words are read from where the numbers lie, and what a multiply-add of two words is.
+#pragma once
+
+#include "kernels/cpu/vector/simd.h"
+
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC) && !defined(CAIRN_FOUR_FLOATS)
+#define CAIRN_BF16_MATRIX 1  // BFMMLA
+#endif
+
+namespace cairn::cpu::CAIRN_ISA {
+namespace {
+
+// float32; also bfloat16 that becomes float32 when it is packed, where the processor has nothing for it.
+template <typename T>
+struct WordsOfFloat {
+  using Number = T;
+  using Word = float;
+  static constexpr int kNumbers = 1;
+  // W words along K from p, of which `left` numbers exist.
+  CAIRN_INLINE static Vec along(const T* p, std::int64_t left) { return read(p, left); }
+  // The words of W columns from p; rows are `ld` apart, of which `rows` exist, and `left` columns.
+  CAIRN_INLINE static Vec across(const T* p, std::int64_t, std::int64_t, std::int64_t left) { return read(p, left); }
+  CAIRN_INLINE static Vec multiply_add(Vec a, Vec b, Vec c) { return fma(a, b, c); }
+};
+using Floats = WordsOfFloat<float>;
+
+#if defined(__AVX512BF16__)
+
+// Two numbers a word: c + a[1] b[1] + a[0] b[0] in one instruction, which takes subnormal numbers for zero.
+struct Pairs {
+  using Number = Bf16;
+  using Word = float;
+  static constexpr int kNumbers = 2;
+  CAIRN_INLINE static Vec along(const Bf16* p, std::int64_t left) {
+    if (left >= 2 * W) return floats(_mm512_loadu_si512(p));
+    return floats(_mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << (left < 0 ? 0 : left)) - 1), p));
+  }
+  CAIRN_INLINE static Vec across(const Bf16* p, std::int64_t ld, std::int64_t rows, std::int64_t left) {
+    const bool full = left >= W;
+    const __m512i low = full ? load_halves(&p->bits) : load_halves_first(&p->bits, left);
+    if (rows < 2) return floats(low);
+    const __m512i high = full ? load_halves(&p[ld].bits) : load_halves_first(&p[ld].bits, left);
+    return floats(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
+  CAIRN_INLINE static Vec multiply_add(Vec a, Vec b, Vec c) { return _mm512_dpbf16_ps(c, (__m512bh)bits(a), (__m512bh)bits(b)); }
+};
+using Narrow = Pairs;
+using NarrowDots = Pairs;
+
+#else
+
+using Narrow = WordsOfFloat<Bf16>;
+using NarrowDots = Narrow;
+
+#endif
+
+// Writing results. The instruction rounds to nearest even and flushes subnormal numbers.
+CAIRN_INLINE void store_result(float* p, Vec v, std::int64_t left) {
+  write(p, v, left);
+}
+CAIRN_INLINE void store_result(Bf16* p, Vec v, std::int64_t left) {
+#if defined(__AVX512BF16__)
+  const __m256i halves = (__m256i)_mm512_cvtneps_pbh(v);
+  if (left >= W) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), halves);
+  } else {
+    _mm256_mask_storeu_epi16(p, first_lanes(left), halves);
+  }
+#else
+  write(p, v, left);
+#endif
+}
+
+}  // namespace
+}  // namespace cairn::cpu::CAIRN_ISA

@@ -1,0 +1,67 @@
+// Packing: the numbers of an operand as panels of words (gemm_kinds.h), [depth][width] each.
+#pragma once
+
+#include "kernels/cpu/vector/gemm_kinds.h"
+
+namespace cairn::cpu::CAIRN_ISA {
+namespace {
+
+template <typename Kind>
+CAIRN_INLINE std::int64_t words_of(std::int64_t numbers) {
+  return (numbers + Kind::kNumbers - 1) / Kind::kNumbers;
+}
+
+// Packs `width` rows of a matrix, `ld` apart, into dst[k * dst_width + row], for `depth` numbers along the rows: a transposition
+// of words. Lanes from `width` to dst_width become 0. Writes up to W - 1 words beyond the end.
+template <typename Kind = Floats>
+CAIRN_INLINE void pack_transposed(const typename Kind::Number* src, std::int64_t ld, std::int64_t width, std::int64_t depth,
+                                  float* dst, std::int64_t dst_width) {
+  const std::int64_t words = words_of<Kind>(depth);
+  for (std::int64_t k = 0; k < words; k += W) {
+    const std::int64_t some = words - k < W ? words - k : W, left = depth - k * Kind::kNumbers;
+    // From the last lanes to the first and in ascending k: what a store writes beyond dst_width, a later one overwrites.
+    for (std::int64_t first = (dst_width - 1) / W * W; first >= 0; first -= W) {
+      Vec rows[W];
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) {
+        const typename Kind::Number* from = src + (first + i) * ld + k * Kind::kNumbers;
+        __builtin_prefetch(from + 8 * W * Kind::kNumbers);  // rows far apart: too many streams for the hardware to follow
+        rows[i] = first + i >= width ? splat(0.0f) : Kind::along(from, left);
+      }
+      transpose(rows);
+      if (some == W) {
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i) store(dst + (k + i) * dst_width + first, rows[i]);
+      } else {
+        for (std::int64_t i = 0; i < some; ++i) store(dst + (k + i) * dst_width + first, rows[i]);
+      }
+    }
+  }
+}
+
+// Packs `columns` columns of `depth` rows that are `ld` apart into panels of `panel` columns: dst[(column / panel * words + k) *
+// panel + column % panel]. Columns beyond the end of the last panel become 0. Rows are read along, all panels at once.
+template <typename Kind>
+CAIRN_INLINE void pack_copied(const typename Kind::Number* src, std::int64_t ld, std::int64_t columns, std::int64_t depth,
+                              float* dst, std::int64_t panel) {
+  const std::int64_t whole = columns / panel * panel, words = words_of<Kind>(depth);
+  for (std::int64_t k = 0; k < words; ++k) {
+    const typename Kind::Number* from = src + k * Kind::kNumbers * ld;
+    const std::int64_t rows = depth - k * Kind::kNumbers;
+    for (std::int64_t first = 0; first < columns; first += panel) {
+      float* to = dst + first * words + k * panel;
+      const std::int64_t width = first < whole ? panel : columns - first;
+      for (std::int64_t i = 0; i < panel; i += W) {
+        const Vec v = i < width ? Kind::across(from + first + i, ld, rows, width - i) : splat(0.0f);
+        if (i + W <= panel || k + 1 < words) {
+          store(to + i, v);  // beyond the panel lies its next row, which comes later
+        } else {
+          store_first(to + i, v, panel - i);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cairn::cpu::CAIRN_ISA
