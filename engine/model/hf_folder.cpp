@@ -149,30 +149,28 @@ LoadedModel load_hf_folder(const std::filesystem::path& folder, Dtype dtype) {
 
 void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters, StoredType type) {
   disk.make_directories(folder);
+  for (const NamedText& file : hf_config_files(parameters.config(), type)) write_text(disk, folder / file.name, file.text);
   write_safetensors(disk, folder / "model.safetensors", hf_tensors(parameters.all(), type));
-  write_hf_config(disk, folder, parameters.config(), type);
   disk.sync_directory(folder);
 }
 
-void write_hf_config(Disk& disk, const std::filesystem::path& folder, const ModelConfig& config, StoredType type) {
+std::vector<NamedText> hf_config_files(const ModelConfig& config, StoredType type) {
   if (type != StoredType::f32 && type != StoredType::bf16)
     fail_usage("model folders are written as F32 or BF16, not {}", stored_type_name(type));
-  const Json config_json = to_hf_config(config, type == StoredType::f32 ? "float32" : "bfloat16");
-  write_text(disk, folder / "config.json", pretty_json(config_json));
-  write_text(
-      disk, folder / "generation_config.json",
-      pretty_json({{"bos_token_id", config.bos}, {"eos_token_id", config_json["eos_token_id"]}, {"pad_token_id", config.pad}}));
+  const Json shape = to_hf_config(config, type == StoredType::f32 ? "float32" : "bfloat16");
+  const Json generation = {{"bos_token_id", config.bos}, {"eos_token_id", shape["eos_token_id"]}, {"pad_token_id", config.pad}};
+  return {{"config.json", pretty_json(shape)}, {"generation_config.json", pretty_json(generation)}};
 }
 
 std::vector<TensorToStore> hf_tensors(const std::vector<NamedTensor>& weights, StoredType type) {
-  static double beta = kBeta, eps = kEps;  // tensors are views; nobody writes through these
+  static float beta = kBeta, eps = kEps;  // tensors are views; nobody writes through these
   std::vector<TensorToStore> tensors;
   for (const NamedTensor& named : weights) {
     tensors.push_back({named.name, type, named.tensor});
     if (!ends_with(named.name, ".mlp.act_fn.alpha_n")) continue;
     const std::string at = named.name.substr(0, named.name.size() - std::string_view("alpha_n").size());
-    tensors.push_back({at + "beta", type, Tensor(&beta, Dtype::f64, {})});
-    tensors.push_back({at + "eps", type, Tensor(&eps, Dtype::f64, {})});
+    tensors.push_back({at + "beta", type, Tensor(&beta, Dtype::f32, {})});
+    tensors.push_back({at + "eps", type, Tensor(&eps, Dtype::f32, {})});
   }
   return tensors;
 }

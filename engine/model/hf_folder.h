@@ -29,9 +29,12 @@ void load_hf_weights(const std::filesystem::path& folder, Parameters& parameters
 void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters,
                      StoredType type = StoredType::f32);
 
-// The two parts of write_hf_folder, for who writes the weights another way: config.json and generation_config.json alone ...
-void write_hf_config(Disk& disk, const std::filesystem::path& folder, const ModelConfig& config, StoredType type);
-// ... and `weights` as they are stored, with the constants of xIELU that transformers keeps beside them.
+// The two parts of write_hf_folder, for who writes files another way: the texts of config.json and generation_config.json ...
+struct NamedText {
+  std::string name, text;
+};
+std::vector<NamedText> hf_config_files(const ModelConfig& config, StoredType type);
+// ... and `weights` as they are stored, with the constants of xIELU (float32) that transformers keeps beside them.
 std::vector<TensorToStore> hf_tensors(const std::vector<NamedTensor>& weights, StoredType type);
 
 }  // namespace cairn::model

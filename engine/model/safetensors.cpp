@@ -316,27 +316,28 @@ void SafetensorsFile::read(const StoredTensor& tensor, Tensor out) const {
   }
 }
 
-namespace {
-
-std::string header_text(const std::vector<TensorToStore>& tensors, const std::map<std::string, std::string>& metadata) {
+std::string safetensors_header(const std::vector<StoredTensor>& tensors, const std::map<std::string, std::string>& metadata) {
   std::string text = "{";
   if (!metadata.empty()) text += "\"__metadata__\":" + Json(metadata).dump() + ",";
   std::set<std::string_view> names;
   std::uint64_t offset = 0;
-  for (const TensorToStore& item : tensors) {
+  for (const StoredTensor& item : tensors) {
     if (!names.insert(item.name).second || item.name == "__metadata__")
       fail("tensor name '{}' is used twice or reserved", item.name);
-    const std::uint64_t bytes = std::uint64_t(item.tensor.size() * stored_type_bytes(item.type));
-    const std::vector<std::int64_t> shape(item.tensor.shape.begin(), item.tensor.shape.begin() + item.tensor.dims);
+    std::uint64_t bytes = std::uint64_t(stored_type_bytes(item.type));
+    for (const std::int64_t size : item.shape) bytes *= std::uint64_t(size);
     text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", Json(item.name).dump(),
-                        stored_type_name(item.type), fmt::join(shape, ","), offset, offset + bytes);
+                        stored_type_name(item.type), fmt::join(item.shape, ","), offset, offset + bytes);
     offset += bytes;
   }
   if (text.size() > 1) text.pop_back();
   text += "}";
   text.append((8 - text.size() % 8) % 8, ' ');
-  return text;
+  const std::uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + text;
 }
+
+namespace {
 
 // Gathers small pieces, so that a file of many small tensors is not as many system calls.
 class GatheringFile {
@@ -410,10 +411,12 @@ void write_elements(GatheringFile& file, const TensorToStore& item) {
 
 void write_safetensors(Disk& disk, const std::filesystem::path& path, const std::vector<TensorToStore>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  const std::string header = header_text(tensors, metadata);
+  std::vector<StoredTensor> stored;
+  for (const TensorToStore& item : tensors) {
+    stored.push_back({item.name, item.type, {item.tensor.shape.begin(), item.tensor.shape.begin() + item.tensor.dims}, 0, 0});
+  }
+  const std::string header = safetensors_header(stored, metadata);
   GatheringFile file(disk.create(path));
-  const std::uint64_t header_bytes = header.size();
-  file.write({reinterpret_cast<const char*>(&header_bytes), 8});
   file.write(header);
   for (const TensorToStore& item : tensors) write_elements(file, item);
   file.finish();

@@ -60,6 +60,11 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
+// How a file of these tensors, in this order, begins: the length of the header and the header. `begin` and `end` are not looked
+// at.
+std::string safetensors_header(const std::vector<StoredTensor>& tensors,
+                               const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+
 struct TensorToStore {
   std::string name;
   StoredType type = StoredType::f32;

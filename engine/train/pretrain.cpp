@@ -7,6 +7,7 @@
 #include "engine/model/config.h"
 #include "engine/train/data_inputs.h"
 #include "engine/train/model_choice.h"
+#include "engine/train/run_checkpoints.h"
 #include "engine/train/steps.h"
 #include "engine/train/training_run.h"
 
@@ -101,7 +102,7 @@ std::vector<Field> pretrain_fields() {
 
 const steps::StepSpec kPretrain{
     .name = "pretrain",
-    .version = 4,
+    .version = 5,
     .summary = "train a model from token shards",
     .inputs = {{"data", "token_shards",
                 "read in the order of a keyed permutation; mixed by weight where config.mix or a stage says so", false, true},
@@ -113,6 +114,7 @@ const steps::StepSpec kPretrain{
     .class_fields = {"backend"},
     .exactness = steps::Exactness::within_class,
     .externals = {},
+    .more_outputs = checkpoint_outputs,
     .run = pretrain,
 };
 

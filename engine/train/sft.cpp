@@ -7,6 +7,7 @@
 #include "engine/text/tokenizer.h"
 #include "engine/train/conversations.h"
 #include "engine/train/model_choice.h"
+#include "engine/train/run_checkpoints.h"
 #include "engine/train/seed_text.h"
 #include "engine/train/steps.h"
 #include "engine/train/training_run.h"
@@ -111,7 +112,7 @@ std::vector<Field> sft_fields() {
 
 const steps::StepSpec kSft{
     .name = "sft",
-    .version = 3,
+    .version = 4,
     .summary = "fine-tune a model on conversations",
     .inputs = {{"checkpoint", "any", "checkpoint or model folder to start from"},
                {"tokenizer", "tokenizer", "with the tokens of the chat format"},
@@ -122,6 +123,7 @@ const steps::StepSpec kSft{
     .class_fields = {"backend"},
     .exactness = steps::Exactness::within_class,
     .externals = {},
+    .more_outputs = checkpoint_outputs,
     .run = sft,
 };
 

@@ -1,9 +1,11 @@
 #include "engine/train/training_config.h"
+#include "engine/train/run_checkpoints.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
+#include "engine/train/run_checkpoints.h"
 #include "kernels/cpu/peak.h"
 
 namespace cairn::train {
@@ -83,15 +85,14 @@ std::int64_t tokens_before(const Curriculum& curriculum, std::int64_t step) {
 }  // namespace
 
 std::vector<Field> training_fields(const Json& optimizer, const Json& schedule) {
-  return {
+  std::vector<Field> fields{
       field("optimizer", optimizer_schema().def(optimizer), "what turns gradients into updates"),
       field("schedule", schedule_schema().def(schedule), "of the learning rate, over tokens read"),
       field("clip", number().min(0).def(1.0), "largest global gradient norm; 0 = no limit"),
       field("spikes", spikes_schema().def(Json::object()), "which steps are left out"),
-      field("checkpoint_every", integer().min(1).def(100), "steps"),
-      field("keep_checkpoints", integer().min(1).def(2), "of those that a killed run resumes from"),
-      field("optimizer_state", boolean().def(true), "keep the optimizer's moments in the output, so that training can go on"),
   };
+  for (Field& shared : checkpoint_fields()) fields.push_back(std::move(shared));
+  return fields;
 }
 
 Schema training_runtime() {
@@ -100,6 +101,7 @@ Schema training_runtime() {
       field("peak_gflops", number().above(0).def(nullptr), "what MFU is measured against; found out at the start when left out"),
       field("replay_every", integer().min(0).def(0),
             "steps between checks that this machine computes the same gradients twice; 0 = never"),
+      checkpoint_runtime(),
   });
 }
 

@@ -11,10 +11,10 @@
 
 namespace cairn::train {
 
-// Config fields "optimizer" and "schedule" with the given defaults, "clip", "spikes", "checkpoint_every",
-// "keep_checkpoints" and "optimizer_state".
+// Config fields "optimizer" and "schedule" with the given defaults, "clip", "spikes", and those of
+// run_checkpoints.h.
 std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
-// Runtime fields of the same steps: "backend", "peak_gflops", "replay_every".
+// Runtime fields of the same steps: "backend", "peak_gflops", "replay_every", "staging_mb".
 Schema training_runtime();
 // Of the runtime config, else measured: flops per second that this machine reaches.
 double peak_flops(const steps::StepContext& context);

@@ -19,8 +19,8 @@ struct TrainingRun {
   double peak_flops = 0;       // that MFU is a share of
 };
 
-// Resumes from the newest whole checkpoint in the scratch folder, trains to the last step, and writes the output "checkpoint". A
-// requested stop writes a checkpoint first. One metrics line a step. Returns the report of the last step that was run here.
+// Resumes from the newest whole checkpoint in the scratch folder, trains to the last step, and writes the outputs "checkpoint"
+// and "majors" (run_checkpoints.h). One metrics line a step. Returns the report of the last step that was run here.
 StepReport run_training(TrainingRun& run);
 
 }  // namespace cairn::train

@@ -220,3 +220,15 @@ TEST_CASE("write_file_atomically: after a crash at any point there are the old b
     CHECK(saw_new);
   }
 }
+
+TEST_CASE("crash disk: with a folder that is gone for good goes what was pending inside it") {
+  const test::TemporaryFolder folder;
+  fs::create_directories(folder.path() / "old");
+  write_file_atomically(folder.path() / "old/a", "a");
+  test::CrashDisk disk(folder.path());
+  disk.remove_tree(folder.path() / "old");
+  disk.sync_directory(folder.path());
+  disk.crash_after(0, test::CrashLoss::unsynced);
+  CHECK_THROWS_AS(disk.create(folder.path() / "b"), test::SimulatedCrash);
+  CHECK_FALSE(fs::exists(folder.path() / "old"));
+}

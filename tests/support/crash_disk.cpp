@@ -115,6 +115,15 @@ struct CrashDisk::State {
       }
       const Pending durable = pending[i];
       pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(i));
+      if (durable.kind == Pending::Kind::removed) {
+        // With a folder that is gone for good goes what was pending inside it.
+        for (std::size_t k = i; k-- > 0;) {
+          if (pending[k].kind == Pending::Kind::renamed || pending[k].path == durable.path) continue;
+          if (!is_inside(pending[k].path, durable.path)) continue;
+          pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(k));
+          --i;
+        }
+      }
       if (durable.kind != Pending::Kind::renamed) continue;
       for (std::size_t k = i; k-- > 0;) {
         Pending& earlier = pending[k];

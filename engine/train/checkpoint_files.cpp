@@ -1,0 +1,214 @@
+#include "engine/train/checkpoint_files.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+
+namespace cairn::train {
+
+namespace {
+
+model::StoredType stored_as(Dtype dtype, const std::string& name) {
+  switch (dtype) {
+    case Dtype::f64:
+      return model::StoredType::f64;
+    case Dtype::f32:
+      return model::StoredType::f32;
+    case Dtype::bf16:
+      return model::StoredType::bf16;
+    case Dtype::f16:
+      return model::StoredType::f16;
+    default:
+      fail("tensor '{}': {} cannot be kept in a checkpoint", name, dtype_name(dtype));
+  }
+}
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// One file, written front to back; small pieces are gathered, so that many small tensors are not as many system calls.
+class FileWriter {
+ public:
+  FileWriter(Disk& disk, const fs::path& path) : file_(disk.create(path)) {}
+
+  void write(std::string_view bytes) {
+    if (gathered_.size() + bytes.size() > kGather) flush();
+    if (bytes.size() > kGather) {
+      file_->write(bytes);
+    } else {
+      gathered_ += bytes;
+    }
+  }
+  void finish() {
+    flush();
+    file_->sync();
+    file_->close();
+  }
+
+ private:
+  static constexpr std::size_t kGather = 1 << 20;
+  void flush() {
+    if (!gathered_.empty()) file_->write(gathered_);
+    gathered_.clear();
+  }
+  std::unique_ptr<DiskFile> file_;
+  std::string gathered_;
+};
+
+// Hashes on another thread. The digests are there after wait(); the destructor waits too, because jobs write into them.
+class PieceHashes {
+ public:
+  explicit PieceHashes(BackgroundQueue& queue) : queue_(queue) {}
+  ~PieceHashes() { queue_.wait_until_at_most(0); }
+
+  // The place of the digest stays where it is until the end.
+  const Digest* hash(std::string_view bytes) {
+    digests_.push_back(std::make_unique<Digest>());
+    queue_.submit([bytes, out = digests_.back().get()] { *out = sha256(bytes); });
+    return digests_.back().get();
+  }
+  void wait() { queue_.wait(); }
+
+ private:
+  BackgroundQueue& queue_;
+  std::vector<std::unique_ptr<Digest>> digests_;
+};
+
+struct WrittenTensor {
+  std::string name;
+  std::uint64_t begin, bytes;
+  std::vector<const Digest*> pieces;
+};
+
+struct WrittenFile {
+  std::string name;
+  std::uint64_t bytes = 0;
+  const Digest* text = nullptr;  // of a text
+  std::string header{};          // of a file of tensors
+  const Digest* header_digest = nullptr;
+  std::vector<WrittenTensor> tensors{};
+};
+
+Json entry_of(const WrittenFile& file) {
+  if (file.text != nullptr) return {{"bytes", file.bytes}, {"sha256", file.text->hex()}};
+  Json tensors = Json::object();
+  for (const WrittenTensor& tensor : file.tensors) {
+    Json pieces = Json::array();
+    for (const Digest* digest : tensor.pieces) pieces.push_back(digest->hex());
+    tensors[tensor.name] = {{"begin", tensor.begin}, {"bytes", tensor.bytes}, {"pieces", std::move(pieces)}};
+  }
+  const Json header = {{"bytes", file.header.size()}, {"sha256", file.header_digest->hex()}};
+  return {{"bytes", file.bytes}, {"header", header}, {"tensors", std::move(tensors)}};
+}
+
+std::string manifest_of(const std::vector<WrittenFile>& files, std::uint64_t piece_bytes) {
+  Json manifest = {{"format", kCheckpointFormat}, {"version", kCheckpointVersion}, {"piece_bytes", piece_bytes}};
+  manifest["files"] = Json::object();
+  for (const WrittenFile& file : files) manifest["files"][file.name] = entry_of(file);
+  manifest["root"] = sha256(canonical_json(manifest)).hex();
+  return pretty_json(manifest);
+}
+
+std::string header_of(const TensorFile& file) {
+  std::vector<model::StoredTensor> tensors;
+  for (const TensorBytes& tensor : file.tensors) tensors.push_back({tensor.name, tensor.type, tensor.shape, 0, 0});
+  return model::safetensors_header(tensors);
+}
+
+void write_text(Disk& disk, const fs::path& path, std::string_view text) {
+  FileWriter file(disk, path);
+  file.write(text);
+  file.finish();
+}
+
+}  // namespace
+
+TensorBytes tensor_bytes(std::string name, const Tensor& tensor) {
+  if (!tensor.contiguous()) fail("tensor '{}' is not contiguous", name);
+  const model::StoredType type = stored_as(tensor.dtype, name);
+  const std::span bytes(tensor.as<const std::byte>(), static_cast<std::size_t>(tensor.bytes()));
+  return {std::move(name), type, {tensor.shape.begin(), tensor.shape.begin() + tensor.dims}, bytes};
+}
+
+std::uint64_t CheckpointFiles::tensor_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const TensorFile& file : tensors) {
+    for (const TensorBytes& tensor : file.tensors) bytes += tensor.bytes.size();
+  }
+  return bytes;
+}
+
+std::vector<TensorFile> cut_into_files(const std::string& base, std::vector<TensorBytes> tensors, std::uint64_t file_bytes) {
+  std::vector<TensorFile> files(1);
+  std::uint64_t bytes = 0;
+  for (TensorBytes& tensor : tensors) {
+    if (!files.back().tensors.empty() && bytes + tensor.bytes.size() > file_bytes) {
+      files.emplace_back();
+      bytes = 0;
+    }
+    bytes += tensor.bytes.size();
+    files.back().tensors.push_back(std::move(tensor));
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    files[i].name = base + (files.size() == 1 ? "" : fmt::format("-{:05}-of-{:05}", i + 1, files.size())) + ".safetensors";
+  }
+  return files;
+}
+
+std::string index_of_files(const std::vector<TensorFile>& files) {
+  Json index = {{"metadata", Json::object()}, {"weight_map", Json::object()}};
+  std::uint64_t bytes = 0;
+  for (const TensorFile& file : files) {
+    for (const TensorBytes& tensor : file.tensors) {
+      index["weight_map"][tensor.name] = file.name;
+      bytes += tensor.bytes.size();
+    }
+  }
+  index["metadata"]["total_size"] = bytes;
+  return pretty_json(index);
+}
+
+void write_checkpoint_files(Disk& disk, const fs::path& folder, const CheckpointFiles& files, BackgroundQueue& hasher,
+                            std::size_t lent, const std::function<void()>& returned) {
+  disk.make_directories(folder);
+  std::vector<WrittenFile> written;
+  written.reserve(files.tensors.size() + files.texts.size());  // headers stay where they are while they are hashed
+  PieceHashes hashes(hasher);
+  const auto return_if_last = [&] {
+    if (lent == 0 || --lent > 0) return;
+    hashes.wait();
+    returned();
+  };
+  for (const TensorFile& file : files.tensors) {
+    WrittenFile& out = written.emplace_back(WrittenFile{.name = file.name, .header = header_of(file)});
+    FileWriter writer(disk, folder / file.name);
+    out.header_digest = hashes.hash(out.header);
+    writer.write(out.header);
+    out.bytes = out.header.size();
+    for (const TensorBytes& tensor : file.tensors) {
+      WrittenTensor& place = out.tensors.emplace_back(WrittenTensor{tensor.name, out.bytes, tensor.bytes.size(), {}});
+      const std::string_view bytes = text_of(tensor.bytes);
+      for (std::size_t begin = 0; begin < bytes.size(); begin += files.piece_bytes) {
+        const std::string_view piece = bytes.substr(begin, files.piece_bytes);
+        place.pieces.push_back(hashes.hash(piece));
+        writer.write(piece);
+      }
+      out.bytes += bytes.size();
+      return_if_last();
+    }
+    writer.finish();
+  }
+  for (const TextFile& text : files.texts) {
+    written.push_back(WrittenFile{.name = text.name, .bytes = text.text.size(), .text = hashes.hash(text.text)});
+    write_text(disk, folder / text.name, text.text);
+  }
+  hashes.wait();
+  write_text(disk, folder / kManifest, manifest_of(written, files.piece_bytes));
+  disk.sync_directory(folder);
+}
+
+}  // namespace cairn::train
