@@ -52,6 +52,31 @@ TEST_CASE_FIXTURE(Fixture, "types are one float type that the backend computes i
         "add: a is float32 [3], expected the shape of y, float32 [2]");
 }
 
+TEST_CASE_FIXTURE(Fixture, "in bfloat16, vectors, statistics and gradients of weights are float32") {
+  const auto bf16 = [&](std::initializer_list<std::int64_t> sizes) { return Tensor(memory.data(), Dtype::bf16, sizes); };
+  CHECK(error_of([&] {
+          ops::rmsnorm_forward(context, bf16({2, 4}), f32({2}), bf16({2, 4}), bf16({4}), 1e-5);
+        }) == "rmsnorm_forward: w is bfloat16 [4], expected float32, as goes with bfloat16");
+  CHECK(error_of([&] {
+          ops::rmsnorm_forward(context, f32({2, 4}), f32({2}), bf16({2, 4}), f32({4}), 1e-5);
+        }) == "rmsnorm_forward: y is float32 [2, 4], expected bfloat16 like x");
+  CHECK(error_of([&] {
+          ops::embedding_backward(context, bf16({10, 4}), bf16({6, 4}), i32({6}));
+        }) == "embedding_backward: dtable is bfloat16 [10, 4], expected float32, as goes with bfloat16");
+  CHECK(error_of([&] {
+          ops::matmul(context, f64({4, 5}), bf16({4, 7}), kNo, bf16({7, 5}), kNo);
+        }) == "matmul: c is float64 [4, 5], expected float32, as goes with bfloat16");
+  CHECK(error_of([&] {
+          ops::bias_forward(context, bf16({4, 5}), f32({4}));
+        }) == "bias_forward: b is float32 [4], expected 5 elements");
+  CHECK(error_of([&] { ops::convert(context, f64({2}), bf16({2})); }) == "convert: the cpu backend does not compute in float64");
+  const AdamWParams params{.lr = 1, .beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .step = 1};
+  CHECK(error_of([&] { ops::adamw(context, bf16({3}), bf16({3}), bf16({3}), bf16({3}), params); }) ==
+        "adamw: p is bfloat16 [3], expected float32: parameters are updated in full, see `copy`");
+  CHECK(error_of([&] { ops::adamw(context, f32({3}), bf16({3}), f32({3}), f32({3}), params, bf16({4})); }) ==
+        "adamw: copy is bfloat16 [4], expected 3 elements");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a token out of range is named with its position") {
   indices[5] = 10;
   CHECK(error_of([&] {
@@ -109,6 +134,9 @@ TEST_CASE_FIXTURE(Fixture, "cross entropy names a target out of range, but only 
   indices[0] = 4;
   indices[1] = 99;
   CHECK(run() == "");
+  CHECK(error_of([&] {
+          ops::cross_entropy(context, f32({2}), f32({2, 5}), i32({2}), w, false, -1);
+        }) == "cross_entropy: z_loss -1 must not be negative");
 }
 
 TEST_CASE_FIXTURE(Fixture, "norms, optimizers and backends say what is wrong") {

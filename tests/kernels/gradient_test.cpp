@@ -98,6 +98,59 @@ TEST_CASE_FIXTURE(Fixture, "gradient of rmsnorm") {
   check_gradient("dw", w, dw, loss);
 }
 
+TEST_CASE_FIXTURE(Fixture, "rmsnorm's backward adds to what is there when asked to") {
+  Numbers x({3, 5}, "x"), w({5}, "w"), y({3, 5}), inv_rms({3}), dy({3, 5}, "dy"), dx({3, 5}), sum({3, 5}, "before"), dw({5});
+  const std::vector<double> before = sum.values;
+  ops::rmsnorm_forward(context, y.tensor, inv_rms.tensor, x.tensor, w.tensor, 1e-2);
+  ops::rmsnorm_backward(context, dx.tensor, dw.tensor, dy.tensor, x.tensor, w.tensor, inv_rms.tensor);
+  ops::rmsnorm_backward(context, sum.tensor, dw.tensor, dy.tensor, x.tensor, w.tensor, inv_rms.tensor, true);
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK(sum.values[i] == doctest::Approx(before[i] + dx.values[i]));
+}
+
+TEST_CASE_FIXTURE(Fixture, "gradient of the residual connection with its norm") {
+  Numbers a({3, 5}, "a"), b({3, 5}, "b"), w({5}, "w"), sum({3, 5}), y({3, 5}), inv_rms({3});
+  Numbers d_sum({3, 5}, "dsum"), dy({3, 5}, "dy"), dx({3, 5}), dw({5});
+  const auto loss = [&] {
+    ops::add_rmsnorm_forward(context, sum.tensor, y.tensor, inv_rms.tensor, a.tensor, b.tensor, w.tensor, 1e-2);
+    return dot(y, dy) + dot(sum, d_sum);
+  };
+  loss();
+  dx.values = d_sum.values;  // the gradient that comes along the residual stream
+  ops::rmsnorm_backward(context, dx.tensor, dw.tensor, dy.tensor, sum.tensor, w.tensor, inv_rms.tensor, true);
+  check_gradient("da", a, dx, loss);
+  check_gradient("db", b, dx, loss);
+  check_gradient("dw", w, dw, loss);
+}
+
+TEST_CASE_FIXTURE(Fixture, "gradient of QK-norm with rope") {
+  Numbers x({3, 2, 6}, "x"), w({6}, "w"), y({3, 2, 6}), inv_rms({6}), dy({3, 2, 6}, "dy"), dx({3, 2, 6}), dw({6}), cos({8, 3}),
+      sin({8, 3});
+  Indices positions({0, 7, 3}, {3});
+  rope_table(cos.tensor, sin.tensor, 100, {});
+  const auto loss = [&] {
+    ops::norm_rope_forward(context, y.tensor, inv_rms.tensor, x.tensor, w.tensor, 1e-2, cos.tensor, sin.tensor, positions.tensor);
+    return dot(y, dy);
+  };
+  loss();
+  const std::vector<double> kept = dy.values;
+  ops::norm_rope_backward(context, dx.tensor, dw.tensor, dy.tensor, x.tensor, w.tensor, inv_rms.tensor, cos.tensor, sin.tensor,
+                          positions.tensor);
+  dy.values = kept;
+  check_gradient("dx", x, dx, loss);
+  check_gradient("dw", w, dw, loss);
+}
+
+TEST_CASE_FIXTURE(Fixture, "gradient of a bias") {
+  Numbers start({4, 3}, "start"), b({3}, "b"), y({4, 3}), dy({4, 3}, "dy"), db({3});
+  const auto loss = [&] {
+    y.values = start.values;
+    ops::bias_forward(context, y.tensor, b.tensor);
+    return dot(y, dy);
+  };
+  ops::bias_backward(context, db.tensor, dy.tensor);
+  check_gradient("db", b, db, loss);
+}
+
 TEST_CASE_FIXTURE(Fixture, "gradient of rope; the backward is the inverse rotation") {
   Numbers x({3, 2, 6}, "x"), y({3, 2, 6}), dy({3, 2, 6}, "dy"), dx({3, 2, 6}), cos({8, 3}), sin({8, 3});
   Indices positions({0, 7, 3}, {3});
@@ -157,6 +210,47 @@ TEST_CASE_FIXTURE(Fixture, "gradient of xIELU, away from its kinks") {
   check_gradient("dx", x, dx, loss);
   check_gradient("da_p", a_p, da_p, loss);
   check_gradient("da_n", a_n, da_n, loss);
+}
+
+TEST_CASE_FIXTURE(Fixture, "gradient of SwiGLU") {
+  Numbers gate({40}, "gate"), up({40}, "up"), y({40}), dy({40}, "dy"), dgate({40}), dup({40});
+  const auto loss = [&] {
+    ops::swiglu_forward(context, y.tensor, gate.tensor, up.tensor);
+    return dot(y, dy);
+  };
+  ops::swiglu_backward(context, dgate.tensor, dup.tensor, dy.tensor, gate.tensor, up.tensor);
+  check_gradient("dgate", gate, dgate, loss);
+  check_gradient("dup", up, dup, loss);
+}
+
+TEST_CASE_FIXTURE(Fixture, "gradient of ReLU^2") {
+  Numbers x({40}, "x"), y({40}), dy({40}, "dy"), dx({40});
+  const auto loss = [&] {
+    ops::relu2_forward(context, y.tensor, x.tensor);
+    return dot(y, dy);
+  };
+  ops::relu2_backward(context, dx.tensor, dy.tensor, x.tensor);
+  check_gradient("dx", x, dx, loss);
+}
+
+TEST_CASE_FIXTURE(Fixture, "gradient of cross entropy with z-loss; the loss is the formula's") {
+  Numbers logits({3, 5}, "logits"), kept({3, 5}), losses({3}), weights({3}, "weights"), gradient({3, 5});
+  Indices targets({4, 0, 2}, {3});
+  kept.values = logits.values;
+  ops::cross_entropy(context, losses.tensor, kept.tensor, targets.tensor, weights.tensor, true, 0.3);
+  gradient.values = kept.values;
+  for (std::size_t n = 0; n < 3; ++n) {
+    double sum = 0;
+    for (std::size_t v = 0; v < 5; ++v) sum += std::exp(logits.values[n * 5 + v]);
+    const double target = logits.values[n * 5 + static_cast<std::size_t>(targets.values[n])];
+    const double want = weights.values[n] * (std::log(sum) - target + 0.3 * std::log(sum) * std::log(sum));
+    CHECK(losses.values[n] == doctest::Approx(want).epsilon(1e-12));
+  }
+  const auto loss = [&] {
+    ops::cross_entropy(context, losses.tensor, logits.tensor, targets.tensor, weights.tensor, false, 0.3);
+    return losses.values[0] + losses.values[1] + losses.values[2];
+  };
+  check_gradient("logits", logits, gradient, loss);
 }
 
 TEST_CASE_FIXTURE(Fixture, "gradient of cross entropy, with weights") {
