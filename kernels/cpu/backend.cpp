@@ -38,6 +38,9 @@ cpu::CpuBackend make_backend(const cpu::Routines& routines) {
   backend.sum_of_squares = cpu::sum_of_squares;
   backend.adamw = cpu::adamw;
   backend.ademamix = cpu::ademamix;
+  backend.add_rmsnorm_forward = cpu::add_rmsnorm_forward;
+  backend.norm_rope_forward = cpu::norm_rope_forward;
+  backend.norm_rope_backward = cpu::norm_rope_backward;
   backend.routines = &routines;
   return backend;
 }

@@ -41,6 +41,12 @@ void embedding_backward(Context&, const Tensor& dtable, const Tensor& dy, const 
 void rmsnorm_forward(Context&, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w, double eps);
 void rmsnorm_backward(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
                       const Tensor& inv_rms, bool accumulate);
+void add_rmsnorm_forward(Context&, const Tensor& sum, const Tensor& y, const Tensor& inv_rms, const Tensor& a, const Tensor& b,
+                         const Tensor& w, double eps);
+void norm_rope_forward(Context&, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w, double eps,
+                       const Tensor& cos, const Tensor& sin, const Tensor& positions);
+void norm_rope_backward(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
+                        const Tensor& inv_rms, const Tensor& cos, const Tensor& sin, const Tensor& positions);
 void matmul(Context&, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate);
 void bias_forward(Context&, const Tensor& y, const Tensor& b);
 void bias_backward(Context&, const Tensor& db, const Tensor& dy);

@@ -74,12 +74,20 @@ struct ActivationRoutines {
   // dw_piece [D] is overwritten with this piece's sum.
   void (*rmsnorm_backward)(std::int64_t n, std::int64_t D, A* dx, float* dw_piece, const A* dy, const A* x, const float* w,
                            const float* inv_rms, bool accumulate);
+  void (*add_rmsnorm_forward)(std::int64_t n, std::int64_t D, A* sum, A* y, float* inv_rms, const A* a, const A* b,
+                              const float* w, float eps);
+  // n tokens of H rows each.
+  void (*norm_rope_forward)(std::int64_t n, std::int64_t H, std::int64_t E, A* y, float* inv_rms, const A* x, const float* w,
+                            float eps, const float* cos, const float* sin, const std::int32_t* positions);
+  void (*norm_rope_backward)(std::int64_t n, std::int64_t H, std::int64_t E, A* dx, float* dw_piece, const A* dy, const A* x,
+                             const float* w, const float* inv_rms, const float* cos, const float* sin,
+                             const std::int32_t* positions);
   void (*bias_forward)(std::int64_t n, std::int64_t M, A* y, const float* b);
   void (*bias_backward)(std::int64_t n, std::int64_t M, float* db_piece, const A* dy);  // overwrites db_piece [M]
   void (*rope)(std::int64_t n, std::int64_t H, std::int64_t E, A* y, const A* x, const float* cos, const float* sin,
                const std::int32_t* positions, float sign);
   void (*cross_entropy)(std::int64_t n, std::int64_t V, float* losses, A* logits, const std::int32_t* targets,
-                        const float* weights, bool with_gradient, float z_loss);
+                        const float* weights, bool with_gradient, float z_loss, float* scratch);  // scratch [V]
 
   void (*xielu_forward)(std::int64_t n, A* y, const A* x, float alpha_p, float alpha_n);
   // sums[0] = sum dy x^2 over x > 0, sums[1] = sum dy (expm1(min(x, eps)) - x) over x <= 0.

@@ -135,7 +135,7 @@ void ElementOps<A>::axpby(std::int64_t n, Y* y, const A* x, float a, float b) {
 template <typename A>
 template <typename Y>
 void ElementOps<A>::convert(std::int64_t n, Y* y, const A* x) {
-  each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, read(x + i)); });
+  for (std::int64_t i = 0; i < n; i += W) write_exactly(y + i, read(x + i, n - i), n - i);
 }
 
 // Products of two float32 are exact in double, so only the additions round.

@@ -83,7 +83,7 @@ CAIRN_INLINE void each_block(std::int64_t begin, std::int64_t end, const AdamSte
 CAIRN_INLINE void put_copy(StoredFloats copy, std::int64_t i, Vec v, std::int64_t left) {
   if (copy.data == nullptr) return;
   if (copy.bf16) {
-    write(static_cast<Bf16*>(copy.data) + i, v, left);
+    write_exactly(static_cast<Bf16*>(copy.data) + i, v, left);
   } else {
     write(static_cast<float*>(copy.data) + i, v, left);
   }

@@ -3,6 +3,7 @@
 #include "kernels/cpu/vector/attention.h"
 #include "kernels/cpu/vector/elements.h"
 #include "kernels/cpu/vector/gemm.h"
+#include "kernels/cpu/vector/norms.h"
 #include "kernels/cpu/vector/optimizer.h"
 #include "kernels/cpu/vector/rows.h"
 #include "kernels/cpu/vector/simd.h"
@@ -18,8 +19,12 @@ template <typename A>
 constexpr ActivationRoutines<A> activation_routines() {
   using Rows = RowOps<A>;
   using Elements = ElementOps<A>;
-  return {.rmsnorm_forward = Rows::rmsnorm_forward,
-          .rmsnorm_backward = Rows::rmsnorm_backward,
+  using Norms = NormOps<A>;
+  return {.rmsnorm_forward = Norms::rmsnorm_forward,
+          .rmsnorm_backward = Norms::rmsnorm_backward,
+          .add_rmsnorm_forward = Norms::add_rmsnorm_forward,
+          .norm_rope_forward = Norms::norm_rope_forward,
+          .norm_rope_backward = Norms::norm_rope_backward,
           .bias_forward = Rows::bias_forward,
           .bias_backward = Rows::bias_backward,
           .rope = Rows::rope,

@@ -1,5 +1,5 @@
-// Operations on rows: RMSNorm, biases, rotary embedding, cross entropy. A row is read from memory once and stays in L1 for the
-// other passes.
+// Operations on rows: biases, rotary embedding, cross entropy. A row is read from memory once and stays in L1 or L2 for the other
+// passes.
 #include "kernels/cpu/vector/rows.h"
 
 #include <cmath>
@@ -7,56 +7,6 @@
 #include "kernels/cpu/vector/simd_math.h"
 
 namespace cairn::cpu::CAIRN_ISA {
-namespace {
-
-// Sums of x*x, or of w*dy*x, over a row: four chains of vectors, then one fixed order.
-template <typename Term>
-CAIRN_INLINE float sum_row(std::int64_t D, Term&& term) {
-  Vec sum[4] = {splat(0.0f), splat(0.0f), splat(0.0f), splat(0.0f)};
-  std::int64_t d = 0;
-  for (; d + 4 * W <= D; d += 4 * W) {
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) sum[i] = term(d + i * W, W, sum[i]);
-  }
-  for (; d < D; d += W) sum[0] = term(d, D - d, sum[0]);
-  return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
-}
-
-}  // namespace
-
-template <typename A>
-void RowOps<A>::rmsnorm_forward(std::int64_t n, std::int64_t D, A* y, float* inv_rms, const A* x, const float* w, float eps) {
-  for (std::int64_t row = 0; row < n; ++row, x += D, y += D) {
-    const float squares = sum_row(D, [&](std::int64_t d, std::int64_t left, Vec sum) {
-      const Vec v = read(x + d, left);
-      return fma(v, v, sum);
-    });
-    const float inverse = static_cast<float>(1.0 / __builtin_sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
-    inv_rms[row] = inverse;
-    for (std::int64_t d = 0; d < D; d += W) write(y + d, read(x + d, D - d) * splat(inverse) * read(w + d, D - d), D - d);
-  }
-}
-
-template <typename A>
-void RowOps<A>::rmsnorm_backward(std::int64_t n, std::int64_t D, A* dx, float* dw_piece, const A* dy, const A* x, const float* w,
-                                 const float* inv_rms, bool accumulate) {
-  for (std::int64_t d = 0; d < D; ++d) dw_piece[d] = 0;
-  for (std::int64_t row = 0; row < n; ++row, x += D, dx += D, dy += D) {
-    const Vec inverse = splat(inv_rms[row]);
-    const float dot = sum_row(D, [&](std::int64_t d, std::int64_t left, Vec sum) {
-      return fma(read(w + d, left) * read(dy + d, left), read(x + d, left) * inverse, sum);
-    });
-    const Vec mean = splat(dot / static_cast<float>(D));
-    for (std::int64_t d = 0; d < D; d += W) {
-      const std::int64_t left = D - d;
-      const Vec xhat = read(x + d, left) * inverse, g = read(dy + d, left);
-      write(dw_piece + d, fma(g, xhat, read(dw_piece + d, left)), left);
-      const Vec gradient = inverse * (read(w + d, left) * g - xhat * mean);
-      write(dx + d, accumulate ? read(dx + d, left) + gradient : gradient, left);
-    }
-  }
-}
-
 template <typename A>
 void RowOps<A>::bias_forward(std::int64_t n, std::int64_t M, A* y, const float* b) {
   for (std::int64_t row = 0; row < n; ++row, y += M) {
@@ -108,26 +58,33 @@ CAIRN_INLINE Vec logits_at(const A* row, std::int64_t left) {
 
 template <typename A>
 void RowOps<A>::cross_entropy(std::int64_t n, std::int64_t V, float* losses, A* logits, const std::int32_t* targets,
-                              const float* weights, bool with_gradient, float z_loss) {
-  // Float32 logits hold their exponentials until the sum is known: one exponential per logit. Bfloat16 would round them, so they
-  // are taken again.
-  constexpr bool kKeep = sizeof(A) == sizeof(float);
+                              const float* weights, bool with_gradient, float z_loss, float* scratch) {
   for (std::int64_t row = 0; row < n; ++row, logits += V) {
     if (weights[row] == 0) {
       losses[row] = 0;
       for (std::int64_t v = 0; v < V && with_gradient; ++v) logits[v] = A();
       continue;
     }
-    Vec most = logits_at(logits, V);
-    for (std::int64_t v = W; v < V; v += W) most = max(most, logits_at(logits + v, V - v));
-    const float highest = max_lanes(most), target_logit = logits[targets[row]];
+    Vec most[4] = {logits_at(logits, V), splat(-1e30f), splat(-1e30f), splat(-1e30f)};
+    std::int64_t v = W;
+    for (; v + 4 * W <= V; v += 4 * W) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) most[i] = max(load(logits + v + i * W), most[i]);
+    }
+    for (; v < V; v += W) most[0] = max(logits_at(logits + v, V - v), most[0]);
+    const float highest = max_lanes(max(max(most[0], most[1]), max(most[2], most[3])));
     const Vec shift = splat(highest);
+
+    // One exponential per logit: those of float32 logits wait in their places until the sum is known, others in scratch.
+    float* exponentials = scratch;
+    if constexpr (sizeof(A) == sizeof(float)) exponentials = logits;
+    const float target_logit = logits[targets[row]];
     Vec sum = splat(0.0f);
     double total = 0;
     std::int64_t in_chunk = 0;
-    for (std::int64_t v = 0; v < V; v += W) {
+    for (v = 0; v < V; v += W) {
       const Vec e = exp(logits_at(logits + v, V - v) - shift);
-      if (kKeep && with_gradient) write(logits + v, e, V - v);
+      if (with_gradient) write(exponentials + v, e, V - v);
       sum = sum + e;
       if (++in_chunk == 64) {  // short chains of float32, then double
         total += sum_lanes_double(sum);
@@ -140,18 +97,9 @@ void RowOps<A>::cross_entropy(std::int64_t n, std::int64_t V, float* losses, A* 
     losses[row] = static_cast<float>(weights[row] * (log_sum - target_logit + z_loss * log_sum * log_sum));
     if (!with_gradient) continue;
     const float by_sum = static_cast<float>(weights[row] * (1 + 2 * z_loss * log_sum) / total);
-    const Vec factor = splat(by_sum);
-    for (std::int64_t v = 0; v < V; v += W) {
-      const Vec logit = read(logits + v, V - v);
-      write(logits + v, (kKeep ? logit : exp(logit - shift)) * factor, V - v);
-    }
-    if (kKeep) {
-      logits[targets[row]] = A(logits[targets[row]] - weights[row]);
-    } else {
-      float e;
-      store_first(&e, exp(splat(target_logit - highest)), 1);
-      logits[targets[row]] = A(e * by_sum - weights[row]);
-    }
+    const float at_target = exponentials[targets[row]] * by_sum - weights[row];
+    for (v = 0; v < V; v += W) write(logits + v, read(exponentials + v, V - v) * splat(by_sum), V - v);
+    write(logits + targets[row], splat(at_target), 1);
   }
 }
 

@@ -454,6 +454,15 @@ CAIRN_INLINE void store_halves_first(std::uint16_t* p, IntVec v, std::int64_t n)
 }
 #endif
 
+// To nearest even. Where the processor has an instruction for it, it takes subnormal numbers for zero.
+CAIRN_INLINE IntVec nearest_halves(Vec v) {
+#if defined(__AVX512BF16__)
+  return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(v));
+#else
+  return round_to_halves(v);
+#endif
+}
+
 // Bfloat16 in memory, float32 in registers; stores round to nearest even.
 CAIRN_INLINE Vec load(const Bf16* p) {
   return widen(load_halves(&p->bits));
@@ -462,10 +471,32 @@ CAIRN_INLINE Vec load_first(const Bf16* p, std::int64_t n) {
   return widen(load_halves_first(&p->bits, n));
 }
 CAIRN_INLINE void store(Bf16* p, Vec v) {
+#if defined(__AVX512BF16__)
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
+#else
   store_halves(&p->bits, round_to_halves(v));
+#endif
 }
 CAIRN_INLINE void store_first(Bf16* p, Vec v, std::int64_t n) {
+#if defined(__AVX512BF16__)
+  _mm256_mask_storeu_epi16(p, first_lanes(n), (__m256i)_mm512_cvtneps_pbh(v));
+#else
   store_halves_first(&p->bits, round_to_halves(v), n);
+#endif
+}
+
+// As converting does it to the last bit: subnormal numbers too.
+CAIRN_INLINE void write_exactly(float* p, Vec v, std::int64_t left) {
+  left >= W ? store(p, v) : store_first(p, v, left);
+}
+CAIRN_INLINE void write_exactly(Bf16* p, Vec v, std::int64_t left) {
+  left >= W ? store_halves(&p->bits, round_to_halves(v)) : store_halves_first(&p->bits, round_to_halves(v), left);
+}
+
+// The numbers that v would be stored as.
+template <typename A>
+CAIRN_INLINE Vec stored_as(Vec v) {
+  return sizeof(A) == sizeof(Bf16) ? widen(nearest_halves(v)) : v;
 }
 
 // As many lanes as are left, at most W.
