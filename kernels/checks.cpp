@@ -56,6 +56,7 @@ void Checks::indices(const Named& argument, std::int64_t size) const {
 }
 
 void Checks::range(const char* what, const Tensor& indices, std::int64_t limit) const {
+  if (indices.device.kind != DeviceKind::cpu) return;  // what is on a GPU was checked where it was copied from
   const std::int32_t* values = indices.as<std::int32_t>();
   for (std::int64_t n = 0; n < indices.size(); ++n) {
     if (values[n] < 0 || values[n] >= limit) fail("{}: {} {} at position {} is outside [0, {})", op_, what, values[n], n, limit);

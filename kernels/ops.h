@@ -26,11 +26,16 @@
 namespace cairn {
 
 struct Backend;
+namespace cuda {
+class Queue;
+}
 
-// What an operation runs with: the backend's table and threads. A backend keeps what scratch memory it needs, per thread.
+// What an operation runs with: the backend's table and threads; on a GPU also the queue that it goes to (kernels/cuda/queue.h). The
+// cpu and ref backends keep what scratch memory they need, per thread.
 struct Context {
   const Backend& backend;
   ThreadPool& pool;
+  const cuda::Queue* queue = nullptr;
 };
 
 enum class Transpose : bool { no = false, yes = true };

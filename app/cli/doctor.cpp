@@ -10,6 +10,10 @@
 #include "engine/steps/step.h"
 #include "kernels/backend.h"
 #include "lineage/workspace.h"
+#ifdef CAIRN_CUDA
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/libraries.h"
+#endif
 
 namespace cairn::app {
 namespace {
@@ -43,6 +47,34 @@ Finding workspace_state(Session& session) {
   }
 }
 
+#ifdef CAIRN_CUDA
+template <typename Functions>
+Finding library(const cuda::Library<Functions>& found) {
+  return {found.name, found.functions ? "ok" : "no", found.functions ? found.version : found.reason};
+}
+
+std::vector<Finding> gpus() {
+  std::vector<Finding> findings;
+  const cuda::DeviceList list = cuda::list_devices();
+  if (list.devices.empty()) findings.push_back({"gpu", "no", list.reason});
+  for (const cuda::DeviceFacts& device : list.devices) {
+    findings.push_back({fmt::format("gpu {}", device.index), device.refusal.empty() ? "ok" : "no",
+                        device.refusal.empty() ? fmt::format("{}, {} multiprocessors, {}", device.name, device.multiprocessors,
+                                                             format_bytes(device.memory))
+                                               : device.refusal});
+  }
+  findings.push_back(library(cuda::cublaslt_library()));
+  findings.push_back(library(cuda::cudnn_library()));
+  findings.push_back(library(cuda::nccl_library()));
+  findings.push_back(library(cuda::nvml_library()));
+  return findings;
+}
+#else
+std::vector<Finding> gpus() {
+  return {{"gpu", "no", "this build computes on the CPU only (Meson option cuda)"}};
+}
+#endif
+
 std::vector<Finding> examine(Session& session) {
   const Json facts = steps::environment_facts();
   std::vector<Finding> findings;
@@ -56,7 +88,7 @@ std::vector<Finding> examine(Session& session) {
   findings.push_back(instruction_sets());
   findings.push_back({"memory", "ok", format_bytes(facts.at("memory_bytes").get<std::uint64_t>())});
   findings.push_back(disk_space(fs::current_path()));
-  findings.push_back({"gpu", "no", "this build computes on the CPU only"});
+  for (Finding& finding : gpus()) findings.push_back(std::move(finding));
   findings.push_back(workspace_state(session));
   return findings;
 }

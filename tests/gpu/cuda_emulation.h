@@ -1,0 +1,121 @@
+// CUDA's names on the CPU, so that plain kernels run in every test (DESIGN.md §4). Included by the build before the kernel file.
+//
+// The threads of a block are fibers that run one after another and change places at barriers and shuffles alone; blocks run one
+// after another. Indexing, reductions, masks and the use of shared memory are what this can show; races, memory order and tensor
+// cores are not. A barrier that some thread of the block (or of the warp) never reaches is an Error instead of a hang.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __restrict__ __restrict
+#define __shared__ static  // blocks run one after another in one thread: one instance is every block's own
+#define __align__(n) alignas(n)
+#define CAIRN_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(::cairn::emulation::dynamic_shared())
+
+struct uint3 {
+  unsigned x = 0, y = 0, z = 0;
+};
+struct dim3 {
+  unsigned x, y, z;
+  dim3(unsigned x_size = 1, unsigned y_size = 1, unsigned z_size = 1) : x(x_size), y(y_size), z(z_size) {}
+};
+
+namespace cairn::emulation {
+
+struct Place {  // of the thread that runs
+  uint3 thread, block;
+  dim3 block_size, grid_size;
+};
+const Place& place();
+void* dynamic_shared();
+void block_barrier();
+void warp_barrier();
+// Every lane of the warp gives a value and gets that of lane `source`, both at most 8 bytes.
+std::uint64_t exchange(std::uint64_t value, int source);
+int lane();
+
+void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& kernel);
+
+template <typename T>
+T exchange_value(T value, int source) {
+  static_assert(sizeof(T) <= sizeof(std::uint64_t));
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  bits = exchange(bits, source);
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+}  // namespace cairn::emulation
+
+#define threadIdx (::cairn::emulation::place().thread)
+#define blockIdx (::cairn::emulation::place().block)
+#define blockDim (::cairn::emulation::place().block_size)
+#define gridDim (::cairn::emulation::place().grid_size)
+
+inline void __syncthreads() {
+  cairn::emulation::block_barrier();
+}
+inline void __syncwarp(unsigned = 0xffffffffu) {
+  cairn::emulation::warp_barrier();
+}
+template <typename T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  return cairn::emulation::exchange_value(value, cairn::emulation::lane() ^ mask);
+}
+template <typename T>
+T __shfl_sync(unsigned, T value, int source) {
+  return cairn::emulation::exchange_value(value, source);
+}
+template <typename T>
+T __shfl_down_sync(unsigned, T value, unsigned offset) {
+  const int source = cairn::emulation::lane() + static_cast<int>(offset);
+  return cairn::emulation::exchange_value(value, source < 32 ? source : cairn::emulation::lane());
+}
+inline unsigned __float_as_uint(float value) {
+  return std::bit_cast<unsigned>(value);
+}
+inline float __uint_as_float(unsigned bits) {
+  return std::bit_cast<float>(bits);
+}
+inline float rsqrtf(float value) {
+  return 1.0f / std::sqrt(value);
+}
+inline unsigned __umulhi(unsigned a, unsigned b) {
+  return static_cast<unsigned>((std::uint64_t{a} * b) >> 32);
+}
+template <typename T>
+T __ldg(const T* from) {
+  return *from;
+}
+template <typename T>
+T atomicAdd(T* at, T value) {
+  const T old = *at;
+  *at = old + value;
+  return old;
+}
+template <typename T>
+T atomicMax(T* at, T value) {
+  const T old = *at;
+  if (value > old) *at = value;
+  return old;
+}
+
+namespace cairn::cuda {
+
+template <typename... Parameters, typename... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared, void*, Arguments... arguments) {
+  emulation::run_grid(grid, block, shared, [&] { kernel(static_cast<Parameters>(arguments)...); });
+}
+
+}  // namespace cairn::cuda
