@@ -1,4 +1,5 @@
-// step pack: documents + tokenizer -> token shards (Megatron .bin/.idx) + docmaps.
+// step pack: documents + tokenizer -> token shards (Megatron .bin/.idx) + docmaps, and where asked for documents packed into
+// rows.
 #include "engine/data/pack.h"
 
 #include <algorithm>
@@ -8,7 +9,9 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "engine/data/best_fit.h"
 #include "engine/data/document.h"
+#include "engine/data/row_index.h"
 #include "engine/data/token_shards.h"
 #include "engine/steps/step_context.h"
 #include "engine/text/bpe_trainer.h"
@@ -104,11 +107,32 @@ Json sources_json(const std::map<std::string, Tally>& tallies) {
   return {{"listed", json}, {"others", rest.json()}, {"count", sorted.size()}};
 }
 
+// What packing into rows came to, over all shards.
+struct RowTally {
+  std::int64_t rows = 0, pieces = 0, tokens = 0;  // tokens: in rows, those at cuts twice
+  std::int64_t longer = 0;                        // documents that no row can hold whole
+  std::int64_t saved = 0;                         // documents that concatenation would cut and rows do not
+
+  double padding_share(std::int64_t row_length) const {
+    return rows > 0 ? 1 - static_cast<double>(tokens) / (static_cast<double>(rows) * static_cast<double>(row_length + 1)) : 0.0;
+  }
+  Json json(std::int64_t row_length) const {
+    return {{"method", "best_fit"},
+            {"sequence_length", row_length},
+            {"rows", rows},
+            {"pieces", pieces},
+            {"padding_share", padding_share(row_length)},
+            {"documents_longer_than_a_row", longer},
+            {"documents_saved_from_a_cut", saved}};
+  }
+};
+
 // Writes shard after shard, each with its docmap and its postings.
 class Packer {
  public:
   Packer(steps::StepContext& ctx, TokenType type)
       : ctx_(ctx), folder_(ctx.staging("data")), shard_tokens_(ctx.config().integer("shard_tokens")), type_(type) {
+    if (ctx.config().string("packing") == "best_fit") row_length_ = ctx.config().integer("sequence_length");
     ctx.disk().make_directories(folder_);
   }
 
@@ -124,6 +148,7 @@ class Packer {
     const Document& document = located.document;
     const auto tokens = static_cast<std::int64_t>(ids.size());
     shard_->append(ids);
+    if (row_length_ > 0) first_.push_back(shard_->tokens());
     const lineage::DocmapParent& file = files_[located.file];
     docmap_.append(tokens, document.source, docmap_.parent(file.name, file.digest), located.ordinal,
                    lineage::document_key(document.id));
@@ -145,6 +170,7 @@ class Packer {
     report["vocab_size"] = tokenizer.vocab_size();
     report["type"] = type_ == TokenType::u16 ? "u16" : "i32";
     report["shards"] = shards_;
+    if (row_length_ > 0) report["packing"] = rows_.json(row_length_);
     report["languages"] = tallies_json(languages_);
     report["sources"] = sources_json(sources_);
     write_file_atomically(ctx_.disk(), folder_ / "pack.json", pretty_json(report));
@@ -152,9 +178,13 @@ class Packer {
     ctx_.describe_output("data", "tokens", total_.tokens);
     ctx_.describe_output("data", "shards", shards_.size());
     ctx_.describe_output("data", "type", report["type"]);
-    ctx_.summarise(fmt::format("{} documents, {} tokens in {} shard{}, {:.2f} bytes a token", total_.documents,
+    if (row_length_ > 0) ctx_.describe_output("data", "packing", report["packing"]);
+    const std::string rows = row_length_ > 0 ? fmt::format(", {} rows of {} with {:.2f}% padding", rows_.rows, row_length_,
+                                                           100 * rows_.padding_share(row_length_))
+                                             : "";
+    ctx_.summarise(fmt::format("{} documents, {} tokens in {} shard{}, {:.2f} bytes a token{}", total_.documents,
                                format_count(static_cast<double>(total_.tokens)), shards_.size(), shards_.size() == 1 ? "" : "s",
-                               report["bytes_per_token"].get<double>()));
+                               report["bytes_per_token"].get<double>(), rows));
   }
 
  private:
@@ -164,19 +194,34 @@ class Packer {
     shard_.emplace(ctx_.disk(), folder_ / name(), type_);
     docmap_ = {};
     postings_.clear();
+    first_.assign(1, 0);
   }
 
   void close() {
     shard_->finish();
     docmap_.write(ctx_.disk(), folder_ / (name() + ".docmap"));
+    if (row_length_ > 0) write_rows();
     for (steps::SourcePosting& posting : postings_) ctx_.post_source(std::move(posting));
     shards_.push_back({{"name", name()}, {"documents", shard_->documents()}, {"tokens", shard_->tokens()}});
     shard_.reset();
   }
 
+  void write_rows() {
+    const PackedRows packed = pack_best_fit(first_, row_length_);
+    write_row_index(ctx_.disk(), folder_ / (name() + ".rows"), packed, shard_->tokens());
+    rows_.rows += packed.rows();
+    rows_.pieces += static_cast<std::int64_t>(packed.pieces.size());
+    for (const Piece& piece : packed.pieces) rows_.tokens += piece.tokens;
+    for (std::size_t d = 0; d + 1 < first_.size(); ++d) rows_.longer += first_[d + 1] - first_[d] > row_length_ + 1;
+    rows_.saved += cut_by_concatenation(first_, total_.tokens - shard_->tokens(), row_length_);
+  }
+
   steps::StepContext& ctx_;
   fs::path folder_;
   std::int64_t shard_tokens_;
+  std::int64_t row_length_ = 0;      // 0: not packed into rows
+  std::vector<std::int64_t> first_;  // of each document of the shard, and the end
+  RowTally rows_;
   TokenType type_;
   std::vector<lineage::DocmapParent> files_;
   std::optional<TokenShardWriter> shard_;
@@ -196,7 +241,15 @@ TokenType token_type(const std::string& name, const Tokenizer& tokenizer) {
   return name == "u16" ? TokenType::u16 : TokenType::i32;
 }
 
+void check_packing(const Config& config) {
+  const bool rows = config.string("packing") == "best_fit";
+  if (rows && !config.has("sequence_length"))
+    fail_usage("config.packing: best_fit needs sequence_length, the length of its rows");
+  if (!rows && config.has("sequence_length")) fail_usage("config.sequence_length: only packing \"best_fit\" has rows");
+}
+
 void pack(steps::StepContext& ctx) {
+  check_packing(ctx.config());
   const Tokenizer tokenizer = Tokenizer::load(ctx.input("tokenizer").path);
   const DocumentEncoder encoder(tokenizer, ctx.config());
   Packer packer(ctx, token_type(ctx.config().string("type"), tokenizer));
@@ -250,11 +303,14 @@ const steps::StepSpec kPack{
     .summary = "encode documents into token shards with a map from tokens back to documents",
     .inputs = {{.role = "documents", .kind = "documents", .help = "packed one after another", .many = true},
                {.role = "tokenizer", .kind = "tokenizer", .help = "a tokenizer.json, or a folder that holds one"}},
-    .outputs = {{"data", "token_shards", "Megatron .bin/.idx, a .docmap each, and pack.json"}},
+    .outputs = {{"data", "token_shards", "Megatron .bin/.idx, a .docmap each (with best_fit, a .rows), and pack.json"}},
     .config = object({
         field("shard_tokens", integer().min(1).def(100'000'000),
               "tokens in one shard, at most (a longer document fills its own)"),
         field("type", string().one_of({"auto", "i32", "u16"}).def("auto"), "type of an id; auto: u16 below 65500 tokens"),
+        field("packing", string().one_of({"concatenate", "best_fit"}).def("concatenate"),
+              "best_fit: also an index of rows that cut hardly any document, which pretrain then reads"),
+        field("sequence_length", integer().min(2).max((1 << 30) - 1).def(nullptr), "of best_fit's rows: that of the training"),
         field("bos", string().min(1).def("<s>"), "token before each document"),
         field("eos", string().min(1).def("</s>"), "token after each document"),
         field("special", string().one_of({"as_text", "parse"}).def("as_text"),

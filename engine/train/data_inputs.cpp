@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "engine/train/shard_stream.h"
+#include "engine/train/row_stream.h"
 
 namespace cairn::train {
 
@@ -64,9 +64,20 @@ PlannedReading plan_reading(const Config& config, const std::vector<fs::path>& f
   std::vector<DataSize> sizes;
   std::vector<std::unique_ptr<SampleSource>> sources;
   for (const std::vector<fs::path>& group : folders_by_input(apart ? folders.size() : 1, folders)) {
-    auto stream = std::make_unique<ShardStream>(group, vocab);
-    sizes.push_back({apart ? names[sizes.size()] : "data", stream->size(), 0, 0});
-    sources.push_back(std::move(stream));
+    const std::string name = apart ? names[sizes.size()] : "data";
+    const auto packed = std::count_if(group.begin(), group.end(), has_rows);
+    if (packed == 0) {
+      auto stream = std::make_unique<ShardStream>(group, vocab);
+      sizes.push_back({name, stream->size(), 0, 0});
+      sources.push_back(std::move(stream));
+    } else if (static_cast<std::size_t>(packed) == group.size()) {
+      auto stream = std::make_unique<RowStream>(group, vocab);
+      if (stream->rows() == 0) fail_usage("data input '{}' has no rows: its documents are empty", name);
+      sizes.push_back({name, stream->tokens(), stream->rows(), stream->row_length()});
+      sources.push_back(std::move(stream));
+    } else {
+      fail_usage("some of the data inputs are packed into rows and some are not: give each its weight (mix), or pack them alike");
+    }
   }
   return {std::move(sources), ReadSet(seed, std::move(curriculum), std::move(sizes))};
 }

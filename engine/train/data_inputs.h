@@ -30,8 +30,8 @@ struct PlannedReading {
 };
 
 // Opens token-shard folders and plans what a config of pretrain (with its defaults) reads of them. Inputs are one stream, in
-// their order, unless a stage gives them weights. Reading throws on an id not in [0, vocab); packed folders whose tokenizer had a
-// larger vocabulary are refused at once.
+// their order, unless a stage gives them weights; those that are packed into rows are read by row. Reading throws on an id not in
+// [0, vocab); packed folders whose tokenizer had a larger vocabulary are refused at once.
 PlannedReading plan_reading(const Config& config, const std::vector<std::filesystem::path>& folders, std::uint64_t seed,
                             std::int64_t vocab);
 

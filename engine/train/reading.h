@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/data/row_index.h"
 #include "engine/train/read_set.h"
 #include "lineage/docmap.h"
 
@@ -19,6 +20,8 @@ struct MappedShard {
   std::filesystem::path shard;  // without extension
   lineage::Docmap docmap;
   std::int64_t first_token = 0;
+  std::optional<data::RowIndex> rows;  // where the input is packed into rows
+  std::int64_t first_row = 0;
 };
 std::vector<MappedShard> map_shards(const ReadSet& read, const std::vector<std::filesystem::path>& folders);
 
@@ -31,10 +34,16 @@ struct Reading {
 Reading reading_of_source(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view source);
 Reading reading_of_document(const ReadSet& read, const std::vector<MappedShard>& shards, std::string_view document_id);
 
-// The other way: the documents that one sample holds tokens of, in their order.
+// Every row of every step that read a token of a document, in order.
+std::vector<ReadEvent> events_of_document(const ReadSet& read, const std::vector<MappedShard>& shards,
+                                          std::string_view document_id);
+
+// The other way: the documents that one sample holds tokens of, in the order in which they lie in it.
 struct ReadDocument {
   std::size_t shard = 0;  // index in `shards`
   lineage::DocmapDocument document;
+  std::int64_t offset = 0;  // in the document: its first token in the sample
+  std::int64_t tokens = 0;  // in the sample
 };
 std::vector<ReadDocument> documents_of_sample(const std::vector<MappedShard>& shards, SampleRef sample,
                                               std::int64_t sequence_length);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/data/document.h"
+#include "engine/data/row_index.h"
 #include "engine/data/token_shards.h"
 #include "engine/text/bpe_trainer.h"
 #include "engine/text/tokenizer.h"
@@ -201,6 +202,49 @@ TEST_CASE("pack: stops between batches when asked") {
   test::StepRun run(kPack);
   run.stop_token(stop).input("documents", prepared.documents).input("tokenizer", prepared.tokenizer);
   CHECK_THROWS_AS(run.run(), const Error&);
+}
+
+TEST_CASE("pack: best_fit adds rows to the same shards, and tells what they saved") {
+  const Prepared prepared;
+  test::StepRun plain(kPack, "{}"), rows(kPack, R"({"packing": "best_fit", "sequence_length": 30, "shard_tokens": 300})");
+  for (test::StepRun* run : {&plain, &rows})
+    run->input("documents", prepared.documents).input("tokenizer", prepared.tokenizer).run();
+  const Json packing = rows.facts("data").at("packing");
+  std::int64_t counted = 0, held = 0, shards = 0;
+  for (const std::filesystem::path& stem : list_token_shards(rows.output("data"))) {
+    const TokenShard shard = TokenShard::open(stem);
+    const RowIndex index = RowIndex::open(stem.string() + ".rows");
+    CHECK(index.shard_tokens() == shard.tokens());
+    std::vector<Piece> pieces;
+    for (std::int64_t row = 0; row < index.rows(); ++row) {
+      index.pieces(row, pieces);
+      for (const Piece& piece : pieces) {
+        held += piece.tokens;
+        // Pieces begin where documents do, or where a long one was cut.
+        const std::int64_t document = shard.document_of(piece.first);
+        CHECK((piece.first - shard.first_token(document)) % 30 == 0);
+      }
+    }
+    counted += index.rows();
+    ++shards;
+  }
+  CHECK(shards > 1);
+  CHECK(packing.at("rows") == counted);
+  CHECK(packing.at("padding_share").get<double>() ==
+        doctest::Approx(1 - static_cast<double>(held) / static_cast<double>(counted * 31)));
+  CHECK(packing.at("documents_saved_from_a_cut").get<std::int64_t>() > 0);
+  CHECK(rows.facts("data").at("tokens") == plain.facts("data").at("tokens"));
+  CHECK_FALSE(std::filesystem::exists(plain.output("data") / "shard-00000.rows"));
+  CHECK_FALSE(plain.facts("data").contains("packing"));
+
+  const auto error_with = [&](const char* config) {
+    return test::error_of([&] {
+      test::StepRun(kPack, config).input("documents", prepared.documents).input("tokenizer", prepared.tokenizer).run();
+    });
+  };
+  CHECK(error_with(R"({"packing": "best_fit"})").find("needs sequence_length") != std::string::npos);
+  CHECK(error_with(R"({"sequence_length": 8})").find("only packing \"best_fit\"") != std::string::npos);
+  CHECK(error_with(R"({"packing": "best_fit", "sequence_length": 1})").find("config.sequence_length") != std::string::npos);
 }
 
 }  // namespace cairn::data

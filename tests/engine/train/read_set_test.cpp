@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "engine/data/token_shards.h"
+#include "engine/train/data_inputs.h"
 #include "engine/train/loader.h"
 #include "engine/train/reading.h"
 #include "engine/train/shard_stream.h"
@@ -328,6 +329,114 @@ TEST_CASE("reading: by source and by document, through docmaps of several shards
   CHECK(reading_of_document(set, shards, "document 99").stored == 0);
   fs::remove(folders[1] / "s1.docmap");
   CHECK(test::error_of([&] { map_shards(set, folders); }).find("s1.docmap") != std::string::npos);
+}
+
+// Two shards of documents of 1 to 30 tokens, packed into rows; the id of each token is its document's number.
+TEST_CASE("reading: inputs packed into rows beside one that is not, documents to rows and rows to documents") {
+  const test::TemporaryFolder folder;
+  const std::int64_t T = 12;
+  std::vector<fs::path> folders{folder.path() / "rows", folder.path() / "stream"};
+  int document = 0;
+  for (const fs::path& one : folders) {
+    fs::create_directories(one);
+    for (const char* shard : {"s0", "s1"}) {
+      data::TokenShardWriter tokens(real_disk(), one / shard, data::TokenType::u16);
+      lineage::DocmapWriter docmap;
+      const std::uint32_t parent = docmap.parent("documents", sha256("documents"));
+      std::vector<std::int64_t> first{0};
+      for (int i = 0; i < 40; ++i, ++document) {
+        const int length = 1 + document * 7 % 30;
+        tokens.append(std::vector<std::int32_t>(static_cast<std::size_t>(length), document));
+        docmap.append(length, i % 2 == 0 ? "a" : "b", parent, i, lineage::document_key("document " + std::to_string(document)));
+        first.push_back(first.back() + length);
+      }
+      tokens.finish();
+      docmap.write(real_disk(), one / (std::string(shard) + ".docmap"));
+      if (one == folders[0])
+        data::write_row_index(real_disk(), one / (std::string(shard) + ".rows"), data::pack_best_fit(first, T), first.back());
+    }
+  }
+  const Schema schema = object(curriculum_fields());
+  const auto config = [&](const char* text) { return Config(schema.complete(parse_json(text, "config"), "config")); };
+  const PlannedReading plan =
+      plan_reading(config(R"({"sequence_length": 12, "batch": 3, "data_names": ["rows", "stream"], "stages": [
+    {"steps": 20, "mix": {"rows": 1, "stream": 1}}, {"steps": 6, "sequence_length": 24, "mix": {"stream": 1}},
+    {"steps": 40, "mix": {"rows": 2, "stream": 1}}]})"),
+                   folders, 5, 1000);
+  const ReadSet& read = plan.read;
+  CHECK(read.data()[0].rows > 0);
+  CHECK(read.data()[1].rows == 0);
+  CHECK(read.passes(0) > 1);
+  // Weights are of tokens: a row that is not full counts for what it holds.
+  const double full = static_cast<double>(read.data()[0].tokens) / static_cast<double>(read.data()[0].rows);
+  const double in_rows = static_cast<double>(read.samples_of(0, 0)) * full,
+               in_stream = static_cast<double>(read.samples_of(0, 1)) * 12;
+  CHECK(std::abs(in_rows - in_stream) < 13);
+
+  MaskOptions masks;
+  masks.eod = masks.pad = 999;
+  const Loader loader(plan.pointers(), read, masks);
+  const auto shards = map_shards(read, folders);
+  std::map<std::int32_t, std::set<ReadEvent>> events;
+  for (std::int64_t step = 0; step < read.steps(); ++step) {
+    const StepPlan at = read.curriculum().at(step);
+    const TokenBatch batch = loader.batch(at);
+    for (std::int64_t row = 0; row < batch.B; ++row) {
+      std::vector<std::int32_t> held;
+      for (std::int64_t t = 0; t < batch.T; ++t) {
+        const auto i = static_cast<std::size_t>(row * batch.T + t);
+        for (const std::int32_t id : {batch.tokens[i], batch.labels[i]}) {
+          if (id != 999) events[id].insert({step + 1, row});
+        }
+        if (batch.tokens[i] != 999) held.push_back(batch.tokens[i]);
+        // No label of another document counts in a packed row, and no query looks into one.
+        const SampleRef sample = read.sample_at(at.stage, at.position + row);
+        if (sample.data == 0 && batch.weights[i] != 0) CHECK(batch.labels[i] == batch.tokens[i]);
+        const auto key = static_cast<std::size_t>(row * batch.T + batch.first_key[i]);
+        if (sample.data == 0) CHECK(batch.tokens[key] == batch.tokens[i]);
+      }
+      held.erase(std::unique(held.begin(), held.end()), held.end());
+      std::vector<std::int32_t> found;
+      for (const ReadDocument& one : documents_of_sample(shards, read.sample_at(at.stage, at.position + row), batch.T))
+        found.push_back(static_cast<std::int32_t>(40 * one.shard) + static_cast<std::int32_t>(one.document.ordinal));
+      if (found.size() > held.size()) found.pop_back();  // only its label is in the row
+      REQUIRE(found == held);
+    }
+  }
+  for (std::int32_t d = 0; d < 160; ++d) {
+    const std::string id = "document " + std::to_string(d);
+    const std::vector<ReadEvent> all = events_of_document(read, shards, id);
+    CHECK(all == std::vector<ReadEvent>(events[d].begin(), events[d].end()));
+    CHECK(reading_of_document(read, shards, id).first_step.value_or(0) == (all.empty() ? 0 : all.front().step));
+  }
+  CHECK(test::error_of([&] {
+          plan_reading(config(R"({"sequence_length": 24, "batch": 3, "steps": 2, "mix": {"0": 1}})"), folders, 5, 1000);
+        }) == "stages[0]: data input '0' is packed into rows for sequence_length 12, this stage has 24");
+  CHECK(test::error_of([&] {
+          plan_reading(config(R"({"sequence_length": 12, "batch": 3, "steps": 2})"), folders, 5, 1000);
+        }).find("some of the data inputs are packed into rows and some are not") != std::string::npos);
+  fs::remove(folders[0] / "s1.rows");
+  CHECK(test::error_of([&] {
+          plan_reading(config(R"({"sequence_length": 12, "batch": 3, "steps": 2, "mix": {"0": 1}})"), folders, 5, 1000);
+        }).find("s1.rows is missing") != std::string::npos);
+}
+
+TEST_CASE("plan reading: a tokenizer with more tokens than the model is refused before any is read") {
+  const test::TemporaryFolder folder;
+  data::TokenShardWriter tokens(real_disk(), folder.path() / "s0", data::TokenType::u16);
+  tokens.append(std::vector<std::int32_t>(100, 50));
+  tokens.finish();
+  const Schema schema = object(curriculum_fields());
+  const Config config(schema.complete(parse_json(R"({"sequence_length": 12, "steps": 2})", "config"), "config"));
+  const PlannedReading plan = plan_reading(config, {folder.path()}, 5, 40);
+  CHECK(test::error_of([&] {
+          Loader(plan.pointers(), plan.read, {}).batch(plan.read.curriculum().at(0));
+        }).find("is id 50; the vocabulary has 40") != std::string::npos);
+  write_file_atomically(folder.path() / "pack.json", R"({"vocab_size": 64})");
+  CHECK(test::error_of([&] {
+          plan_reading(config, {folder.path()}, 5, 40);
+        }).find("packed with a vocabulary of 64 tokens, the model has 40") != std::string::npos);
+  CHECK(test::error_of([&] { plan_reading(config, {folder.path()}, 5, 64); }).empty());
 }
 
 TEST_CASE("read set: the vectors of docs/format/permutation.md, stages and inputs") {
