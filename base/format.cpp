@@ -86,6 +86,12 @@ bool looks_like_number(std::string_view text) {
   return text.size() <= 10 && text[0] != '-' && text[0] != ':' && text.find_first_of("0123456789") == std::string_view::npos;
 }
 
+winsize terminal_size() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) != 1 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return winsize{};
+  return size;
+}
+
 bool is_blank(std::string_view text) {
   return text.empty() || text == "-";
 }
@@ -222,9 +228,11 @@ bool stdout_is_terminal() {
 }
 
 int terminal_width() {
-  winsize size{};
-  if (!stdout_is_terminal() || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
-  return size.ws_col;
+  return terminal_size().ws_col;
+}
+
+int terminal_height() {
+  return terminal_size().ws_row;
 }
 
 }  // namespace cairn

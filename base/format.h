@@ -33,6 +33,7 @@ int text_width(std::string_view text);                   // columns of UTF-8 tex
 std::string cut_to_width(std::string_view text, int width);  // ends in an ellipsis when it did not fit
 
 int terminal_width();                                    // columns of standard output, 0 when it is not a terminal
+int terminal_height();                                   // rows of it, 0 likewise
 bool stdout_is_terminal();
 
 }  // namespace cairn

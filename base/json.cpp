@@ -129,6 +129,18 @@ std::string canonical_json(const Json& value) {
   return out;
 }
 
+std::map<std::string, Json> plain_values(const Json& object) {
+  std::map<std::string, Json> values;
+  for (const auto& [name, value] : object.items()) {
+    if (value.is_object() && !value.empty()) {
+      for (auto& [inner, plain] : plain_values(value)) values[name + "." + inner] = plain;
+    } else if (!value.is_null()) {
+      values[name] = value;
+    }
+  }
+  return values;
+}
+
 std::string pretty_json(const Json& value) {
   std::string out;
   write_value(out, value, 2, 0);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,10 @@ Json read_json(const std::filesystem::path& path);
 // insignificant space, integers as integers, doubles in shortest round-trip form (always with '.' or 'e', so that they stay
 // doubles). NaN, infinities and strings that are not UTF-8 are refused. parse_json(canonical_json(v)) == v, and canonical_json of that is the same bytes.
 std::string canonical_json(const Json& value);
+
+// The plain values of an object by name: {"optimizer":{"lr":1}} is "optimizer.lr" -> 1. Lists and empty objects stay whole; null
+// is left out.
+std::map<std::string, Json> plain_values(const Json& object);
 
 // Two-space indent for people; keys sorted; ends with a newline. Not for hashing.
 std::string pretty_json(const Json& value);

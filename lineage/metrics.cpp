@@ -191,10 +191,11 @@ double RunMetrics::seconds() const {
 
 std::vector<std::filesystem::path> metric_files(const Workspace& workspace, const Ledger& ledger, const Run& run) {
   std::vector<std::filesystem::path> files{workspace.run_folder(run.uuid) / "metrics.jsonl"};
-  for (std::optional<RunId> earlier = run.attempt_of; earlier;) {
-    const Run attempt = ledger.run(*earlier);
-    files.push_back(workspace.run_folder(attempt.uuid) / "metrics.jsonl");
-    earlier = attempt.attempt_of && *attempt.attempt_of < attempt.id ? attempt.attempt_of : std::nullopt;
+  if (run.reproduction_of) return files;
+  for (const Run& earlier : ledger.runs()) {  // newest first
+    if (earlier.id >= run.id || earlier.action != run.action || earlier.reproduction_of) continue;
+    if (earlier.state == RunState::done) break;
+    files.push_back(workspace.run_folder(earlier.uuid) / "metrics.jsonl");
   }
   std::reverse(files.begin(), files.end());
   return files;

@@ -87,7 +87,8 @@ class RunMetrics {
   std::optional<std::int64_t> taken_back_;
 };
 
-// The metrics files of a run and of the attempts that it goes on from, oldest first.
+// The metrics files of a run and of the attempts that it goes on from, oldest first: earlier runs of the same action that did not
+// end well. A reproduction stands alone.
 std::vector<std::filesystem::path> metric_files(const Workspace& workspace, const Ledger& ledger, const Run& run);
 
 }  // namespace cairn::lineage

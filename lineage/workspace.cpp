@@ -116,6 +116,9 @@ const RecoveryReport& Workspace::recovery() const {
 fs::path Workspace::run_folder(const RunUuid& run) const {
   return state_->files.run_folder(run);
 }
+bool Workspace::run_alive(const RunUuid& run) const {
+  return state_->files.lease_alive(run);
+}
 fs::path Workspace::staging_folder(const RunUuid& run) const {
   return state_->files.staging_folder(run);
 }

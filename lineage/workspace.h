@@ -47,6 +47,7 @@ class Workspace {
   const RecoveryReport& recovery() const;
 
   fs::path run_folder(const RunUuid& run) const;            // runs/<uuid>
+  bool run_alive(const RunUuid& run) const;                 // its process is there and holds its lease
   fs::path staging_folder(const RunUuid& run) const;        // staging/<uuid>
   fs::path scratch_folder(const Digest& action_key) const;  // scratch/<hex>
   // Where an artifact's bytes lie: inside objects/, or in place for adopted ones. Error when no copy is present.

@@ -16,6 +16,7 @@ void add_verbs(CommandLine& line, Session& session) {
 
   add_runs(line, session);
   add_watch(line, session);
+  add_metrics(line, session);
   add_show(line, session);
   add_upstream(line, session);
   add_downstream(line, session);

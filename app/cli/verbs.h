@@ -17,6 +17,7 @@ void add_adopt(CommandLine& line, Session& session);
 
 void add_runs(CommandLine& line, Session& session);
 void add_watch(CommandLine& line, Session& session);
+void add_metrics(CommandLine& line, Session& session);
 void add_show(CommandLine& line, Session& session);
 void add_upstream(CommandLine& line, Session& session);    // lineage.cpp
 void add_downstream(CommandLine& line, Session& session);  // lineage.cpp

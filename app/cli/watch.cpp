@@ -1,13 +1,14 @@
-// cairn watch: follows a run's metrics (runs/<uuid>/metrics.jsonl) on the terminal.
+// cairn watch: follows a run's metrics on the terminal, or line by line into a file.
 #include <algorithm>
-#include <cmath>
-#include <map>
+#include <chrono>
 #include <thread>
 
+#include "app/cli/chart.h"
 #include "app/cli/cli.h"
-#include "app/cli/plot.h"
 #include "app/cli/report.h"
+#include "app/cli/run_argument.h"
 #include "app/cli/verbs.h"
+#include "app/cli/watch_view.h"
 #include "base/format.h"
 #include "base/json.h"
 #include "lineage/workspace.h"
@@ -15,163 +16,164 @@
 namespace cairn::app {
 namespace {
 
-constexpr int kPlotHeight = 8;
-constexpr std::size_t kRecentSteps = 20;  // that the time left is estimated from
-constexpr std::chrono::milliseconds kPoll{500};
+constexpr double kTerminalInterval = 1, kFileInterval = 10;  // seconds
+constexpr std::chrono::milliseconds kPatience{50};           // between looks at whether to stop
+constexpr int kWidthElsewhere = 80, kHeightElsewhere = 30;   // of a picture that goes to no terminal
 
 struct WatchOptions {
   std::string run;
   bool once = false;
+  double interval = 0;  // seconds; 0 = the default
+  std::int64_t last = 0;
 };
 
-// The run that a person means: a number, a uuid's beginning, a step's or an artifact's name; else the newest that runs, or that
-// ran.
-lineage::Run find_run(const lineage::Ledger& ledger, const std::string& text) {
-  const std::vector<lineage::Run> runs = ledger.runs();
-  if (runs.empty()) fail("no runs yet; cairn run PIPELINE.json makes some");
-  if (text.empty()) {
-    const auto open =
-        std::find_if(runs.begin(), runs.end(), [](const lineage::Run& run) { return run.state == lineage::RunState::running; });
-    return open == runs.end() ? runs.front() : *open;
-  }
-  for (const lineage::Run& run : runs) {
-    if (std::to_string(run.id) == text || (text.size() >= 6 && run.uuid.text().starts_with(text)) || run.op == text) return run;
-  }
-  try {
-    if (const auto producer = ledger.producer(ledger.resolve(text).id)) return *producer;
-  } catch (const Error&) {
-    fail_usage("'{}' is no run, step or artifact here; `cairn runs` lists the runs", text);
-  }
-  fail("'{}' was not made by a run here", text);
+std::int64_t environment_number(const char* name, std::int64_t otherwise) {
+  const char* text = std::getenv(name);
+  const std::int64_t number = text ? std::atoll(text) : 0;
+  return number > 0 && number < 10'000 ? number : otherwise;
 }
 
-// The metric lines of a run and of the attempts that it goes on from, by step where they have one; a later attempt's line wins.
-std::vector<Json> read_metrics(const lineage::Workspace& workspace, const lineage::Ledger& ledger, lineage::Run run) {
-  std::vector<lineage::Run> attempts{run};
-  while (attempts.back().attempt_of) attempts.push_back(ledger.run(*attempts.back().attempt_of));
-  std::map<std::int64_t, Json> by_step;
-  std::int64_t next = 0;
-  for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
-    const fs::path file = workspace.run_folder(attempt->uuid) / "metrics.jsonl";
-    if (!fs::exists(file)) continue;
-    const std::string text = read_file(file);
-    for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      Json line = Json::parse(text.substr(begin, end - begin), nullptr, false);
-      if (!line.is_object()) continue;  // a kill cut the line
-      const std::int64_t step =
-          line.contains("step") && line["step"].is_number_integer() ? line["step"].get<std::int64_t>() : next;
-      next = step + 1;
-      by_step[step] = std::move(line);
-    }
-  }
-  std::vector<Json> lines;
-  for (auto& [step, line] : by_step) lines.push_back(std::move(line));
-  return lines;
-}
-
-double number(const Json& line, const char* key) {
-  const auto found = line.find(key);
-  return found != line.end() && found->is_number() ? found->get<double>() : std::nan("");
-}
-
-// Seconds to go, from how fast the last steps went.
-double seconds_left(const std::vector<Json>& lines) {
-  if (lines.size() < 2) return std::nan("");
-  const Json& last = lines.back();
-  const Json& early = lines[lines.size() - std::min(lines.size(), kRecentSteps)];
-  const double steps = number(last, "step") - number(early, "step"), time = (number(last, "time") - number(early, "time")) * 1e-6;
-  return (number(last, "steps") - number(last, "step")) * time / steps;
-}
-
-std::string value_line(const Json& last) {
-  std::string text;
-  const auto add = [&](const char* name, const std::string& value) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : "   ", name, value);
+PictureFrame frame_of(const WatchOptions& options) {
+  const auto size = [](int of_terminal, const char* name, int elsewhere) {
+    return of_terminal > 0 ? of_terminal : static_cast<int>(environment_number(name, elsewhere));
   };
-  const auto has = [&](const char* key) { return std::isfinite(number(last, key)); };
-  if (has("tokens_per_s")) add("tokens/s", format_count(number(last, "tokens_per_s")));
-  if (has("mfu")) add("MFU", fmt::format("{:.0f}%", 100 * number(last, "mfu")));
-  if (has("lr")) add("lr", fmt::format("{:.2e}", number(last, "lr")));
-  if (has("grad_norm")) add("grad norm", fmt::format("{:.3f}", number(last, "grad_norm")));
-  if (has("tokens")) add("tokens", format_count(number(last, "tokens")));
-  if (!text.empty()) return text;
-  for (const auto& [key, value] : last.items()) {
-    if (key != "time" && value.is_primitive()) add(key.c_str(), value.dump());
-  }
-  return text;
+  PictureFrame frame;
+  frame.width = std::max(20, size(terminal_width(), "COLUMNS", kWidthElsewhere));
+  // The line below the picture is the cursor's.
+  frame.height = size(terminal_height() - 1, "LINES", kHeightElsewhere);
+  frame.last = options.last;
+  frame.now = now_microseconds();
+  frame.colours = colours_wanted();
+  return frame;
 }
 
-std::vector<std::string> screen(const lineage::Ledger& ledger, const lineage::Run& run, const std::vector<Json>& lines,
-                                int width) {
-  std::vector<std::string> text;
-  std::string head = fmt::format("run {}  {}  {}", run.id, run.op, lineage::run_state_name(run.state));
-  for (const lineage::RunOutput& output : run.outputs) head += "  " + artifact_label(ledger, output.artifact);
-  if (lines.empty()) return {head, "no metrics" + std::string(run.state == lineage::RunState::running ? " yet" : "")};
-  const Json& last = lines.back();
-  if (const double step = number(last, "step"), steps = number(last, "steps"); std::isfinite(step) && steps > 0) {
-    head += fmt::format("  step {:.0f} of {:.0f} ({:.0f}%)", step, steps, 100 * step / steps);
-    const double left = seconds_left(lines);
-    if (run.state == lineage::RunState::running && std::isfinite(left)) head += "  " + format_duration(left) + " left";
+// The newest checkpoint that a killed run would go on from: scratch/<action>/checkpoints/step-00000100.
+std::optional<SavedCheckpoint> newest_checkpoint(const lineage::Workspace& workspace, const lineage::Run& run) {
+  std::optional<SavedCheckpoint> newest;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(workspace.scratch_folder(run.action) / "checkpoints", missing)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("step-") || name.size() > 24 || name.find_first_not_of("0123456789", 5) != std::string::npos) continue;
+    const std::int64_t step = std::atoll(name.c_str() + 5);
+    if (newest && newest->step >= step) continue;
+    const auto written = fs::last_write_time(entry.path(), missing);
+    if (missing) continue;  // removed since it was listed
+    const auto time = std::chrono::file_clock::to_sys(written).time_since_epoch();
+    newest = {step, std::chrono::duration_cast<std::chrono::microseconds>(time).count()};
   }
-  text.push_back(head);
-  std::vector<double> losses;
-  for (const Json& line : lines) losses.push_back(number(line, "loss"));
-  const std::vector<std::string> plot = plot_lines(losses, std::max(20, width - 10), kPlotHeight);
-  if (!plot.empty()) {
-    double low = INFINITY, high = -INFINITY;
-    for (const double loss : losses) {
-      if (std::isfinite(loss)) low = std::min(low, loss), high = std::max(high, loss);
-    }
-    for (std::size_t i = 0; i < plot.size(); ++i) {
-      const std::string mark = i == 0 ? fmt::format("{:.3f}", high) : i + 1 == plot.size() ? fmt::format("{:.3f}", low) : "";
-      text.push_back(fmt::format("{:>8}  {}", mark, plot[i]));
-    }
-    text.push_back(fmt::format("loss {:.4f}   {}", losses.back(), value_line(last)));
-  } else {
-    text.push_back(value_line(last));
-  }
-  return text;
+  return newest;
 }
 
-Json snapshot(const lineage::Ledger& ledger, const lineage::Run& run, const std::vector<Json>& lines) {
-  const double left = seconds_left(lines);
-  Json json = {{"run", run_json(ledger, run)}, {"metrics", lines}};
-  json["seconds_left"] = run.state == lineage::RunState::running && std::isfinite(left) ? Json(left) : Json(nullptr);
-  return json;
+class Watch {
+ public:
+  Watch(lineage::Workspace& workspace, lineage::RunId run)
+      : workspace_(workspace),
+        id_(run),
+        files_(lineage::metric_files(workspace, workspace.ledger(), workspace.ledger().run(run))),
+        metrics_(files_) {}
+
+  // Takes in what is new. False once nothing more will come.
+  bool refresh() {
+    const lineage::Ledger& ledger = workspace_.ledger();
+    run_ = ledger.run(id_);
+    shown_.alive = is_open(run_) && workspace_.run_alive(run_.uuid);
+    metrics_.refresh();  // after the state: what a run wrote before its end is seen
+    shown_.title = run_title(ledger, run_);
+    shown_.id = run_.id;
+    shown_.op = run_.op;
+    shown_.state = lineage::run_state_name(run_.state);
+    shown_.attempts = static_cast<std::int64_t>(files_.size());
+    shown_.checkpoint = newest_checkpoint(workspace_, run_);
+    shown_.metrics = &metrics_;
+    return shown_.alive;
+  }
+
+  const WatchedRun& shown() const { return shown_; }
+  const lineage::RunMetrics& metrics() const { return metrics_; }
+
+  Json json() const {
+    const std::optional<double> left = shown_.alive ? seconds_left(metrics_) : std::nullopt;
+    Json rows = Json::array();
+    for (std::size_t row = 0; row < metrics_.rows().size(); ++row) rows.push_back(metrics_.row_json(row));
+    return {{"run", run_json(workspace_.ledger(), run_)},
+            {"metrics", std::move(rows)},
+            {"seconds_left", left ? Json(*left) : Json(nullptr)},
+            {"last_checkpoint", shown_.checkpoint ? Json(shown_.checkpoint->step) : Json(nullptr)}};
+  }
+
+ private:
+  lineage::Workspace& workspace_;
+  lineage::RunId id_;
+  lineage::Run run_;
+  std::vector<fs::path> files_;
+  lineage::RunMetrics metrics_;
+  WatchedRun shown_;
+};
+
+// Pictures one over another. Nothing of the terminal is changed that would have to be restored: each picture begins where the
+// last one did, and the last one stays.
+class Screen {
+ public:
+  // Lines beyond the frame's height are left out: a picture that scrolls could not be drawn over.
+  void show(std::vector<std::string> lines, const PictureFrame& frame) {
+    lines.resize(std::min(lines.size(), static_cast<std::size_t>(std::max(1, frame.height))));
+    // A terminal that was resized has broken the lines anew: where the picture began is not known any more.
+    std::string text = drawn_ == 0 ? "" : frame.width != width_ ? "\x1b[H\x1b[2J" : fmt::format("\r\x1b[{}A", drawn_);
+    for (const std::string& line : lines) text += line + "\x1b[K\n";
+    text += "\x1b[J";
+    std::fputs(text.c_str(), stdout);
+    std::fflush(stdout);
+    drawn_ = lines.size();
+    width_ = frame.width;
+  }
+
+ private:
+  std::size_t drawn_ = 0;
+  int width_ = 0;
+};
+
+void print_lines(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) fmt::print("{}\n", line);
+  std::fflush(stdout);
 }
 
-bool is_open(const lineage::Run& run) {
-  return run.state == lineage::RunState::planned || run.state == lineage::RunState::running ||
-         run.state == lineage::RunState::sealing;
+void wait(double seconds, const StopToken& stop) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (!stop.stop_requested() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(kPatience);
 }
 
 ExitCode watch(Session& session, const WatchOptions& options) {
+  if (options.interval < 0 || options.last < 0) fail_usage("watch: --interval and --last are numbers above 0");
   lineage::Workspace& workspace = session.workspace_for_reading();
-  const lineage::Ledger& ledger = workspace.ledger();
-  const lineage::RunId id = find_run(ledger, options.run).id;
-  const bool redraw = stdout_is_terminal() && !options.once;
-  std::size_t drawn = 0, told = 0;
+  Watch watched(workspace, find_run(workspace, workspace.ledger(), options.run).id);
+  StopToken& stop = session.stop();
+  const bool terminal = stdout_is_terminal();
+  const double interval = options.interval > 0 ? options.interval : terminal ? kTerminalInterval : kFileInterval;
+  Screen screen;
+  std::string told;
   for (;;) {
-    const lineage::Run run = ledger.run(id);
-    const std::vector<Json> lines = read_metrics(workspace, ledger, run);
+    const bool more = watched.refresh() && !stop.stop_requested();
     if (session.json()) {
-      print_json(snapshot(ledger, run, lines));
+      print_json(watched.json());
       return ExitCode::done;
     }
-    const bool last = options.once || !is_open(run) || session.stop().stop_requested();
-    if (redraw || last || (lines.size() != told && !stdout_is_terminal())) {
-      if (redraw && drawn > 0) fmt::print("\x1b[{}A\x1b[J", drawn);
-      const std::vector<std::string> text = screen(ledger, run, lines, terminal_width() > 0 ? terminal_width() : 80);
-      const bool short_form = !redraw && !last;  // into a file: a line now and then, the whole at the end
-      for (const std::string& line : text) {
-        if (!short_form || &line == &text.back()) fmt::print("{}\n", line);
+    const PictureFrame frame = frame_of(options);
+    if (options.once || !more) {
+      const std::vector<std::string> picture = watch_picture(watched.shown(), frame);
+      if (terminal && !options.once) {
+        screen.show(picture, frame);
+      } else {
+        print_lines(picture);
       }
-      std::fflush(stdout);
-      drawn = text.size();
-      told = lines.size();
+      return ExitCode::done;
     }
-    if (last) return ExitCode::done;
-    std::this_thread::sleep_for(kPoll);
+    if (terminal) {
+      screen.show(watch_picture(watched.shown(), frame), frame);
+    } else if (const std::string line = watch_line(watched.shown()); !line.empty() && line != told) {
+      print_lines({line});
+      told = line;
+    }
+    wait(interval, stop);
   }
 }
 
@@ -179,9 +181,13 @@ ExitCode watch(Session& session, const WatchOptions& options) {
 
 void add_watch(CommandLine& line, Session& session) {
   auto options = std::make_shared<WatchOptions>();
-  line.verb("watch", Phase::look, "follow a run: loss, speed, time left")
-      .optional_positional(options->run, "RUN", "a run's number, a step's or an artifact's name (default: the newest that runs)")
+  line.verb("watch", Phase::look, "follow a run: loss, speed, time left, where the time goes")
+      .optional_positional(options->run, "RUN", kRunHelp)
       .flag(options->once, "--once", "draw it once")
+      .option(options->interval, "--interval", "SECONDS", "between two looks (default: 1 on a terminal, 10 elsewhere)")
+      .option(options->last, "--last", "STEPS", "draw the last so many steps (default: all)")
+      .example("cairn watch", "the training that runs now, until it ends; Ctrl-C leaves it running")
+      .example("cairn watch base --once --last 200", "the end of one that made base")
       .run([&session, options] { return watch(session, *options); });
 }
 

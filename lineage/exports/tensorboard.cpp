@@ -69,22 +69,12 @@ std::string protobuf_value(const Json& value) {
   return bytes_field(3, value.is_string() ? value.get<std::string>() : canonical_json(value));
 }
 
-// A config as names and plain values: {"optimizer":{"lr":1}} is optimizer.lr. Lists stay whole, as text.
-void flatten(const Json& value, const std::string& name, std::map<std::string, Json>& flat) {
-  if (value.is_object() && !value.empty()) {
-    for (const auto& [key, member] : value.items()) flatten(member, name.empty() ? key : name + "." + key, flat);
-  } else if (!value.is_null() && !name.empty()) {
-    flat[name] = value;
-  }
-}
-
 // Value { tag = 1; SummaryMetadata metadata = 9 { PluginData plugin_data = 1 { plugin_name = 1; content = 2 } };
 //         TensorProto tensor = 8 { dtype = 1; TensorShapeProto tensor_shape = 2 { Dim dim = 2 {} } } }
 // HParamsPluginData { SessionStartInfo session_start_info = 3 { map<string, Value> hparams = 1; group_name = 4;
 //                     double start_time_secs = 5 } }
 std::string hyperparameters(const Run& run, double started) {
-  std::map<std::string, Json> flat;
-  flatten(parse_json(run.config, "config"), "", flat);
+  std::map<std::string, Json> flat = plain_values(parse_json(run.config, "config"));
   flat["seed"] = run.seed;
   std::string info;
   for (const auto& [name, value] : flat) info += bytes_field(1, bytes_field(1, name) + bytes_field(2, protobuf_value(value)));

@@ -204,3 +204,9 @@ TEST_CASE("json: a file is read with its path in the errors") {
   CHECK(error_of([&] { read_json(folder.path() / "no.json"); }) ==
         (folder.path() / "no.json").string() + ": cannot open: No such file or directory");
 }
+
+TEST_CASE("json: the plain values of an object by name") {
+  const auto values = plain_values(parse_json(R"({"a":{"b":1,"c":{"d":"x","e":{}}},"l":[1,{"y":2}],"n":null,"t":true})", "test"));
+  CHECK(values == std::map<std::string, Json>{
+                      {"a.b", 1}, {"a.c.d", "x"}, {"a.c.e", Json::object()}, {"l", Json::array({1, {{"y", 2}}})}, {"t", true}});
+}

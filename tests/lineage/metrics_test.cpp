@@ -146,19 +146,23 @@ TEST_CASE("metrics: time is counted within attempts, not between them") {
 TEST_CASE("metrics: the files of a run are those of its attempts, oldest first") {
   const TemporaryFolder folder;
   Workspace workspace = lineage::test::make_workspace(folder.path() / "ws");
+  Ledger& ledger = workspace.ledger();
   lineage::test::Maker maker{workspace};
-  std::vector<RunUuid> uuids;
-  std::optional<RunId> before;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    NewRun run = maker.new_run("pretrain", {});
-    run.attempt_of = before;
-    before = workspace.ledger().start_run(run);
-    workspace.ledger().end_run(*before, RunState::lost, "killed", maker.clock);
-    uuids.push_back(run.uuid);
-  }
-  const auto files = metric_files(workspace, workspace.ledger(), workspace.ledger().run(*before));
-  REQUIRE(files.size() == 3);
-  for (std::size_t i = 0; i < 3; ++i) CHECK(files[i] == workspace.run_folder(uuids[i]) / "metrics.jsonl");
+  const auto lost_run = [&](const std::string& op, std::optional<RunId> reproduction_of = {}) {
+    NewRun run = maker.new_run(op, {});
+    run.reproduction_of = reproduction_of;
+    const RunId id = ledger.start_run(run);
+    ledger.end_run(id, RunState::lost, "killed", maker.clock);
+    return ledger.run(id);
+  };
+  const auto file_of = [&](const Run& run) { return workspace.run_folder(run.uuid) / "metrics.jsonl"; };
+  maker.make("pretrain", {}, {{.role = "checkpoint", .kind = "checkpoint", .files = {{"", "x"}}}});  // done: another history
+  const Run first = lost_run("pretrain"), other = lost_run("pack"), second = lost_run("pretrain");
+  const Run again = lost_run("pretrain", first.id), third = lost_run("pretrain");
+  CHECK(metric_files(workspace, ledger, third) == std::vector<fs::path>{file_of(first), file_of(second), file_of(third)});
+  CHECK(metric_files(workspace, ledger, first) == std::vector<fs::path>{file_of(first)});
+  CHECK(metric_files(workspace, ledger, other) == std::vector<fs::path>{file_of(other)});
+  CHECK(metric_files(workspace, ledger, again) == std::vector<fs::path>{file_of(again)});
 }
 
 TEST_CASE("series: no spike is lost, at any width and any place") {
