@@ -45,8 +45,15 @@ Scorer::Scorer(Context& context, const model::Parameters& parameters, const text
 
 std::vector<TokenId> Scorer::encode(const std::string& text, bool may_add_bos) const {
   std::vector<TokenId> ids = tokenizer_.encode(text);
-  if (may_add_bos && options_.add_bos && (ids.empty() || ids[0] != config_.bos)) ids.insert(ids.begin(), config_.bos);
+  const bool add = may_add_bos && options_.add_bos && config_.bos >= 0;
+  if (add && (ids.empty() || ids[0] != config_.bos)) ids.insert(ids.begin(), config_.bos);
   return ids;
+}
+
+TokenId Scorer::first_token() const {
+  if (config_.bos >= 0) return config_.bos;
+  if (config_.eos.empty()) fail("the model has neither a begin nor an end token to put in front of a text");
+  return config_.eos.front();
 }
 
 Loglikelihood Scorer::score(std::int64_t keep, const std::vector<TokenId>& tokens, std::size_t scored) {
@@ -82,7 +89,7 @@ std::vector<Loglikelihood> Scorer::loglikelihoods(const std::string& context, co
     if (context.empty()) {
       tokens = encode(continuation, false);
       if (tokens.empty()) fail("an empty continuation cannot be scored");
-      if (tokens[0] != config_.bos) tokens.insert(tokens.begin(), config_.bos);
+      if (tokens[0] != first_token()) tokens.insert(tokens.begin(), first_token());
       scored = 1;
     } else {
       // Split by count, not by alignment: where a merge crosses the border, the continuation starts later or earlier.
@@ -92,7 +99,7 @@ std::vector<Loglikelihood> Scorer::loglikelihoods(const std::string& context, co
         tokens.insert(tokens.end(), whole.begin() + static_cast<std::ptrdiff_t>(prefix.size()), whole.end());
       scored = prefix.size();
       if (scored == 0) {  // a context of whitespace alone, without BOS
-        tokens.insert(tokens.begin(), config_.bos);
+        tokens.insert(tokens.begin(), first_token());
         scored = 1;
       }
     }
@@ -128,7 +135,7 @@ Loglikelihood Scorer::rolling(const std::string& text) {
     const std::size_t end = predicted + count;
     std::vector<TokenId> window;
     if (predicted == 0) {
-      window.push_back(config_.bos);
+      window.push_back(first_token());
       window.insert(window.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(end));
     } else {
       window.assign(tokens.begin() + static_cast<std::ptrdiff_t>(end - std::min(end, L + 1)),
@@ -145,7 +152,7 @@ Loglikelihood Scorer::rolling(const std::string& text) {
 
 std::string Scorer::generate(const GenerationRequest& request) {
   std::vector<TokenId> tokens = encode(request.context, true);
-  if (tokens.empty()) tokens.push_back(config_.bos);
+  if (tokens.empty()) tokens.push_back(first_token());
   const std::int64_t room = max_length_ - request.max_tokens;
   if (room < 1) fail("max_gen_toks {}: the model reads {} tokens in all", request.max_tokens, max_length_);
   if (static_cast<std::int64_t>(tokens.size()) > room) tokens.erase(tokens.begin(), tokens.end() - room);

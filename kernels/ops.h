@@ -21,6 +21,7 @@
 #include <string>
 
 #include "base/thread_pool.h"
+#include "kernels/rope_table.h"
 #include "kernels/tensor.h"
 
 namespace cairn {
@@ -39,13 +40,6 @@ struct Context {
 };
 
 enum class Transpose : bool { no = false, yes = true };
-
-struct RopeScaling {  // "llama3" frequency rescaling (spec/apertus.md §1.3); factor 1 = off
-  double factor = 1.0;
-  double low_freq_factor = 1.0;
-  double high_freq_factor = 4.0;
-  double original_positions = 8192;
-};
 
 // What the optimizers' passes share beside their constants.
 struct UpdateOptions {
@@ -172,10 +166,6 @@ void adamw(Context&, Tensor p, Tensor m, Tensor v, Tensor g, const AdamWParams&,
 void ademamix(Context&, Tensor p, Tensor m1, Tensor m2, Tensor v, Tensor g, const AdEMAMixParams&, Tensor copy = {});
 
 }  // namespace ops
-
-// cos and sin tables [positions, head_width/2] of the rotary embedding with base theta; angles formed in float32 as the reference
-// does for f32 tables, in double for f64 (spec/apertus.md §1.3).
-void rope_table(Tensor cos, Tensor sin, double theta, const RopeScaling& scaling);
 
 // The backends of this build. Names: "ref" (the specification; f64, f32, bf16), "cpu" (f32, bf16).
 const Backend& ref_backend();

@@ -276,7 +276,7 @@ struct Api::State {
     const char* key = request.contains("prompt") ? "prompt" : "content";
     if (!request.contains(key) || !request[key].is_string()) throw ApiError(400, "prompt: expected a text", "prompt");
     std::vector<std::int32_t> ids = model.tokenizer().encode(request[key].get<std::string>());
-    if (request.value("add_special_tokens", true)) ids.insert(ids.begin(), model.config().bos);
+    if (request.value("add_special_tokens", true) && model.config().bos >= 0) ids.insert(ids.begin(), model.config().bos);
     finish(to, {{"tokens", ids}, {"count", ids.size()}, {"max_model_len", model.max_length()}});
   }
 

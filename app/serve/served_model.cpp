@@ -38,7 +38,8 @@ std::vector<std::int32_t> ServedModel::chat_prompt(const std::vector<text::ChatM
 std::vector<std::int32_t> ServedModel::completion_prompt(const CompletionRequest::Prompt& prompt) const {
   if (!prompt.is_tokens) {
     std::vector<std::int32_t> ids = tokenizer_.encode(prompt.text);
-    if (ids.empty() || ids[0] != loaded_.config.bos) ids.insert(ids.begin(), loaded_.config.bos);
+    const std::int32_t bos = loaded_.config.bos;
+    if (bos >= 0 && (ids.empty() || ids[0] != bos)) ids.insert(ids.begin(), bos);
     return ids;
   }
   for (const std::int32_t id : prompt.tokens) {

@@ -7,6 +7,7 @@
 #include "engine/model/activations.h"
 #include "engine/model/decode.h"
 #include "engine/model/forward.h"
+#include "kernels/arena.h"
 
 namespace cairn::infer {
 namespace {
@@ -21,17 +22,14 @@ struct Sequence::State {
       : context(used),
         parameters(given),
         max_length(longest),
-        activations(given.config(), Dtype::f32, std::min(kPiece, longest), model::Purpose::forward_only, longest) {
+        activations(given.config(), given.dtype(), std::min(kPiece, longest), model::Purpose::forward_only, longest) {
     const model::ModelConfig& config = parameters.config();
-    const std::int64_t per_layer = max_length * config.kv_heads * config.head_width;
-    keys_values.resize(static_cast<std::size_t>(2 * config.layers * per_layer));
-    float* at = keys_values.data();
-    for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-      for (auto* list : {&kv.k, &kv.v}) {
-        list->push_back(Tensor(at, Dtype::f32, {1, max_length, config.kv_heads, config.head_width}));
-        at += per_layer;
-      }
+    ArenaPlan plan;
+    for (std::int64_t i = 0; i < 2 * config.layers; ++i) {
+      plan.add("keys or values", parameters.dtype(), {1, max_length, config.kv_heads, config.head_width});
     }
+    keys_values = Arena(plan);
+    for (std::int64_t i = 0; i < 2 * config.layers; ++i) (i % 2 == 0 ? kv.k : kv.v).push_back(keys_values.tensor({i}));
     logits.resize(static_cast<std::size_t>(kLogitRows * config.vocab));
   }
 
@@ -40,7 +38,7 @@ struct Sequence::State {
   std::int64_t max_length;
   model::Activations activations;
   model::KvView kv;
-  std::vector<float> keys_values;
+  Arena keys_values;
   std::vector<float> logits;
 };
 
@@ -58,7 +56,9 @@ std::int64_t Sequence::length() const {
 std::int64_t Sequence::max_length() const {
   return state_->max_length;
 }
-std::int64_t Sequence::vocab() const { return state_->parameters.config().vocab; }
+std::int64_t Sequence::vocab() const {
+  return state_->parameters.config().vocab;
+}
 
 void Sequence::truncate(std::int64_t length) {
   if (length < 0 || length > state_->kv.length) fail("cannot truncate a sequence of {} tokens to {}", state_->kv.length, length);

@@ -16,7 +16,8 @@ namespace cairn::infer {
 
 class Sequence {
  public:
-  // Memory for max_length tokens (at most the config's max_positions) is taken now. `context` and `parameters` must outlive it.
+  // Memory for max_length tokens (at most the config's max_positions) is taken now, in the parameters' type: float32 or bfloat16.
+  // `context` and `parameters` must outlive it.
   Sequence(Context& context, const model::Parameters& parameters, std::int64_t max_length);
   ~Sequence();
   Sequence(const Sequence&) = delete;

@@ -10,93 +10,160 @@
 namespace cairn::model {
 namespace {
 
-// Rows of logits that are made at a time: some 4 MB in float32, at least 64 rows so that products stay efficient.
+// Rows of logits that are made at a time: some 4 million values, at least 64 rows. Each chunk reads the head and adds to its
+// whole gradient, so that few rows make the head wait for memory.
 std::int64_t logits_rows(const ModelConfig& config, std::int64_t max_tokens) {
-  constexpr std::int64_t kElements = 1 << 20;
+  constexpr std::int64_t kElements = 1 << 22;
   return std::min(max_tokens, std::max<std::int64_t>(64, kElements / config.vocab));
+}
+
+// One tensor of a block. Columns 0: a vector of N * rows_per_token statistics.
+struct BlockTensor {
+  const char* name;
+  Tensor BlockActivations::*member;
+  std::int64_t columns;
+  std::int64_t rows_per_token = 1;
+  bool kept = true;  // by each block for its backward
+};
+
+// Those that the architecture has, in the order in which the forward makes them.
+std::vector<BlockTensor> block_tensors(const ModelConfig& config, const Recompute& recompute) {
+  using A = BlockActivations;
+  const std::int64_t D = config.width, F = config.mlp_width, H = config.heads, K = config.kv_heads, E = config.head_width;
+  const Architecture& architecture = config.architecture;
+  const bool on_input = architecture.norm == NormPlacement::input, qk_norm = architecture.qk_norm != QkNorm::none;
+  const std::int64_t q_norms = architecture.qk_norm == QkNorm::head ? H : 1,
+                     k_norms = architecture.qk_norm == QkNorm::head ? K : 1;
+  const bool attention = recompute.keeps_attention(), mlp = recompute.keeps_mlp();
+
+  std::vector<BlockTensor> all;
+  const auto add = [&](bool present, BlockTensor tensor) {
+    if (present) all.push_back(tensor);
+  };
+  add(true, {"x", &A::x, D});
+  add(true, {"attention_inv_rms", &A::attention_inv_rms, 0});
+  add(on_input, {"a", &A::a, D, 1, recompute.keeps_norm_of_x()});
+  add(qk_norm, {"q_raw", &A::q_raw, H * E, 1, attention});
+  add(qk_norm, {"k_raw", &A::k_raw, K * E, 1, attention});
+  add(qk_norm, {"q_inv_rms", &A::q_inv_rms, 0, q_norms, attention});
+  add(qk_norm, {"k_inv_rms", &A::k_inv_rms, 0, k_norms, attention});
+  add(true, {"q", &A::q, H * E, 1, attention});
+  add(true, {"k", &A::k, K * E, 1, attention});
+  add(true, {"v", &A::v, K * E, 1, attention});
+  add(true, {"o", &A::o, H * E, 1, attention});
+  add(true, {"lse", &A::lse, 0, H, attention});
+  add(!on_input, {"attention_out", &A::attention_out, D, 1, attention});
+  add(true, {"x_mid", &A::x_mid, D, 1, !recompute.residual});
+  add(true, {"mlp_inv_rms", &A::mlp_inv_rms, 0});
+  add(on_input, {"m", &A::m, D, 1, recompute.keeps_norm_of_mid()});
+  add(architecture.gated(), {"gate", &A::gate, F, 1, mlp});
+  add(true, {"u", &A::u, F, 1, mlp});
+  add(true, {"g", &A::g, F, 1, recompute.keeps_activation()});
+  add(!on_input, {"mlp_out", &A::mlp_out, D, 1, mlp});
+  return all;
 }
 
 }  // namespace
 
-void Activations::add(std::string name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token) {
+ArenaSlot Activations::plan_rows(const std::string& name, std::int64_t columns, std::int64_t rows_per_token) {
   const std::int64_t rows = max_tokens_ * rows_per_token;
-  const ArenaSlot slot =
-      columns == 0 ? plan_.add(std::move(name), dtype_, {rows}) : plan_.add(std::move(name), dtype_, {rows, columns});
-  per_token_.push_back({&tensor, slot, rows_per_token});
+  return columns == 0 ? plan_.add(name, statistics_type(dtype_), {rows}) : plan_.add(name, dtype_, {rows, columns});
 }
 
-void Activations::add_block(const std::string& at, BlockActivations& block) {
-  const std::int64_t D = config_.width, F = config_.mlp_width, H = config_.heads, K = config_.kv_heads, E = config_.head_width;
-  add(at + "x", block.x, D);
-  add(at + "x_inv_rms", block.x_inv_rms, 0);
-  add(at + "a", block.a, D);
-  add(at + "q_raw", block.q_raw, H * E);
-  add(at + "k_raw", block.k_raw, K * E);
-  add(at + "q_inv_rms", block.q_inv_rms, 0, H);
-  add(at + "k_inv_rms", block.k_inv_rms, 0, K);
-  add(at + "q", block.q, H * E);
-  add(at + "k", block.k, K * E);
-  add(at + "v", block.v, K * E);
-  add(at + "o", block.o, H * E);
-  add(at + "lse", block.lse, 0, H);
-  add(at + "x_mid", block.x_mid, D);
-  add(at + "x_mid_inv_rms", block.x_mid_inv_rms, 0);
-  add(at + "m", block.m, D);
-  add(at + "u", block.u, F);
-  add(at + "g", block.g, F);
+void Activations::add(const std::string& name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token) {
+  per_token_.push_back({&tensor, plan_rows(name, columns, rows_per_token), rows_per_token});
 }
 
-void Activations::add_gradients() {
+// What blocks keep, block by block, then what they share.
+void Activations::add_blocks() {
+  const std::vector<BlockTensor> tensors = block_tensors(config_, recompute_);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const std::string at = purpose_ == Purpose::training ? fmt::format("block.{}.", i) : "block.";
+    for (const BlockTensor& t : tensors) {
+      if (t.kept) add(at + t.name, blocks_[i].*t.member, t.columns, t.rows_per_token);
+    }
+  }
+}
+
+// Memory that is taken in turns: by the head; then, block by block, by what is computed again and by the gradients inside of the
+// MLP and of attention.
+void Activations::add_scratch() {
   const std::int64_t D = config_.width, F = config_.mlp_width, HE = config_.heads * config_.head_width,
                      KE = config_.kv_heads * config_.head_width;
+  const std::int64_t begin = plan_.mark();
+  add("hidden", hidden, D);
+  logits_ = plan_.add("logits_chunk", dtype_, {logits_rows(config_, max_tokens_), config_.vocab});
+  if (purpose_ == Purpose::forward_only) return;
   add("d_hidden", d_hidden, D);
-  add("dx", dx, D);
+
+  plan_.release(begin);
+  for (const BlockTensor& t : block_tensors(config_, recompute_)) {
+    if (t.kept) continue;
+    const ArenaSlot slot = plan_rows(std::string("blocks.") + t.name, t.columns, t.rows_per_token);
+    for (BlockActivations& block : blocks_) per_token_.push_back({&(block.*t.member), slot, t.rows_per_token});
+  }
   add("d_normed", gradients.d_normed, D);
-  add("d_input", gradients.d_input, D);
+  const std::int64_t sublayer = plan_.mark();
+  add("dg", gradients.dg, F);
+  if (config_.architecture.gated()) {
+    add("d_gate", gradients.d_gate, F);
+    add("du", gradients.du, F);
+  } else {
+    per_token_.push_back({&gradients.du, per_token_.back().slot, 1});
+  }
+
+  plan_.release(sublayer);
+  add("d_o", gradients.d_o, HE);
   add("dq", gradients.dq, HE);
   add("dk", gradients.dk, KE);
   add("dv", gradients.dv, KE);
-  add("dq_raw", gradients.dq_raw, HE);
-  add("dk_raw", gradients.dk_raw, KE);
-  add("d_o", gradients.d_o, HE);
-  add("du", gradients.du, F);
-  add("dg", gradients.dg, F);
+  if (config_.architecture.qk_norm != QkNorm::none) {
+    add("dq_raw", gradients.dq_raw, HE);
+    add("dk_raw", gradients.dk_raw, KE);
+  }
 }
 
 Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions)
-    : config_(config), dtype_(dtype), purpose_(purpose), max_tokens_(max_tokens) {
+                         std::int64_t max_positions, const Recompute& recompute)
+    : config_(config),
+      dtype_(dtype),
+      purpose_(purpose),
+      recompute_(purpose == Purpose::training ? recompute : Recompute{}),
+      max_tokens_(max_tokens) {
   if (max_tokens < 1) fail("activations need room for at least one token");
   const std::int64_t positions = max_positions == 0 ? max_tokens : max_positions;
-  cos_ = plan_.add("cos", dtype, {positions, config.head_width / 2});
-  sin_ = plan_.add("sin", dtype, {positions, config.head_width / 2});
+  cos_ = plan_.add("cos", statistics_type(dtype), {positions, config.head_width / 2});
+  sin_ = plan_.add("sin", statistics_type(dtype), {positions, config.head_width / 2});
   blocks_.resize(purpose == Purpose::training ? std::size_t(config.layers) : 1);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    add_block(purpose == Purpose::training ? fmt::format("block.{}.", i) : "block.", blocks_[i]);
-  }
-  if (purpose == Purpose::training) add("final_x", final_x, config.width);
+  add_blocks();
   add("final_inv_rms", final_inv_rms, 0);
-  add("hidden", hidden, config.width);
   add("losses", losses, 0);
   add("weights", weights, 0);
-  logits_ = plan_.add("logits_chunk", dtype, {logits_rows(config, max_tokens), config.vocab});
-  if (purpose == Purpose::training) add_gradients();
+  if (purpose == Purpose::training) {
+    add("final_x", final_x, config.width);
+    add("dx", dx, config.width);
+  }
+  add_scratch();
 }
 
 Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions)
-    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions) {
+                         std::int64_t max_positions, const Recompute& recompute)
+    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute) {
   arena_ = Arena(plan_);
   cos = arena_.tensor(cos_);
   sin = arena_.tensor(sin_);
   logits_chunk = arena_.tensor(logits_);
-  rope_table(cos, sin, config.rope_theta, config.rope_scaling);
+  set_rope(config.rope_theta, config.rope_scaling);
   shape(1, max_tokens);
 }
 
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                           std::int64_t max_positions) {
-  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions).plan_;
+                           std::int64_t max_positions, const Recompute& recompute) {
+  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute).plan_;
+}
+
+void Activations::set_rope(double theta, const RopeScaling& scaling) {
+  rope_table(cos, sin, theta, scaling);
 }
 
 void Activations::shape(std::int64_t B, std::int64_t T) {

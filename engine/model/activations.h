@@ -7,6 +7,7 @@
 
 #include "engine/model/block.h"
 #include "engine/model/config.h"
+#include "engine/model/recompute.h"
 #include "kernels/arena.h"
 #include "kernels/tensor.h"
 
@@ -19,49 +20,57 @@ enum class Purpose {
 
 // The plan alone, which costs nothing: what a pass would need, and of what.
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                           std::int64_t max_positions = 0);
+                           std::int64_t max_positions = 0, const Recompute& recompute = {});
 
 // Owns its memory; neither copied nor moved. One pass at a time.
 class Activations {
  public:
-  // `max_positions`: positions in batches are less than this (rows of the rotary tables); 0 = max_tokens.
-  Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions = 0);
+  // `dtype` is that of the parameters (f64 on ref, f32, bf16); statistics are of its statistics type. `max_positions`: positions
+  // in batches are less than this (rows of the rotary tables); 0 = max_tokens. `recompute` matters for training only.
+  Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions = 0,
+              const Recompute& recompute = {});
   Activations(const Activations&) = delete;
   Activations& operator=(const Activations&) = delete;
 
   const ModelConfig& config() const { return config_; }
+  Dtype dtype() const { return dtype_; }
   Purpose purpose() const { return purpose_; }
+  const Recompute& recompute() const { return recompute_; }
   std::int64_t max_tokens() const { return max_tokens_; }
   const ArenaPlan& plan() const { return plan_; }  // bytes(), table()
   const Arena& memory() const { return arena_; }
 
   // Shapes the tensors below for B sequences of T tokens, N = B*T. Error when N is more than max_tokens.
   void shape(std::int64_t B, std::int64_t T);
+  // Fills the rotary tables anew: for a stage of training with another base or scaling than the config's.
+  void set_rope(double theta, const RopeScaling& scaling);
 
   BlockActivations& block(std::int64_t layer) { return blocks_[purpose_ == Purpose::training ? std::size_t(layer) : 0]; }
   // Where block `layer` writes its y: the next block's x, or final_x.
   Tensor output_of(std::int64_t layer);
 
-  Tensor cos, sin;           // [P, E/2]   rotary tables
+  // S marks the statistics type.
+  Tensor cos, sin;           // S [P, E/2]   rotary tables
   Tensor final_x;            // [N, D]     output of the last block
-  Tensor final_inv_rms;      // [N]
-  Tensor hidden;             // [N, D]     norm(final_x), input of the head
-  Tensor losses;             // [N]
-  Tensor weights;            // [N]        the batch's weights in the model's type
+  Tensor final_inv_rms;      // S [N]
+  Tensor hidden;             // [N, D]     norm(final_x), input of the head; until a backward pass goes through the blocks
+  Tensor losses;             // S [N]
+  Tensor weights;            // S [N]      the batch's weights
   Tensor logits_chunk;       // [R, V]     logits of R tokens at a time, then their gradients
   BlockGradients gradients;  // training only, as all below
   Tensor d_hidden;           // [N, D]
   Tensor dx;                 // [N, D]     gradient of the residual stream
 
  private:
-  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t);
+  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t, const Recompute&);
   struct PlanOnly {};
   Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-              std::int64_t max_positions);
-  // `columns` 0: a vector of N * rows_per_token; else [N, columns].
-  void add(std::string name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token = 1);
-  void add_block(const std::string& at, BlockActivations& block);
-  void add_gradients();
+              std::int64_t max_positions, const Recompute& recompute);
+  // Rows that follow N. `columns` 0: a vector of N * rows_per_token statistics; else [N, columns] of the activation type.
+  ArenaSlot plan_rows(const std::string& name, std::int64_t columns, std::int64_t rows_per_token);
+  void add(const std::string& name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token = 1);
+  void add_blocks();
+  void add_scratch();
 
   struct PerToken {  // a tensor whose first dimension follows N
     Tensor* tensor;
@@ -71,6 +80,7 @@ class Activations {
   ModelConfig config_;
   Dtype dtype_;
   Purpose purpose_;
+  Recompute recompute_;
   std::int64_t max_tokens_;
   ArenaPlan plan_;
   ArenaSlot cos_, sin_, logits_;

@@ -8,75 +8,206 @@ namespace {
 constexpr Transpose kNo = Transpose::no, kYes = Transpose::yes;
 constexpr bool kAccumulate = true;
 
-double attention_scale(const ModelConfig& config) {
-  return 1.0 / std::sqrt(double(config.head_width));
+// y = x W^T + b, without b where it is empty.
+void linear_forward(Context& ctx, Tensor y, Tensor x, Tensor w, Tensor b) {
+  ops::matmul(ctx, y, x, kNo, w, kYes);
+  if (!b.empty()) ops::bias_forward(ctx, y, b);
 }
+
+// dx = dy W, or += ;  dW += dy^T x;  db += sum of dy's rows.
+void linear_backward(Context& ctx, Tensor dx, bool accumulate, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w) {
+  ops::matmul(ctx, dx, dy, kNo, w, kNo, accumulate);
+  ops::matmul(ctx, dw, dy, kYes, x, kNo, kAccumulate);
+  if (!db.empty()) ops::bias_backward(ctx, db, dy);
+}
+
+// The parts of one block, each forward beside its backward. Members name what all of them read.
+struct Block {
+  Context& ctx;
+  const ModelConfig& config;
+  const LayerParameters& p;
+  const TokenPlaces& places;
+  BlockActivations& block;
+  std::int64_t B;
+  const Architecture& architecture = config.architecture;
+  const std::int64_t N = block.x.shape[0], T = N / B;
+  const std::int64_t H = config.heads, K = config.kv_heads, E = config.head_width;
+  const bool norm_on_input = architecture.norm == NormPlacement::input;
+
+  Tensor heads(Tensor t, std::int64_t count) const { return t.reshape({N, count, E}); }
+  Tensor sequences(Tensor t, std::int64_t count) const { return t.reshape({B, T, count, E}); }
+  Tensor attention_input() const { return norm_on_input ? block.a : block.x; }
+  Tensor mlp_input() const { return norm_on_input ? block.m : block.x_mid; }
+  double attention_scale() const { return 1.0 / std::sqrt(double(E)); }
+
+  // normed = norm(x), where norms stand on the input of a sublayer                                              [N, D]
+  void norm_input(Tensor normed, Tensor inv_rms, Tensor x, Tensor weight) {
+    if (norm_on_input) ops::rmsnorm_forward(ctx, normed, inv_rms, x, weight, config.norm_eps);
+  }
+  // dx += gradient through the norm; without one the sublayer's gradient is in dx already.
+  void norm_input_backward(Tensor dx, Tensor d_weight, Tensor d_normed, Tensor x, Tensor weight, Tensor inv_rms) {
+    if (norm_on_input) ops::rmsnorm_backward(ctx, dx, d_weight, d_normed, x, weight, inv_rms, kAccumulate);
+  }
+
+  // y = x + in W^T + b,  or  y = x + norm(in W^T + b) with the product kept in `out`                             [N, D]
+  void add_output(Tensor y, Tensor x, Tensor in, Tensor w, Tensor b, Tensor out, Tensor inv_rms, Tensor norm_weight) {
+    linear_forward(ctx, norm_on_input ? y : out, in, w, b);
+    if (!norm_on_input) ops::rmsnorm_forward(ctx, y, inv_rms, out, norm_weight, config.norm_eps);
+    ops::add(ctx, y, y, x);
+  }
+  // Returns the gradient of in W^T + b, from that of y: dx itself, or through the norm in `scratch`.
+  Tensor output_backward(Tensor scratch, Tensor d_norm_weight, Tensor dx, Tensor out, Tensor norm_weight, Tensor inv_rms) {
+    if (norm_on_input) return dx;
+    ops::rmsnorm_backward(ctx, scratch, d_norm_weight, dx, out, norm_weight, inv_rms);
+    return scratch;
+  }
+
+  // q or k [N, count*E] = rope(norm(raw)); without a norm raw is q itself
+  void rotate(Tensor q, Tensor raw, Tensor inv_rms, Tensor weight, std::int64_t count) {
+    if (architecture.qk_norm == QkNorm::head) {
+      ops::norm_rope_forward(ctx, heads(q, count), inv_rms, heads(raw, count), weight, config.norm_eps, places.cos, places.sin,
+                             places.positions);
+      return;
+    }
+    if (architecture.qk_norm == QkNorm::projection) ops::rmsnorm_forward(ctx, q, inv_rms, raw, weight, config.norm_eps);
+    ops::rope_forward(ctx, heads(q, count), heads(q, count), places.cos, places.sin, places.positions);
+  }
+  // Returns the gradient of raw: in d_raw, or without a norm in dq. Overwrites dq.
+  Tensor rotate_backward(Tensor d_raw, Tensor d_weight, Tensor dq, Tensor raw, Tensor inv_rms, Tensor weight,
+                         std::int64_t count) {
+    if (architecture.qk_norm == QkNorm::head) {
+      ops::norm_rope_backward(ctx, heads(d_raw, count), d_weight, heads(dq, count), heads(raw, count), weight, inv_rms,
+                              places.cos, places.sin, places.positions);
+      return d_raw;
+    }
+    ops::rope_backward(ctx, heads(dq, count), heads(dq, count), places.cos, places.sin, places.positions);
+    if (architecture.qk_norm == QkNorm::none) return dq;
+    ops::rmsnorm_backward(ctx, d_raw, d_weight, dq, raw, weight, inv_rms);
+    return d_raw;
+  }
+
+  // o = attention(a), without the projection behind it
+  void attend(Tensor keys, Tensor values) {
+    const bool norm = architecture.qk_norm != QkNorm::none;
+    const Tensor a = attention_input(), q_raw = norm ? block.q_raw : block.q, k_raw = norm ? block.k_raw : block.k;
+    linear_forward(ctx, q_raw, a, p.wq, p.bq);             // [N, H*E]
+    linear_forward(ctx, k_raw, a, p.wk, p.bk);             // [N, K*E]
+    linear_forward(ctx, block.v, a, p.wv, p.bv);           // [N, K*E]
+    rotate(block.q, q_raw, block.q_inv_rms, p.q_norm, H);  // [N, H*E]
+    rotate(block.k, k_raw, block.k_inv_rms, p.k_norm, K);  // [N, K*E]
+    ops::attention_forward(ctx, sequences(block.o, H), block.lse, sequences(block.q, H), keys, values, places.first_key,
+                           attention_scale());  // [B, T, H, E]
+  }
+  // From d.d_o the gradient of a, in d_a; where a is x itself it is added to dx.
+  void attend_backward(Tensor dx, Tensor d_a, const LayerParameters& grad, BlockGradients& d) {
+    ops::attention_backward(ctx, sequences(d.dq, H), sequences(d.dk, K), sequences(d.dv, K), sequences(d.d_o, H),
+                            sequences(block.q, H), sequences(block.k, K), sequences(block.v, K), sequences(block.o, H), block.lse,
+                            places.first_key, attention_scale());
+    const Tensor dk = rotate_backward(d.dk_raw, grad.k_norm, d.dk, block.k_raw, block.k_inv_rms, p.k_norm, K);  // [N, K*E]
+    const Tensor dq = rotate_backward(d.dq_raw, grad.q_norm, d.dq, block.q_raw, block.q_inv_rms, p.q_norm, H);  // [N, H*E]
+    const Tensor a = attention_input(), da = norm_on_input ? d_a : dx;
+    linear_backward(ctx, da, !norm_on_input, grad.wv, grad.bv, d.dv, a, p.wv);
+    linear_backward(ctx, da, kAccumulate, grad.wk, grad.bk, dk, a, p.wk);
+    linear_backward(ctx, da, kAccumulate, grad.wq, grad.bq, dq, a, p.wq);
+  }
+
+  // u, gate = m Wup^T, m Wgate^T                                                                                [N, F]
+  void expand() {
+    if (architecture.gated()) linear_forward(ctx, block.gate, mlp_input(), p.w_gate, p.b_gate);
+    linear_forward(ctx, block.u, mlp_input(), p.w_up, p.b_up);
+  }
+  // From d.du and d.d_gate the gradient of m, in d_m; where m is x_mid itself it is added to dx.
+  void expand_backward(Tensor dx, Tensor d_m, const LayerParameters& grad, BlockGradients& d) {
+    const Tensor m = mlp_input(), dm = norm_on_input ? d_m : dx;
+    linear_backward(ctx, dm, !norm_on_input, grad.w_up, grad.b_up, d.du, m, p.w_up);
+    if (architecture.gated()) linear_backward(ctx, dm, kAccumulate, grad.w_gate, grad.b_gate, d.d_gate, m, p.w_gate);
+  }
+
+  // g = activation(u, gate)                                                                                     [N, F]
+  void activate() {
+    switch (architecture.activation) {
+      case Activation::xielu:
+        return ops::xielu_forward(ctx, block.g, block.u, p.alpha_p, p.alpha_n);
+      case Activation::swiglu:
+        return ops::swiglu_forward(ctx, block.g, block.gate, block.u);
+      case Activation::relu2:
+        return ops::relu2_forward(ctx, block.g, block.u);
+    }
+  }
+  // du, d_gate from dg (du is dg but for SwiGLU)
+  void activate_backward(const LayerParameters& grad, BlockGradients& d) {
+    switch (architecture.activation) {
+      case Activation::xielu:
+        return ops::xielu_backward(ctx, d.du, grad.alpha_p, grad.alpha_n, d.dg, block.u, p.alpha_p, p.alpha_n);
+      case Activation::swiglu:
+        return ops::swiglu_backward(ctx, d.d_gate, d.du, d.dg, block.gate, block.u);
+      case Activation::relu2:
+        return ops::relu2_backward(ctx, d.du, d.dg, block.u);
+    }
+  }
+
+  void add_attention() {  // x_mid
+    add_output(block.x_mid, block.x, block.o, p.wo, p.bo, block.attention_out, block.attention_inv_rms, p.attention_norm);
+  }
+  void add_mlp(Tensor y) {
+    add_output(y, block.x_mid, block.g, p.w_down, p.b_down, block.mlp_out, block.mlp_inv_rms, p.mlp_norm);
+  }
+
+  // What the forward did not keep.
+  void attention_again(const Recompute& recompute) {
+    if (!recompute.keeps_norm_of_x()) norm_input(block.a, block.attention_inv_rms, block.x, p.attention_norm);
+    if (recompute.keeps_attention()) return;
+    attend(sequences(block.k, K), sequences(block.v, K));
+    if (recompute.residual || !norm_on_input) add_attention();
+  }
+  void mlp_again(const Recompute& recompute) {
+    if (!recompute.keeps_norm_of_mid()) norm_input(block.m, block.mlp_inv_rms, block.x_mid, p.mlp_norm);
+    if (!recompute.keeps_mlp()) expand();
+    if (!recompute.keeps_activation()) activate();
+    if (!recompute.keeps_mlp() && !norm_on_input) linear_forward(ctx, block.mlp_out, block.g, p.w_down, p.b_down);
+  }
+};
 
 }  // namespace
 
 void block_forward(Context& ctx, const ModelConfig& config, const LayerParameters& p, const TokenPlaces& places,
                    BlockActivations& block, Tensor keys, Tensor values, Tensor y) {
-  const std::int64_t B = keys.shape[0], H = config.heads, K = config.kv_heads, E = config.head_width;
-  const std::int64_t N = block.x.shape[0], T = N / B;
-  const auto heads = [&](Tensor t, std::int64_t count) { return t.reshape({N, count, E}); };
+  Block b{ctx, config, p, places, block, keys.shape[0]};
 
   // x_mid = x + attention(norm(x))
-  ops::rmsnorm_forward(ctx, block.a, block.x_inv_rms, block.x, p.attention_norm, config.norm_eps);  // [N, D]
-  ops::matmul(ctx, block.q_raw, block.a, kNo, p.wq, kYes);                                          // [N, H*E]
-  ops::matmul(ctx, block.k_raw, block.a, kNo, p.wk, kYes);                                          // [N, K*E]
-  ops::matmul(ctx, block.v, block.a, kNo, p.wv, kYes);                                              // [N, K*E]
-  ops::rmsnorm_forward(ctx, heads(block.q, H), block.q_inv_rms, heads(block.q_raw, H), p.q_norm, config.norm_eps);
-  ops::rmsnorm_forward(ctx, heads(block.k, K), block.k_inv_rms, heads(block.k_raw, K), p.k_norm, config.norm_eps);
-  ops::rope_forward(ctx, heads(block.q, H), heads(block.q, H), places.cos, places.sin, places.positions);
-  ops::rope_forward(ctx, heads(block.k, K), heads(block.k, K), places.cos, places.sin, places.positions);
-  ops::attention_forward(ctx, block.o.reshape({B, T, H, E}), block.lse, block.q.reshape({B, T, H, E}), keys, values,
-                         places.first_key,
-                         attention_scale(config));          // [B, T, H, E]
-  ops::matmul(ctx, block.x_mid, block.o, kNo, p.wo, kYes);  // [N, D]
-  ops::add(ctx, block.x_mid, block.x_mid, block.x);
+  b.norm_input(block.a, block.attention_inv_rms, block.x, p.attention_norm);  // [N, D]
+  b.attend(keys, values);                                                     // [N, H*E]
+  b.add_attention();                                                          // [N, D]
 
   // y = x_mid + mlp(norm(x_mid))
-  ops::rmsnorm_forward(ctx, block.m, block.x_mid_inv_rms, block.x_mid, p.mlp_norm, config.norm_eps);  // [N, D]
-  ops::matmul(ctx, block.u, block.m, kNo, p.w_up, kYes);                                              // [N, F]
-  ops::xielu_forward(ctx, block.g, block.u, p.alpha_p, p.alpha_n);                                    // [N, F]
-  ops::matmul(ctx, y, block.g, kNo, p.w_down, kYes);                                                  // [N, D]
-  ops::add(ctx, y, y, block.x_mid);
+  b.norm_input(block.m, block.mlp_inv_rms, block.x_mid, p.mlp_norm);  // [N, D]
+  b.expand();                                                         // [N, F]
+  b.activate();                                                       // [N, F]
+  b.add_mlp(y);                                                       // [N, D]
 }
 
-void block_backward(Context& ctx, const ModelConfig& config, const LayerParameters& p, LayerParameters grad,
-                    const TokenPlaces& places, const BlockActivations& block, BlockGradients& d, Tensor dx) {
-  const std::int64_t B = block.lse.shape[0], H = config.heads, K = config.kv_heads, E = config.head_width;
-  const std::int64_t N = block.x.shape[0], T = N / B;
-  const auto heads = [&](Tensor t, std::int64_t count) { return t.reshape({N, count, E}); };
-  const auto sequences = [&](Tensor t, std::int64_t count) { return t.reshape({B, T, count, E}); };
+void block_backward(Context& ctx, const ModelConfig& config, const LayerParameters& p, const LayerParameters& grad,
+                    const TokenPlaces& places, BlockActivations& block, BlockGradients& d, Tensor dx,
+                    const Recompute& recompute) {
+  Block b{ctx, config, p, places, block, block.lse.shape[0]};
+  if (recompute.residual) b.attention_again(recompute);
+  b.mlp_again(recompute);
 
   // y = x_mid + mlp(norm(x_mid))
-  ops::matmul(ctx, d.dg, dx, kNo, p.w_down, kNo);                                                   // [N, F]
-  ops::matmul(ctx, grad.w_down, dx, kYes, block.g, kNo, kAccumulate);                               // [D, F]
-  ops::xielu_backward(ctx, d.du, grad.alpha_p, grad.alpha_n, d.dg, block.u, p.alpha_p, p.alpha_n);  // [N, F]
-  ops::matmul(ctx, d.d_normed, d.du, kNo, p.w_up, kNo);                                             // [N, D]
-  ops::matmul(ctx, grad.w_up, d.du, kYes, block.m, kNo, kAccumulate);                               // [F, D]
-  ops::rmsnorm_backward(ctx, d.d_input, grad.mlp_norm, d.d_normed, block.x_mid, p.mlp_norm, block.x_mid_inv_rms);
-  ops::add(ctx, dx, dx, d.d_input);  // [N, D], of x_mid
+  const Tensor d_mlp = b.output_backward(d.d_normed, grad.mlp_norm, dx, block.mlp_out, p.mlp_norm, block.mlp_inv_rms);  // [N, D]
+  linear_backward(ctx, d.dg, !kAccumulate, grad.w_down, grad.b_down, d_mlp, block.g, p.w_down);                         // [N, F]
+  b.activate_backward(grad, d);                                                                                         // [N, F]
+  b.expand_backward(dx, d.d_normed, grad, d);                                                                           // [N, D]
+  b.norm_input_backward(dx, grad.mlp_norm, d.d_normed, block.x_mid, p.mlp_norm, block.mlp_inv_rms);  // [N, D], of x_mid
+
+  if (!recompute.residual) b.attention_again(recompute);
 
   // x_mid = x + attention(norm(x))
-  ops::matmul(ctx, d.d_o, dx, kNo, p.wo, kNo);                     // [N, H*E]
-  ops::matmul(ctx, grad.wo, dx, kYes, block.o, kNo, kAccumulate);  // [D, H*E]
-  ops::attention_backward(ctx, sequences(d.dq, H), sequences(d.dk, K), sequences(d.dv, K), sequences(d.d_o, H),
-                          sequences(block.q, H), sequences(block.k, K), sequences(block.v, K), sequences(block.o, H), block.lse,
-                          places.first_key, attention_scale(config));
-  ops::rope_backward(ctx, heads(d.dk, K), heads(d.dk, K), places.cos, places.sin, places.positions);
-  ops::rope_backward(ctx, heads(d.dq, H), heads(d.dq, H), places.cos, places.sin, places.positions);
-  ops::rmsnorm_backward(ctx, heads(d.dk_raw, K), grad.k_norm, heads(d.dk, K), heads(block.k_raw, K), p.k_norm, block.k_inv_rms);
-  ops::rmsnorm_backward(ctx, heads(d.dq_raw, H), grad.q_norm, heads(d.dq, H), heads(block.q_raw, H), p.q_norm, block.q_inv_rms);
-  ops::matmul(ctx, d.d_normed, d.dv, kNo, p.wv, kNo);  // [N, D]
-  ops::matmul(ctx, d.d_normed, d.dk_raw, kNo, p.wk, kNo, kAccumulate);
-  ops::matmul(ctx, d.d_normed, d.dq_raw, kNo, p.wq, kNo, kAccumulate);
-  ops::matmul(ctx, grad.wv, d.dv, kYes, block.a, kNo, kAccumulate);      // [K*E, D]
-  ops::matmul(ctx, grad.wk, d.dk_raw, kYes, block.a, kNo, kAccumulate);  // [K*E, D]
-  ops::matmul(ctx, grad.wq, d.dq_raw, kYes, block.a, kNo, kAccumulate);  // [H*E, D]
-  ops::rmsnorm_backward(ctx, d.d_input, grad.attention_norm, d.d_normed, block.x, p.attention_norm, block.x_inv_rms);
-  ops::add(ctx, dx, dx, d.d_input);  // [N, D], of x
+  const Tensor d_attention =
+      b.output_backward(d.d_normed, grad.attention_norm, dx, block.attention_out, p.attention_norm, block.attention_inv_rms);
+  linear_backward(ctx, d.d_o, !kAccumulate, grad.wo, grad.bo, d_attention, block.o, p.wo);                         // [N, H*E]
+  b.attend_backward(dx, d.d_normed, grad, d);                                                                      // [N, D]
+  b.norm_input_backward(dx, grad.attention_norm, d.d_normed, block.x, p.attention_norm, block.attention_inv_rms);  // of x
 }
 
 }  // namespace cairn::model

@@ -1,40 +1,56 @@
-// One Apertus block (spec/apertus.md §1.2): attention and MLP, each on a normed copy of the residual stream x, forward and
-// backward.
+// One block of a decoder-only transformer, forward and backward: attention and MLP, each added to the residual stream x.
+//
+//   x_mid = x + attention(norm(x))      y = x_mid + mlp(norm(x_mid))           norms on the input (all but OLMo 2)
+//   x_mid = x + norm(attention(x))      y = x_mid + norm(mlp(x_mid))           norms on the output (OLMo 2)
+//
+//   attention(a):  q, k, v = a Wq^T + bq, a Wk^T + bk, a Wv^T + bv
+//                  q, k = rope(norm(q)), rope(norm(k))                         QK-norm: none, over each head, over all of q and k
+//                  o = softmax(q k^T / sqrt(E)) v;   o Wo^T + bo
+//   mlp(m):        g = xielu(m Wup^T), relu(m Wup^T)^2, or silu(m Wgate^T) * (m Wup^T), each product with its bias
+//                  g Wdown^T + bdown
+//
+// Which of these a family has: architecture.h. Apertus: spec/apertus.md §1.2.
 //
 // Shapes: N = B*T tokens, D width, H query heads, K key/value heads, E head width, F MLP width, S keys.
+// Types: all of the activation type A, but for statistics (inv_rms, lse), which are of the statistics type (parameters.h).
 #pragma once
 
 #include "engine/model/config.h"
 #include "engine/model/parameters.h"
+#include "engine/model/recompute.h"
 #include "kernels/ops.h"
 #include "kernels/tensor.h"
 
 namespace cairn::model {
 
 // What the forward of one block computes and its backward reads again. A forward that is not followed by a backward may use one
-// of these for all blocks.
+// of these for all blocks. Tensors that the architecture has no use for are empty().
 struct BlockActivations {
   Tensor x;                     // [N, D]     input
-  Tensor x_inv_rms;             // [N]
-  Tensor a;                     // [N, D]     attention_norm(x)
-  Tensor q_raw, k_raw;          // [N, H*E], [N, K*E]   before QK-norm
-  Tensor q_inv_rms, k_inv_rms;  // [N*H], [N*K]
+  Tensor a;                     // [N, D]     norm(x), where norms stand on the input
+  Tensor q_raw, k_raw;          // [N, H*E], [N, K*E]   before QK-norm, where there is one
+  Tensor q_inv_rms, k_inv_rms;  // [N*H], [N*K], or [N] each
   Tensor q, k, v;               // [N, H*E], [N, K*E], [N, K*E]   q and k after norm and rotation
   Tensor o;                     // [N, H*E]   attention output
   Tensor lse;                   // [B, H, T]
-  Tensor x_mid;                 // [N, D]     x + o Wo^T
-  Tensor x_mid_inv_rms;         // [N]
-  Tensor m;                     // [N, D]     mlp_norm(x_mid)
-  Tensor u, g;                  // [N, F]     before and after xIELU
+  Tensor attention_out;         // [N, D]     before its norm, where norms stand on the output
+  Tensor attention_inv_rms;     // [N]        of attention's norm, on its input or output
+  Tensor x_mid;                 // [N, D]
+  Tensor m;                     // [N, D]     norm(x_mid), where norms stand on the input
+  Tensor gate, u;               // [N, F]     before the activation; gate for SwiGLU
+  Tensor g;                     // [N, F]     behind the activation
+  Tensor mlp_out;               // [N, D]     before its norm, where norms stand on the output
+  Tensor mlp_inv_rms;           // [N]
 };
 
 // Gradients inside one block; every block overwrites them.
 struct BlockGradients {
-  Tensor d_normed, d_input;  // [N, D]
-  Tensor dq, dk, dv;         // [N, H*E], [N, K*E], [N, K*E]
-  Tensor dq_raw, dk_raw;     // [N, H*E], [N, K*E]
-  Tensor d_o;                // [N, H*E]
-  Tensor du, dg;             // [N, F]
+  Tensor d_normed;        // [N, D]     of a and m, or of attention_out and mlp_out
+  Tensor d_o;             // [N, H*E]
+  Tensor dq, dk, dv;      // [N, H*E], [N, K*E], [N, K*E]
+  Tensor dq_raw, dk_raw;  // [N, H*E], [N, K*E]   where there is a QK-norm
+  Tensor dg;              // [N, F]
+  Tensor d_gate, du;      // [N, F]     du is dg but for SwiGLU
 };
 
 // Where tokens stand, the same for all blocks.
@@ -50,7 +66,8 @@ void block_forward(Context&, const ModelConfig&, const LayerParameters&, const T
                    Tensor values, Tensor y);
 
 // dx [N, D] holds the gradient of y and becomes the gradient of x; `gradients` accumulates (+=) those of the parameters. S == T.
-void block_backward(Context&, const ModelConfig&, const LayerParameters&, LayerParameters gradients, const TokenPlaces&,
-                    const BlockActivations& block, BlockGradients& scratch, Tensor dx);
+// What `recompute` names is computed again first, into `block`.
+void block_backward(Context&, const ModelConfig&, const LayerParameters&, const LayerParameters& gradients, const TokenPlaces&,
+                    BlockActivations& block, BlockGradients& scratch, Tensor dx, const Recompute& recompute = {});
 
 }  // namespace cairn::model

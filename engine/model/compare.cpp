@@ -32,7 +32,7 @@ double value_of(StoredType type, std::uint64_t bits) {
     case StoredType::f32:
       return std::bit_cast<float>(std::uint32_t(bits));
     case StoredType::bf16:
-      return bf16_to_float(std::uint16_t(bits));
+      return std::bit_cast<float>(std::uint32_t(bits) << 16);
     case StoredType::f16:
       return f16_to_float(std::uint16_t(bits));
     case StoredType::f8_e4m3:

@@ -9,8 +9,8 @@ namespace cairn::model {
 namespace {
 
 void check_batch(const Parameters& params, const Activations& act, const Batch& batch) {
-  if (act.hidden.dtype != params.dtype())
-    fail("activations are {}, parameters {}", dtype_name(act.hidden.dtype), dtype_name(params.dtype()));
+  if (act.dtype() != params.dtype())
+    fail("activations are {}, parameters {}", dtype_name(act.dtype()), dtype_name(params.dtype()));
   if (batch.tokens.dims != 2) fail("batch.tokens: expected [B, T], found {}", batch.tokens.describe());
   for (const Tensor& tensor : {batch.positions, batch.first_key}) {
     if (tensor.size() != batch.tokens.size())
@@ -26,7 +26,7 @@ Tensor flat(const Tensor& tensor) {
   return tensor.reshape({tensor.size()});
 }
 
-// The batch's float32 weights in the model's type, in act.weights.
+// The batch's float32 weights in the statistics type, in act.weights.
 void take_weights(Activations& act, const Batch& batch) {
   const std::int64_t N = batch.tokens.size();
   if (batch.targets.size() != N || batch.weights.size() != N) {
@@ -99,6 +99,10 @@ Tensor forward_hidden(Context& ctx, const Parameters& params, Activations& act, 
 double train_forward_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act,
                               const Batch& batch) {
   if (act.purpose() != Purpose::training) fail("gradients need activations planned for training");
+  if (gradients.dtype() != statistics_type(params.dtype())) {
+    fail("gradients of {} parameters are {}, not {}", dtype_name(params.dtype()), dtype_name(statistics_type(params.dtype())),
+         dtype_name(gradients.dtype()));
+  }
   const ModelConfig& config = params.config();
   forward_hidden(ctx, params, act, batch);
   take_weights(act, batch);
@@ -107,7 +111,8 @@ double train_forward_backward(Context& ctx, const Parameters& params, Parameters
   ops::rmsnorm_backward(ctx, act.dx, gradients.final_norm(), act.d_hidden, act.final_x, params.final_norm(), act.final_inv_rms);
   const TokenPlaces places = places_of(act, batch);
   for (std::int64_t layer = config.layers - 1; layer >= 0; --layer) {
-    block_backward(ctx, config, params.layer(layer), gradients.layer(layer), places, act.block(layer), act.gradients, act.dx);
+    block_backward(ctx, config, params.layer(layer), gradients.layer(layer), places, act.block(layer), act.gradients, act.dx,
+                   act.recompute());
   }
   ops::embedding_backward(ctx, gradients.embedding(), act.dx, flat(batch.tokens));
   return sum(act.losses);

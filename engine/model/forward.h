@@ -2,7 +2,8 @@
 //
 //   x = embed(tokens);  for each block: x += attention(norm(x)); x += mlp(norm(x));  logits = head(norm(x))
 //
-// The type of the parameters (f32, or f64 on the ref backend) is the type of everything.
+// (What a block is in each family: block.h.) The type of the parameters (f32, bf16, or f64 on the ref backend) is that of the
+// activations; losses, statistics and gradients of parameters are float32, or float64 with float64.
 #pragma once
 
 #include "engine/model/activations.h"
@@ -22,7 +23,7 @@ struct Batch {
 
 // sum over tokens of weight * cross-entropy(logits, target), already normalised by whoever set the weights. Adds (+=) its
 // gradient to `gradients`, so that a large batch may come in pieces. Logits of the whole batch never exist. Activations for
-// training.
+// training; `gradients` of the statistics type of `params`, Parameters(config, statistics_type(params.dtype())).
 double train_forward_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&);
 
 // The same sum without gradients. Each token's weighted loss is in activations.losses [N] until the next pass.
@@ -30,9 +31,9 @@ double forward_loss(Context&, const Parameters&, Activations&, const Batch&);
 
 // The normed output of the last block, [N, D]; lies in the activations until the next pass.
 Tensor forward_hidden(Context&, const Parameters&, Activations&, const Batch&);
-// logits [N, V] of the batch; N*V values: for short inputs.
+// logits [N, V] of the batch, as of head_logits; N*V values: for short inputs.
 void forward_logits(Context&, const Parameters&, Activations&, const Batch&, Tensor logits);
-// logits [n, V] of rows of hidden [n, D].
+// logits [n, V] of rows of hidden [n, D], in the type of the activations or of statistics.
 void head_logits(Context&, const Parameters&, Tensor hidden, Tensor logits);
 
 }  // namespace cairn::model

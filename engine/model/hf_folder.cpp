@@ -17,10 +17,6 @@ namespace {
 
 constexpr double kBeta = 0.5, kEps = -1e-6;  // of xIELU: constants that transformers stores as buffers of rank 0
 
-bool ends_with(std::string_view text, std::string_view ending) {
-  return text.size() >= ending.size() && text.substr(text.size() - ending.size()) == ending;
-}
-
 // The weight files of a folder and which of them holds each tensor.
 class WeightFiles {
  public:
@@ -63,6 +59,9 @@ class WeightFiles {
       if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
         fail("{}: weight_map: '{}': expected the name of a file in the same folder", path.string(), item.key());
       }
+      if (!std::filesystem::exists(folder_ / name)) {
+        fail("{}: weight_map puts tensor '{}' into {}, which is not in the folder", path.string(), item.key(), name);
+      }
       const SafetensorsFile& file = open(name);
       if (!file.find(item.key()))
         fail("{}: weight_map puts tensor '{}' into {}, which does not hold it", path.string(), item.key(), name);
@@ -93,6 +92,17 @@ void check_constant(const SafetensorsFile& file, const std::string& name, double
   }
 }
 
+// A head that is stored although it is tied must be the embedding.
+void check_tied(const WeightFiles& files, const std::string& head) {
+  const std::string embedding = "model.embed_tokens.weight";
+  const SafetensorsFile &a = files.file_of(head), &b = files.file_of(embedding);
+  const StoredTensor &x = a.require(head), &y = b.require(embedding);
+  const std::span<const std::byte> p = a.bytes(x), q = b.bytes(y);
+  if (x.type != y.type || !std::equal(p.begin(), p.end(), q.begin(), q.end())) {
+    fail("{}: tensor '{}' differs from '{}' although config.json says tie_word_embeddings", a.path().string(), head, embedding);
+  }
+}
+
 void read_generation_config(const std::filesystem::path& path, ModelConfig& config) {
   if (!std::filesystem::exists(path)) return;
   const Json json = read_json(path);
@@ -115,6 +125,38 @@ void write_text(Disk& disk, const std::filesystem::path& path, const std::string
   file->close();
 }
 
+std::int64_t stored_bytes(const TensorToStore& item) {
+  return item.tensor.size() * stored_type_bytes(item.type);
+}
+
+// One file, or several under an index: as many tensors in each as fit.
+void write_weights(Disk& disk, const std::filesystem::path& folder, const std::vector<TensorToStore>& tensors,
+                   std::int64_t max_file_bytes) {
+  std::vector<std::vector<TensorToStore>> files(1);
+  std::int64_t in_file = 0, total = 0, elements = 0;
+  for (const TensorToStore& item : tensors) {
+    const std::int64_t bytes = stored_bytes(item);
+    if (max_file_bytes > 0 && in_file > 0 && in_file + bytes > max_file_bytes) {
+      files.emplace_back();
+      in_file = 0;
+    }
+    files.back().push_back(item);
+    in_file += bytes;
+    total += bytes;
+    elements += item.tensor.size();
+  }
+  if (files.size() == 1) return write_safetensors(disk, folder / "model.safetensors", tensors);
+
+  Json map = Json::object();
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, files.size());
+    write_safetensors(disk, folder / name, files[i]);
+    for (const TensorToStore& item : files[i]) map[item.name] = name;
+  }
+  const Json index = {{"metadata", {{"total_parameters", elements}, {"total_size", total}}}, {"weight_map", map}};
+  write_text(disk, folder / "model.safetensors.index.json", pretty_json(index));
+}
+
 }  // namespace
 
 void load_hf_weights(const std::filesystem::path& folder, Parameters& parameters) {
@@ -126,11 +168,13 @@ void load_hf_weights(const std::filesystem::path& folder, Parameters& parameters
     known.insert(named.name);
   }
   for (const auto& [name, file] : files.tensors()) {
-    if (known.count(name)) continue;
-    if (ends_with(name, ".mlp.act_fn.beta")) {
+    if (known.count(name) || name.ends_with(".rotary_emb.inv_freq")) continue;  // older folders store the rotary frequencies
+    if (name.ends_with(".mlp.act_fn.beta")) {
       check_constant(*file, name, kBeta);
-    } else if (ends_with(name, ".mlp.act_fn.eps")) {
+    } else if (name.ends_with(".mlp.act_fn.eps")) {
       check_constant(*file, name, kEps);
+    } else if (name == "lm_head.weight" && parameters.config().architecture.tied_embeddings) {
+      check_tied(files, name);
     } else {
       const std::string near = nearest_name(name, {known.begin(), known.end()});
       fail("{}: tensor '{}' is not part of this model{}", file->path().string(), name,
@@ -147,18 +191,22 @@ LoadedModel load_hf_folder(const std::filesystem::path& folder, Dtype dtype) {
   return {config, std::move(parameters)};
 }
 
-void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters, StoredType type) {
+void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters, StoredType type,
+                     std::int64_t max_file_bytes) {
   disk.make_directories(folder);
   for (const NamedText& file : hf_config_files(parameters.config(), type)) write_text(disk, folder / file.name, file.text);
-  write_safetensors(disk, folder / "model.safetensors", hf_tensors(parameters.all(), type));
+  write_weights(disk, folder, hf_tensors(parameters.all(), type), max_file_bytes);
   disk.sync_directory(folder);
 }
 
 std::vector<NamedText> hf_config_files(const ModelConfig& config, StoredType type) {
-  if (type != StoredType::f32 && type != StoredType::bf16)
-    fail_usage("model folders are written as F32 or BF16, not {}", stored_type_name(type));
-  const Json shape = to_hf_config(config, type == StoredType::f32 ? "float32" : "bfloat16");
-  const Json generation = {{"bos_token_id", config.bos}, {"eos_token_id", shape["eos_token_id"]}, {"pad_token_id", config.pad}};
+  const std::map<StoredType, const char*> names = {
+      {StoredType::f32, "float32"}, {StoredType::bf16, "bfloat16"}, {StoredType::f16, "float16"}};
+  if (!names.count(type)) fail_usage("model folders are written as F32, BF16 or F16, not {}", stored_type_name(type));
+  const Json shape = to_hf_config(config, names.at(type));
+  const Json generation = {{"bos_token_id", shape["bos_token_id"]},
+                           {"eos_token_id", shape["eos_token_id"]},
+                           {"pad_token_id", shape["pad_token_id"]}};
   return {{"config.json", pretty_json(shape)}, {"generation_config.json", pretty_json(generation)}};
 }
 
@@ -167,7 +215,7 @@ std::vector<TensorToStore> hf_tensors(const std::vector<NamedTensor>& weights, S
   std::vector<TensorToStore> tensors;
   for (const NamedTensor& named : weights) {
     tensors.push_back({named.name, type, named.tensor});
-    if (!ends_with(named.name, ".mlp.act_fn.alpha_n")) continue;
+    if (!named.name.ends_with(".mlp.act_fn.alpha_n")) continue;
     const std::string at = named.name.substr(0, named.name.size() - std::string_view("alpha_n").size());
     tensors.push_back({at + "beta", type, Tensor(&beta, Dtype::f32, {})});
     tensors.push_back({at + "eps", type, Tensor(&eps, Dtype::f32, {})});

@@ -16,18 +16,19 @@ struct LoadedModel {
   Parameters parameters;
 };
 
-// `dtype` is f32 or f64; stored weights of any float type are converted. Generation's stop tokens come from
-// generation_config.json where it names some. Errors name the file and the tensor: one that is missing, unknown, or of another
-// shape than config.json says.
+// `dtype` is f32, f64 or bf16; stored weights of any float type are converted straight into it, one tensor after another.
+// Generation's stop tokens come from generation_config.json where it names some. Errors name the file and the tensor: a file that
+// is missing, a tensor that is missing, unknown, or of another shape than config.json says.
 LoadedModel load_hf_folder(const std::filesystem::path& folder, Dtype dtype);
 
 // The weights alone, into parameters of the folder's shape.
 void load_hf_weights(const std::filesystem::path& folder, Parameters& parameters);
 
-// Writes config.json, generation_config.json and model.safetensors (F32 or BF16) into `folder`, which is created; none of the
-// files may exist. The bytes are a function of the arguments.
+// Writes config.json, generation_config.json and the weights (F32, BF16 or F16) into `folder`, which is created; none of the
+// files may exist. The weights are model.safetensors or, where they take more than `max_file_bytes` (0 = no limit), files of at
+// most that (a tensor is never cut) under model.safetensors.index.json. The bytes are a function of the arguments.
 void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters,
-                     StoredType type = StoredType::f32);
+                     StoredType type = StoredType::f32, std::int64_t max_file_bytes = 0);
 
 // The two parts of write_hf_folder, for who writes files another way: the texts of config.json and generation_config.json ...
 struct NamedText {

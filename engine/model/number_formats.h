@@ -1,4 +1,4 @@
-// Conversions between the number formats of weight files, bit by bit.
+// Conversions between the number formats of weight files, bit by bit. bfloat16 is in kernels/bf16.h.
 #pragma once
 
 #include <bit>
@@ -6,17 +6,6 @@
 #include <cstdint>
 
 namespace cairn::model {
-
-inline float bf16_to_float(std::uint16_t bits) {
-  return std::bit_cast<float>(std::uint32_t(bits) << 16);
-}
-
-// To nearest, ties to even; NaN stays NaN.
-inline std::uint16_t float_to_bf16(float value) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  if (std::isnan(value)) return std::uint16_t((bits >> 16) | 0x40u);
-  return std::uint16_t((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
 
 inline float f16_to_float(std::uint16_t bits) {
   const std::uint32_t sign = std::uint32_t(bits & 0x8000u) << 16;
@@ -27,6 +16,18 @@ inline float f16_to_float(std::uint16_t bits) {
   }
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (fraction << 13));
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
+}
+
+// To nearest, ties to even; NaN stays NaN, what lies beyond the largest number becomes infinity.
+inline std::uint16_t float_to_f16(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value), magnitude = bits & 0x7fffffffu;
+  const auto sign = std::uint16_t((bits >> 16) & 0x8000u);
+  if (magnitude > 0x7f800000u) return sign | std::uint16_t(0x7e00u);
+  if (magnitude < 0x38800000u) {  // below 2^-14: a multiple of 2^-24
+    return sign | std::uint16_t(std::nearbyint(std::ldexp(std::bit_cast<float>(magnitude), 24)));
+  }
+  const std::uint32_t half = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+  return sign | std::uint16_t(half < 0x7c00u ? half : 0x7c00u);
 }
 
 inline float f8_e5m2_to_float(std::uint8_t bits) {

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/model/number_formats.h"
+#include "kernels/bf16.h"
 
 namespace cairn::model {
 
@@ -166,7 +167,7 @@ bool read_floats(StoredType type, const std::byte* bytes, std::int64_t count, Ou
       each<float>(bytes, count, [=](auto i, float x) { out[i] = Out(x); });
       return true;
     case StoredType::bf16:
-      each<std::uint16_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(bf16_to_float(x)); });
+      each<Bf16>(bytes, count, [=](auto i, Bf16 x) { out[i] = Out(float(x)); });
       return true;
     case StoredType::f16:
       each<std::uint16_t>(bytes, count, [=](auto i, auto x) { out[i] = Out(f16_to_float(x)); });
@@ -303,6 +304,7 @@ void SafetensorsFile::read(const StoredTensor& tensor, Tensor out) const {
   bool converted = false;
   if (out.dtype == Dtype::f32) converted = read_floats(tensor.type, source, tensor.elements(), out.as<float>());
   if (out.dtype == Dtype::f64) converted = read_floats(tensor.type, source, tensor.elements(), out.as<double>());
+  if (out.dtype == Dtype::bf16) converted = read_floats(tensor.type, source, tensor.elements(), out.as<Bf16>());
   if (out.dtype == Dtype::i32) {
     const std::int64_t misfit = read_integers(tensor.type, source, tensor.elements(), out.as<std::int32_t>());
     if (misfit >= 0 && misfit < tensor.elements()) {
@@ -381,30 +383,43 @@ void write_converted(GatheringFile& file, const In* values, std::int64_t count, 
   }
 }
 
+// False when the stored type is not one that floats are written as.
+template <typename In>
+bool write_floats(GatheringFile& file, StoredType type, const In* values, std::int64_t count) {
+  switch (type) {
+    case StoredType::f64:
+      write_converted(file, values, count, [](In x) { return double(x); });
+      return true;
+    case StoredType::f32:
+      write_converted(file, values, count, [](In x) { return float(x); });
+      return true;
+    case StoredType::bf16:
+      write_converted(file, values, count, [](In x) { return Bf16(x); });
+      return true;
+    case StoredType::f16:
+      write_converted(file, values, count, [](In x) { return float_to_f16(float(x)); });
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool write_integers(GatheringFile& file, StoredType type, const std::int32_t* values, std::int64_t count) {
+  if (type == StoredType::i32) write_converted(file, values, count, [](std::int32_t x) { return x; });
+  if (type == StoredType::i64) write_converted(file, values, count, [](std::int32_t x) { return std::int64_t(x); });
+  return type == StoredType::i32 || type == StoredType::i64;
+}
+
 void write_elements(GatheringFile& file, const TensorToStore& item) {
   const Tensor& tensor = item.tensor;
   const std::int64_t count = tensor.size();
   if (!tensor.contiguous()) fail("tensor '{}' is not contiguous", item.name);
-  const std::string_view raw(tensor.as<const char>(), std::size_t(tensor.bytes()));
-  if (tensor.dtype == Dtype::f32 && item.type == StoredType::f32) {
-    file.write(raw);
-  } else if (tensor.dtype == Dtype::f64 && item.type == StoredType::f64) {
-    file.write(raw);
-  } else if (tensor.dtype == Dtype::i32 && item.type == StoredType::i32) {
-    file.write(raw);
-  } else if (tensor.dtype == Dtype::f32 && item.type == StoredType::bf16) {
-    write_converted(file, tensor.as<const float>(), count, float_to_bf16);
-  } else if (tensor.dtype == Dtype::f64 && item.type == StoredType::f32) {
-    write_converted(file, tensor.as<const double>(), count, [](double x) { return float(x); });
-  } else if (tensor.dtype == Dtype::f64 && item.type == StoredType::bf16) {
-    write_converted(file, tensor.as<const double>(), count, [](double x) { return float_to_bf16(float(x)); });
-  } else if (tensor.dtype == Dtype::f32 && item.type == StoredType::f64) {
-    write_converted(file, tensor.as<const float>(), count, [](float x) { return double(x); });
-  } else if (tensor.dtype == Dtype::i32 && item.type == StoredType::i64) {
-    write_converted(file, tensor.as<const std::int32_t>(), count, [](std::int32_t x) { return std::int64_t(x); });
-  } else {
-    fail("tensor '{}': {} cannot be stored as {}", item.name, dtype_name(tensor.dtype), stored_type_name(item.type));
-  }
+  bool written = false;
+  if (tensor.dtype == Dtype::f64) written = write_floats(file, item.type, tensor.as<const double>(), count);
+  if (tensor.dtype == Dtype::f32) written = write_floats(file, item.type, tensor.as<const float>(), count);
+  if (tensor.dtype == Dtype::bf16) written = write_floats(file, item.type, tensor.as<const Bf16>(), count);
+  if (tensor.dtype == Dtype::i32) written = write_integers(file, item.type, tensor.as<const std::int32_t>(), count);
+  if (!written) fail("tensor '{}': {} cannot be stored as {}", item.name, dtype_name(tensor.dtype), stored_type_name(item.type));
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ class SafetensorsFile {
   const StoredTensor& require(std::string_view name) const;  // Error when absent
   std::span<const std::byte> bytes(const StoredTensor& tensor) const;
 
-  // Converts to the type of `out`: any float type to f32 or f64; any integer type to i32 (each value must fit). Error unless
-  // `out` has the tensor's shape.
+  // Converts to the type of `out`: any float type to f64, f32 or bf16 (to nearest, ties to even); any integer type to i32 (each
+  // value must fit). Error unless `out` has the tensor's shape.
   void read(const StoredTensor& tensor, Tensor out) const;
 
  private:
@@ -68,7 +68,7 @@ std::string safetensors_header(const std::vector<StoredTensor>& tensors,
 struct TensorToStore {
   std::string name;
   StoredType type = StoredType::f32;
-  Tensor tensor;  // f64, f32 -> F64, F32, BF16 (nearest, ties to even); i32 -> I32, I64
+  Tensor tensor;  // f64, f32, bf16 -> F64, F32, BF16, F16 (nearest, ties to even); i32 -> I32, I64
 };
 
 // Writes a new file and syncs it. The bytes are a function of the arguments: tensors in the given order, the header padded with

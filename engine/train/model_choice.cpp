@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/model/family.h"
 #include "engine/model/hf_folder.h"
 #include "engine/text/tokenizer.h"
 
@@ -26,8 +27,13 @@ constexpr Dimension kDimensions[] = {
     {"max_positions", &model::ModelConfig::max_positions, "longest sequence that the model is declared for"},
 };
 
-// As Apertus has it in every stage (spec/apertus.md §1.3).
-constexpr RopeScaling kApertusRope{8.0, 1.0, 4.0, 8192};
+// Apertus has the same scaling in every stage (spec/apertus.md §1.3), the other families none.
+void take_family(const model::FamilyFacts& family, model::ModelConfig& shape) {
+  shape.architecture = family.architecture;
+  shape.norm_eps = family.norm_eps;
+  shape.rope_scaling = {};
+  if (shape.architecture.family == model::Family::apertus) shape.rope_scaling = {.variant = RopeVariant::llama3, .factor = 8};
+}
 
 bool names_anything(const Config& config) {
   for (const auto& [key, value] : config.json().items()) {
@@ -39,10 +45,13 @@ bool names_anything(const Config& config) {
 }  // namespace
 
 Schema model_schema() {
-  std::vector<Field> fields{field("preset", string().def(nullptr), "a named shape (assets/presets)")};
+  std::vector<Field> fields{
+      field("preset", string().def(nullptr), "a named shape (assets/presets)"),
+      field("family", string().one_of(model::family_names()).def(nullptr), "what the blocks are; the preset's, or apertus")};
   for (const Dimension& d : kDimensions) fields.push_back(field(d.name, integer().min(1).def(nullptr), d.help));
   fields.push_back(field("norm_eps", number().above(0).def(nullptr), "of the RMS norms"));
   fields.push_back(field("rope_theta", number().above(0).def(nullptr), "base of the rotary embedding"));
+  fields.push_back(field("tied_embeddings", boolean().def(nullptr), "the head is the embedding"));
   return object(std::move(fields)).def(Json::object());
 }
 
@@ -51,9 +60,11 @@ model::ModelConfig model_shape(const Config& config, std::int64_t tokenizer_voca
   if (config.has("preset")) {
     shape = model::preset(config.string("preset"));
   } else {
-    shape.rope_scaling = kApertusRope;
+    take_family(model::facts_of(model::Family::apertus), shape);
     shape.max_positions = 4096;
   }
+  if (config.has("family")) take_family(*model::find_family(config.string("family")), shape);
+  if (config.has("tied_embeddings")) shape.architecture.tied_embeddings = config.boolean("tied_embeddings");
   if (tokenizer_vocab > 0) shape.vocab = tokenizer_vocab;
   for (const Dimension& d : kDimensions) {
     if (config.has(d.name)) shape.*d.member = config.integer(d.name);
@@ -84,6 +95,9 @@ model::Parameters choose_model(const steps::StepContext& ctx) {
   if (ctx.has_input("init")) {
     if (names_anything(config)) fail_usage("config.model: the input 'init' gives the model's shape; leave this out");
     model::LoadedModel loaded = model::load_hf_folder(ctx.input("init").path, Dtype::f32);
+    if (loaded.config.eos.empty()) {
+      fail("{}: names no eos_token_id, with which a training tells where documents end", ctx.input("init").path.string());
+    }
     return std::move(loaded.parameters);
   }
   std::int64_t vocab = 0;

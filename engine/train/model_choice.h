@@ -7,7 +7,7 @@
 
 namespace cairn::train {
 
-// {"preset": NAME} and dimensions that replace the preset's.
+// {"preset": NAME}, or a family (apertus when left out), and dimensions, which replace the preset's.
 Schema model_schema();
 
 // The shape that a "model" config names. The vocabulary is, in this order: the config's, the tokenizer's where there is one
@@ -16,7 +16,7 @@ model::ModelConfig model_shape(const Config& config, std::int64_t tokenizer_voca
 
 // Parameters in float32: loaded from the input "init" where there is one (then the config must not name a model), else
 // initialised from the run's seed in the shape of config "model". The special tokens are those of the input "tokenizer", where
-// there is one.
+// there is one; there is at least one end token.
 model::Parameters choose_model(const steps::StepContext& ctx);
 
 // Error (usage) when the model has fewer positions than a sample has tokens.

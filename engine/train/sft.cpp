@@ -70,7 +70,7 @@ void sft(StepContext& ctx) {
   check_sequence_length(shape, T);
   std::vector<TokenizedConversation> conversations = tokenize(ctx, tokenizer);
   const std::size_t read = conversations.size();
-  const ConversationRows rows(std::move(conversations), T, shape.pad, config.boolean("pack"), ctx.seed());
+  const ConversationRows rows(std::move(conversations), T, shape.pad >= 0 ? shape.pad : shape.eos.front(), config.boolean("pack"), ctx.seed());
 
   const std::int64_t last = rows.rows() * config.integer("epochs");
   Stage stage{"", T, {{batch, last / batch}, {last % batch, 1}}, 0, std::nullopt, {}};

@@ -127,7 +127,7 @@ TEST_CASE("rope frequencies are rescaled as the specification's table says, in f
     for (const bool large : {false, true}) {
       std::vector<double> cos(2 * 64), sin(2 * 64);
       std::vector<float> cos32(2 * 64), sin32(2 * 64);
-      const RopeScaling scaling{.factor = 8};
+      const RopeScaling scaling{.variant = RopeVariant::llama3, .factor = 8};
       rope_table(Tensor(cos.data(), Dtype::f64, {2, 64}), Tensor(sin.data(), Dtype::f64, {2, 64}), large ? 1.2e7 : 5e5, scaling);
       rope_table(Tensor(cos32.data(), Dtype::f32, {2, 64}), Tensor(sin32.data(), Dtype::f32, {2, 64}), large ? 1.2e7 : 5e5,
                  scaling);

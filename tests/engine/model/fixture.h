@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "engine/model/family.h"
 #include "engine/model/forward.h"
 #include "engine/model/parameters.h"
 
@@ -22,19 +24,48 @@ inline model::ModelConfig small_config() {
   config.mlp_width = 20;
   config.vocab = 23;
   config.max_positions = 64;
-  config.rope_scaling = {.factor = 8, .low_freq_factor = 1, .high_freq_factor = 4, .original_positions = 64};
+  config.rope_scaling = {.variant = RopeVariant::llama3, .factor = 8, .original_positions = 64};
   config.rope_theta = 100;
   return config;
 }
 
-// Every parameter gets a value that matters: no norm weight stays 1, no alpha at its initial value.
+struct Variant {
+  std::string name;
+  model::ModelConfig config;
+};
+
+// The small model as each family has it, and with what no family has by default.
+inline std::vector<Variant> variants() {
+  std::vector<Variant> all{{"apertus", small_config()}};
+  const auto add = [&](const char* name, model::Family family) -> model::ModelConfig& {
+    all.push_back({name, small_config()});
+    all.back().config.architecture = model::facts_of(family).architecture;
+    return all.back().config;
+  };
+  all.push_back({"apertus relu2", small_config()});
+  all.back().config.architecture.activation = model::Activation::relu2;
+  model::ModelConfig& llama = add("llama", model::Family::llama);
+  llama.architecture.qkv_bias = llama.architecture.output_bias = llama.architecture.mlp_bias = true;
+  llama.rope_scaling = {.variant = RopeVariant::linear, .factor = 4};
+  add("llama tied", model::Family::llama).architecture.tied_embeddings = true;
+  add("mistral", model::Family::mistral).head_width = 6;
+  model::ModelConfig& qwen2 = add("qwen2", model::Family::qwen2);
+  qwen2.architecture.tied_embeddings = true;
+  qwen2.rope_scaling = {.variant = RopeVariant::yarn, .factor = 4, .original_positions = 32, .magnitude = yarn_magnitude(4)};
+  add("qwen3", model::Family::qwen3).head_width = 8;
+  add("olmo2", model::Family::olmo2).architecture.output_bias = true;
+  return all;
+}
+
+// Every parameter gets a value that matters: no norm weight stays 1, no bias 0, no alpha at its initial value.
 inline void randomise(model::Parameters& parameters, std::uint64_t seed) {
   for (const model::NamedTensor& named : parameters.all()) {
     const Random random(seed, named.name);
     const bool alpha = named.name.find("alpha_") != std::string::npos;
     for (std::int64_t i = 0; i < named.tensor.size(); ++i) {
       const double n = random.normal(std::uint64_t(i));
-      const double value = alpha ? 0.5 * n : named.tensor.dims == 1 ? 1 + 0.3 * n : 0.4 * n;
+      const bool norm = named.tensor.dims == 1 && !alpha && !named.name.ends_with(".bias");
+      const double value = alpha ? 0.5 * n : norm ? 1 + 0.3 * n : 0.4 * n;
       if (named.tensor.dtype == Dtype::f64) {
         named.tensor.as<double>()[i] = value;
       } else {

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "engine/model/compare.h"
 #include "engine/model/number_formats.h"
+#include "kernels/bf16.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -97,12 +98,23 @@ TEST_CASE("safetensors: a written file is a function of its arguments; scalars, 
 }
 
 TEST_CASE("safetensors: number formats") {
-  CHECK(float_to_bf16(1.0f) == 0x3f80);
-  CHECK(float_to_bf16(std::bit_cast<float>(0x3f808000u)) == 0x3f80);  // a tie goes to the even neighbour
-  CHECK(float_to_bf16(std::bit_cast<float>(0x3f818000u)) == 0x3f82);
-  CHECK(float_to_bf16(std::bit_cast<float>(0x3f808001u)) == 0x3f81);
-  CHECK(float_to_bf16(3.4e38f) == 0x7f80);  // rounds to infinity
-  CHECK(std::isnan(bf16_to_float(float_to_bf16(std::bit_cast<float>(0x7f800001u)))));
+  CHECK(Bf16(1.0f).bits == 0x3f80);
+  CHECK(Bf16(std::bit_cast<float>(0x3f808000u)).bits == 0x3f80);  // a tie goes to the even neighbour
+  CHECK(Bf16(std::bit_cast<float>(0x3f818000u)).bits == 0x3f82);
+  CHECK(Bf16(std::bit_cast<float>(0x3f808001u)).bits == 0x3f81);
+  CHECK(Bf16(3.4e38f).bits == 0x7f80);  // rounds to infinity
+  CHECK(std::isnan(float(Bf16(std::bit_cast<float>(0x7f800001u)))));
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {  // every float16 comes back
+    if (!std::isnan(f16_to_float(std::uint16_t(bits)))) CHECK_EQ(float_to_f16(f16_to_float(std::uint16_t(bits))), bits);
+  }
+  CHECK(float_to_f16(1.0f + 0x1p-11f) == 0x3c00);  // a tie goes to the even neighbour
+  CHECK(float_to_f16(1.0f + 0x3p-11f) == 0x3c02);
+  CHECK(float_to_f16(65519.0f) == 0x7bff);
+  CHECK(float_to_f16(-65520.0f) == 0xfc00);
+  CHECK(float_to_f16(0x1p-25f) == 0x0000);
+  CHECK(float_to_f16(0x1.002p-25f) == 0x0001);
+  CHECK(float_to_f16(0x1.ffcp-15f) == 0x0400);
+  CHECK(std::isnan(f16_to_float(float_to_f16(std::bit_cast<float>(0x7f800001u)))));
   CHECK(f16_to_float(0x3c00) == 1.0f);
   CHECK(f16_to_float(0xc000) == -2.0f);
   CHECK(f16_to_float(0x7bff) == 65504.0f);
