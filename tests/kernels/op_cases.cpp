@@ -165,7 +165,7 @@ void add_norm(std::vector<OpCase>& cases) {
 void fill_tables(const Tensor& cos, const Tensor& sin) {
   std::vector<float> c32(static_cast<std::size_t>(cos.size())), s32(c32.size());
   rope_table(Tensor(c32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}),
-             Tensor(s32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}), 5e5, {.factor = 8});
+             Tensor(s32.data(), Dtype::f32, {cos.shape[0], cos.shape[1]}), 5e5, {});
   for (std::size_t i = 0; i < c32.size(); ++i) {
     if (cos.dtype == Dtype::f64) {
       cos.as<double>()[i] = c32[i];
