@@ -8,6 +8,7 @@ namespace cairn::app {
 void add_verbs(CommandLine& line, Session& session) {
   add_init(line, session);
   add_doctor(line, session);
+  add_plan(line, session);
   add_schema(line, session);
 
   add_run(line, session);

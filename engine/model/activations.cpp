@@ -91,10 +91,10 @@ void Activations::add_scratch() {
   const std::int64_t D = config_.width, F = config_.mlp_width, HE = config_.heads * config_.head_width,
                      KE = config_.kv_heads * config_.head_width;
   const std::int64_t begin = plan_.mark();
-  add("hidden", hidden, D);
-  logits_ = plan_.add("logits_chunk", dtype_, {logits_rows(config_, max_tokens_), config_.vocab});
+  add("head.hidden", hidden, D);
+  logits_ = plan_.add("head.logits_chunk", dtype_, {logits_rows(config_, max_tokens_), config_.vocab});
   if (purpose_ == Purpose::forward_only) return;
-  add("d_hidden", d_hidden, D);
+  add("head.d_hidden", d_hidden, D);
 
   plan_.release(begin);
   for (const BlockTensor& t : block_tensors(config_, recompute_)) {
@@ -104,22 +104,22 @@ void Activations::add_scratch() {
   }
   add("d_normed", gradients.d_normed, D);
   const std::int64_t sublayer = plan_.mark();
-  add("dg", gradients.dg, F);
+  add("mlp.du", gradients.du, F);
   if (config_.architecture.gated()) {
-    add("d_gate", gradients.d_gate, F);
-    add("du", gradients.du, F);
+    add("mlp.d_gate", gradients.d_gate, F);
+    add("mlp.dg", gradients.dg, F);
   } else {
-    per_token_.push_back({&gradients.du, per_token_.back().slot, 1});
+    per_token_.push_back({&gradients.dg, per_token_.back().slot, 1});
   }
 
   plan_.release(sublayer);
-  add("d_o", gradients.d_o, HE);
-  add("dq", gradients.dq, HE);
-  add("dk", gradients.dk, KE);
-  add("dv", gradients.dv, KE);
+  add("attention.d_o", gradients.d_o, HE);
+  add("attention.dq", gradients.dq, HE);
+  add("attention.dk", gradients.dk, KE);
+  add("attention.dv", gradients.dv, KE);
   if (config_.architecture.qk_norm != QkNorm::none) {
-    add("dq_raw", gradients.dq_raw, HE);
-    add("dk_raw", gradients.dk_raw, KE);
+    add("attention.dq_raw", gradients.dq_raw, HE);
+    add("attention.dk_raw", gradients.dk_raw, KE);
   }
 }
 

@@ -90,15 +90,21 @@ class Tracer : public OperationObserver {
                        operation);
   }
 
-  // The entry of the plan that lies at `address`; where several share it, that of the layer in hand.
+  // The entry of the plan that lies at `address`; where several share it in turns, that of the layer and part in hand.
   const ArenaPlan::Entry* entry_at(const void* address) const {
     const std::int64_t offset = activations_.memory().offset_of(address);
+    const std::size_t space = place_.rfind(' ');  // "block 3 mlp", or nothing at the head
+    const std::string layer = place_.empty() ? "" : '.' + place_.substr(6, space - 6) + '.';
+    const std::string part = place_.empty() ? "head." : place_.substr(space + 1) + '.';
+    const auto fitness = [&](const std::string& name) {
+      return !layer.empty() && name.find(layer) != std::string::npos ? 3
+             : name.starts_with(part)                                ? 2
+                                                                     : name.starts_with("blocks.");
+    };
     const ArenaPlan::Entry* result = nullptr;
-    const std::string layer = place_.substr(0, place_.rfind(' ') == std::string::npos ? 0 : place_.rfind(' '));
     for (const ArenaPlan::Entry& entry : activations_.plan().entries()) {
       if (offset < entry.offset || offset >= entry.offset + entry.shape.bytes()) continue;
-      const bool of_layer = layer.starts_with("block ") && entry.name.find('.' + layer.substr(6) + '.') != std::string::npos;
-      if (result == nullptr || of_layer) result = &entry;
+      if (result == nullptr || fitness(entry.name) > fitness(result->name)) result = &entry;
     }
     return result;
   }

@@ -1,0 +1,239 @@
+// cairn plan: what a training will need and how fast it can be at most, before there is a machine for it.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "app/cli/cli.h"
+#include "app/cli/model_argument.h"
+#include "app/cli/verbs.h"
+#include "base/error.h"
+#include "base/format.h"
+#include "base/json.h"
+#include "engine/steps/environment.h"
+#include "engine/train/training_plan.h"
+#include "kernels/cpu/peak.h"
+
+namespace cairn::app {
+namespace {
+
+using train::DeviceFacts;
+using train::TrainingNeeds;
+
+struct Options {
+  std::string preset, model, device = "cpu", optimizer = "ademamix", dtype = "bf16", moments = "f32", recompute = "none";
+  std::int64_t ranks = 1, batch = 0, micro_batch = 1, sequence_length = 0;
+};
+
+// What this machine does now: rates are measured, in less than half a second.
+DeviceFacts this_machine(Session& session) {
+  const Json facts = steps::environment_facts();
+  DeviceFacts device{.name = "cpu", .title = facts.at("cpu").get<std::string>()};
+  device.memory_bytes = facts.at("memory_bytes").get<double>();
+  device.f32_flops = device.bf16_flops = measure_peak_flops(session.threads());
+  std::vector<char> from(64 << 20, 1), to(from.size());
+  for (int round = 0; round < 5; ++round) {
+    const auto begin = std::chrono::steady_clock::now();
+    std::memcpy(to.data(), from.data(), from.size());
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    device.bytes_per_second = std::max(device.bytes_per_second, 2.0 * static_cast<double>(from.size()) / seconds);
+  }
+  return device;
+}
+
+TrainingNeeds read_needs(Session& session, const Options& options) {
+  const auto at_least_one = [](const char* option, std::int64_t value) {
+    if (value < 1 || value > 1'000'000'000) fail_usage("{}: expected a number from 1 to 10^9, found {}", option, value);
+    return value;
+  };
+  const auto one_of = [](const char* option, const std::string& value, const std::string& a, const std::string& b) {
+    if (value != a && value != b) fail_usage("{}: expected {} or {}, found '{}'", option, a, b, value);
+    return value == b;
+  };
+  if (options.preset.empty() == options.model.empty()) fail_usage("plan: name a model with --preset or with --model");
+  TrainingNeeds needs;
+  needs.model = options.preset.empty() ? model::read_hf_config(find_model(session, options.model).folder / "config.json")
+                                       : model::preset(options.preset);
+  needs.optimizer.method = train::optimizer_method(options.optimizer);
+  needs.optimizer.bf16_moments = one_of("--moments", options.moments, "f32", "bf16");
+  needs.compute = one_of("--dtype", options.dtype, "f32", "bf16") ? Dtype::bf16 : Dtype::f32;
+  needs.ranks = at_least_one("--ranks", options.ranks);
+  needs.micro_batch = at_least_one("--micro-batch", options.micro_batch);
+  needs.batch = options.batch == 0 ? needs.ranks * needs.micro_batch : at_least_one("--batch", options.batch);
+  if (needs.batch < needs.ranks) fail_usage("--batch: {} samples for {} ranks", needs.batch, needs.ranks);
+  needs.micro_batch = std::min(needs.micro_batch, (needs.batch + needs.ranks - 1) / needs.ranks);
+  needs.sequence_length = options.sequence_length == 0 ? std::min<std::int64_t>(4096, needs.model.max_positions)
+                                                       : at_least_one("--sequence-length", options.sequence_length);
+  if (needs.micro_batch * needs.sequence_length > std::int64_t{1} << 31) fail_usage("--sequence-length: too many tokens at once");
+  needs.recompute = model::parse_recompute(options.recompute);
+  return needs;
+}
+
+std::string size(double bytes) {
+  return format_bytes(static_cast<std::uint64_t>(bytes));
+}
+
+struct MemoryRow {
+  const char* key;
+  std::int64_t bytes;
+  std::string what;
+};
+
+std::vector<MemoryRow> memory_rows(const TrainingNeeds& needs, const train::MemoryNeed& memory, const Options& options) {
+  const std::string shared = needs.ranks > 1 ? fmt::format(", cut over {} ranks", needs.ranks) : "";
+  return {
+      {"weights", memory.weights, dtype_name(needs.compute)},
+      {"master", memory.master, memory.master > 0 ? "float32 weights" + shared : "the weights are float32 themselves"},
+      {"gradients", memory.gradients, "float32"},
+      {"moments", memory.moments, fmt::format("{}, {}{}", options.optimizer, options.moments, shared)},
+      {"activations", memory.activations, fmt::format("kept for the backward; recompute: {}", recompute_text(needs.recompute))},
+      {"working", memory.working,
+       fmt::format("logits ({}) or gradients inside a block, rotary tables", size(double(memory.logits)))}};
+}
+
+struct Alternative {
+  std::string recompute;
+  std::int64_t activations, working, total;
+};
+
+std::vector<Alternative> recompute_alternatives(TrainingNeeds needs) {
+  std::vector<Alternative> all;
+  for (const char* text : {"none", "norms+activation", "norms+mlp", "mlp+attention", "block"}) {
+    needs.recompute = model::parse_recompute(text);
+    const train::MemoryNeed memory = train::plan_memory(needs);
+    all.push_back({text, memory.activations, memory.working, memory.total()});
+  }
+  return all;
+}
+
+struct Plan {
+  TrainingNeeds needs;
+  DeviceFacts device;
+  train::MemoryNeed memory;
+  train::StepFloor floor;
+  std::vector<Alternative> alternatives;
+  std::int64_t usable;  // of the device's memory: a part is the driver's or the system's
+  bool fits() const { return memory.total() <= usable; }
+};
+
+void print_plan(const Plan& plan, const Options& options) {
+  const TrainingNeeds& needs = plan.needs;
+  const model::ModelConfig& c = needs.model;
+  fmt::print("{}: {} parameters ({}), {} layers of width {}, vocabulary {}\n",
+             options.preset.empty() ? options.model : options.preset, c.parameters(),
+             format_count(static_cast<double>(c.parameters())), c.layers, c.width, c.vocab);
+  fmt::print("a step: {} samples of {} tokens on {} {} of {}, {} at a time on each\n\n", needs.batch, needs.sequence_length,
+             needs.ranks, needs.ranks == 1 ? "rank" : "ranks", plan.device.title, needs.micro_batch);
+
+  TextTable memory({"memory of a rank", "", "what"});
+  for (const MemoryRow& row : memory_rows(needs, plan.memory, options)) memory.add({row.key, size(double(row.bytes)), row.what});
+  memory.add({"total", size(double(plan.memory.total())),
+              fmt::format("{}: {} of {} usable", plan.fits() ? "fits" : "does not fit", size(double(plan.usable)),
+                          size(plan.device.memory_bytes))});
+  fmt::print("{}\n", memory.render(terminal_width()));
+  if (!plan.fits()) fmt::print("{}.\n\n", train::does_not_fit_text(needs, plan.usable));
+
+  TextTable again({"recompute", "activations", "working", "total"});
+  for (const Alternative& a : plan.alternatives) {
+    again.add({a.recompute, size(double(a.activations)), size(double(a.working)), size(double(a.total))});
+  }
+  fmt::print("{}\n", again.render(terminal_width()));
+
+  TextTable time({"floor of a step", "", "at the device's full rate; the network is not counted"});
+  const train::StepFloor& f = plan.floor;
+  time.add({"matrix products", format_duration(f.matmul),
+            fmt::format("{} FLOPs a token", format_count(6.0 * double(c.matmul_parameters())))});
+  time.add({"attention", format_duration(f.attention),
+            fmt::format("{} FLOPs a token",
+                        format_count(c.train_flops_per_token(needs.sequence_length) - 6.0 * double(c.matmul_parameters())))});
+  time.add({"element-wise", format_duration(f.elementwise), "norms, rotation, activation, logits"});
+  time.add({"optimizer", format_duration(f.optimizer), "weights, moments, gradients read and written"});
+  time.add({"step", format_duration(f.total()),
+            fmt::format("{} tokens/s, MFU {:.0f}%", format_count(f.tokens_per_second), 100 * f.model_flops_share)});
+  fmt::print("{}", time.render(terminal_width()));
+}
+
+Json plan_json(const Plan& plan, const Options& options) {
+  const TrainingNeeds& needs = plan.needs;
+  Json memory = Json::object();
+  for (const MemoryRow& row : memory_rows(needs, plan.memory, options)) memory[row.key] = row.bytes;
+  memory["total"] = plan.memory.total();
+  memory["logits"] = plan.memory.logits;
+  Json alternatives = Json::array(), changes = Json::array();
+  for (const Alternative& a : plan.alternatives) {
+    alternatives.push_back(
+        {{"recompute", a.recompute}, {"activations", a.activations}, {"working", a.working}, {"total", a.total}});
+  }
+  if (!plan.fits()) {
+    for (const train::Remedy& r : train::remedies(needs, plan.usable))
+      changes.push_back({{"change", r.change}, {"bytes", r.bytes}});
+  }
+  const train::StepFloor& f = plan.floor;
+  return {{"model", options.preset.empty() ? options.model : options.preset},
+          {"parameters", needs.model.parameters()},
+          {"flops_per_token", needs.model.train_flops_per_token(needs.sequence_length)},
+          {"ranks", needs.ranks},
+          {"batch", needs.batch},
+          {"micro_batch", needs.micro_batch},
+          {"sequence_length", needs.sequence_length},
+          {"device",
+           {{"name", plan.device.name},
+            {"memory_bytes", plan.device.memory_bytes},
+            {"usable_bytes", plan.usable},
+            {"table_version", train::kDeviceTableVersion}}},
+          {"memory", memory},
+          {"recompute", alternatives},
+          {"fits", plan.fits()},
+          {"fits_with", changes},
+          {"floor_seconds",
+           {{"matmul", f.matmul},
+            {"attention", f.attention},
+            {"elementwise", f.elementwise},
+            {"optimizer", f.optimizer},
+            {"step", f.total()}}},
+          {"tokens_per_second", f.tokens_per_second},
+          {"mfu", f.model_flops_share}};
+}
+
+ExitCode plan_training(Session& session, const Options& options) {
+  Plan plan;
+  plan.needs = read_needs(session, options);
+  plan.device = options.device == "cpu" ? this_machine(session) : train::device_by_name(options.device);
+  plan.memory = train::plan_memory(plan.needs);
+  plan.floor = train::plan_floor(plan.needs, plan.device);
+  plan.alternatives = recompute_alternatives(plan.needs);
+  plan.usable = static_cast<std::int64_t>(0.95 * plan.device.memory_bytes);
+  if (session.json()) {
+    print_json(plan_json(plan, options));
+  } else {
+    print_plan(plan, options);
+  }
+  return plan.fits() ? ExitCode::done : ExitCode::failed;
+}
+
+}  // namespace
+
+void add_plan(CommandLine& line, Session& session) {
+  auto options = std::make_shared<Options>();
+  std::string devices = "cpu (this machine, measured)";
+  for (const DeviceFacts& device : train::device_table()) devices += ", " + device.name;
+  const auto with_default = [](const char* help, const auto& value) { return fmt::format("{} (default: {})", help, value); };
+  line.verb("plan", Phase::begin, "memory, FLOPs and shortest step of a training, before it runs")
+      .option(options->preset, "--preset", "NAME", "a named shape: apertus-8b, tiny-10m, ...")
+      .option(options->model, "--model", "MODEL", "instead: a model's name in the workspace, or a Hugging Face folder")
+      .option(options->device, "--device", "NAME", devices)
+      .option(options->ranks, "--ranks", "N",
+              with_default("devices that share the batch, master weights and moments", options->ranks))
+      .option(options->batch, "--batch", "N", "samples in a step, of all ranks (default: ranks times --micro-batch)")
+      .option(options->micro_batch, "--micro-batch", "N",
+              with_default("samples in one forward and backward of a rank", options->micro_batch))
+      .option(options->sequence_length, "--sequence-length", "T", "tokens in a sample (default: 4096, or what the model reads)")
+      .option(options->optimizer, "--optimizer", "NAME", with_default("ademamix, adamw or muon", options->optimizer))
+      .option(options->dtype, "--dtype", "TYPE", with_default("of activations and matrices: bf16 or f32", options->dtype))
+      .option(options->moments, "--moments", "TYPE", with_default("of the optimizer: f32 or bf16", options->moments))
+      .option(options->recompute, "--recompute", "PARTS",
+              with_default("none, or norms, activation, mlp, attention, block joined by '+'", options->recompute))
+      .example("cairn plan --preset apertus-8b --ranks 64 --device gh200", "does it fit, and how fast can it be")
+      .run([&session, options] { return plan_training(session, *options); });
+}
+
+}  // namespace cairn::app

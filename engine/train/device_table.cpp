@@ -1,0 +1,36 @@
+#include "engine/train/device_table.h"
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/schema.h"
+
+namespace cairn::train {
+
+const std::vector<DeviceFacts>& device_table() {
+  static const std::vector<DeviceFacts> table{
+      // name, title, memory, bandwidth, bf16, f32
+      {"a100-40gb", "NVIDIA A100, 40 GB", 40e9, 1.555e12, 312e12, 19.5e12},
+      {"a100-80gb", "NVIDIA A100 SXM, 80 GB", 80e9, 2.039e12, 312e12, 19.5e12},
+      {"h100", "NVIDIA H100 SXM, 80 GB", 80e9, 3.35e12, 989.4e12, 67e12},
+      {"h200", "NVIDIA H200 SXM, 141 GB", 141e9, 4.8e12, 989.4e12, 67e12},
+      {"gh200", "NVIDIA GH200, 96 GB", 96e9, 4.0e12, 989.4e12, 67e12},
+      {"gh200-144gb", "NVIDIA GH200, 144 GB", 144e9, 4.9e12, 989.4e12, 67e12},
+      {"b200", "NVIDIA B200, 180 GB", 180e9, 8.0e12, 2250e12, 75e12},
+      {"mi300x", "AMD MI300X, 192 GB", 192e9, 5.3e12, 1307.4e12, 163.4e12},
+  };
+  return table;
+}
+
+const DeviceFacts& device_by_name(const std::string& name) {
+  std::vector<std::string> names;
+  for (const DeviceFacts& device : device_table()) {
+    if (device.name == name) return device;
+    names.push_back(device.name);
+  }
+  const std::string near = nearest_name(name, names);
+  fail_usage("unknown device '{}'{}; known: {}", name, near.empty() ? "" : fmt::format(". Did you mean '{}'?", near),
+             fmt::join(names, ", "));
+}
+
+}  // namespace cairn::train

@@ -1,0 +1,28 @@
+// Accelerators by their data sheets: what a plan of a training is held against before there is any.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cairn::train {
+
+constexpr int kDeviceTableVersion = 1;  // goes up with every change of a number
+
+// One device. Rates are those of the maker's data sheet, dense (without sparsity); what a program reaches lies below.
+struct DeviceFacts {
+  std::string name;   // "gh200"
+  std::string title;  // "NVIDIA GH200, 96 GB"
+  double memory_bytes = 0;
+  double bytes_per_second = 0;      // between memory and compute
+  double bf16_flops = 0;            // per second, matrix products with float32 sums
+  double f32_flops = 0;             // per second, float32 proper
+  double attention_share = 1;       // of these rates that attention reaches, forward ...
+  double attention_back_share = 1;  // ... and backward
+};
+
+const std::vector<DeviceFacts>& device_table();
+// Error (usage) listing the known names.
+const DeviceFacts& device_by_name(const std::string& name);
+
+}  // namespace cairn::train
