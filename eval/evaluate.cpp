@@ -100,7 +100,8 @@ void write_text(StepContext& ctx, const fs::path& path, const std::string& text)
 
 ModelResults evaluate_model(StepContext& ctx, const StepInput& input, const std::string& name, const std::vector<Task>& tasks,
                             const RunOptions& options) {
-  const model::LoadedModel loaded = model::load_hf_folder(input.path, Dtype::f32);
+  const bool bf16 = ctx.config().string("dtype") == "bf16";
+  const model::LoadedModel loaded = model::load_hf_folder(input.path, bf16 ? Dtype::bf16 : Dtype::f32);
   const text::Tokenizer tokenizer = text::Tokenizer::load(input.path);
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
   ScorerOptions scoring;
@@ -186,6 +187,7 @@ const steps::StepSpec kEvaluate{
         field("fewshot_seed", integer().min(0).def(1234), "seed of the few-shot draw"),
         field("add_bos", boolean().def(true), "BOS before each context"),
         field("max_length", integer().min(2).def(nullptr), "tokens the model may read; default: its positions"),
+        field("dtype", string().one_of({"f32", "bf16"}).def("f32"), "of weights and activations; bf16 takes half the memory"),
         field("title", string().def("Evaluation report"), "title of the report"),
     }),
     .runtime = object({field("backend", string().def("cpu"), "kernels: cpu or ref")}),

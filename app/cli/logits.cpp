@@ -15,7 +15,7 @@ namespace cairn::app {
 namespace {
 
 struct Options {
-  std::string model, ids, out, backend = "cpu";
+  std::string model, ids, out, backend = "cpu", dtype = "f32";
 };
 
 std::vector<std::int32_t> parse_ids(const std::string& text) {
@@ -38,7 +38,7 @@ ExitCode logits(Session& session, const Options& options) {
   const std::vector<std::int32_t> ids = parse_ids(options.ids);
   if (options.out.empty()) fail_usage("--out: name the safetensors file to write");
   const ModelArgument found = find_model(session, options.model);
-  const model::LoadedModel loaded = model::load_hf_folder(found.folder, Dtype::f32);
+  const model::LoadedModel loaded = model::load_hf_folder(found.folder, model_dtype(options.dtype));
   Context context{backend_by_name(options.backend), session.threads()};
   infer::Sequence sequence(context, loaded.parameters, static_cast<std::int64_t>(ids.size()));
   std::vector<float> rows;
@@ -62,6 +62,7 @@ void add_logits(CommandLine& line, Session& session) {
       .option(options->ids, "--ids", "1,5,9", "token ids")
       .option(options->out, "--out", "FILE", "what to write: tensor 'logits' [tokens, vocabulary], float32")
       .option(options->backend, "--backend", "NAME", "cpu or ref")
+      .option(options->dtype, "--dtype", "TYPE", kModelDtypeHelp)
       .run([&session, options] { return logits(session, *options); });
 }
 

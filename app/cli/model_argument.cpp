@@ -19,4 +19,10 @@ ModelArgument find_model(Session& session, const std::string& text) {
   return {workspace.path_of(artifact.id), text, "sha256:" + artifact.digest.hex()};
 }
 
+Dtype model_dtype(const std::string& text) {
+  if (text == "f32") return Dtype::f32;
+  if (text == "bf16") return Dtype::bf16;
+  fail_usage("--dtype: expected f32 or bf16, found '{}'", text);
+}
+
 }  // namespace cairn::app

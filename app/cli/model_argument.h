@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/cli/cli.h"
+#include "kernels/tensor.h"
 
 namespace cairn::app {
 
@@ -16,5 +17,9 @@ struct ModelArgument {
 
 // Error (usage) when `text` is neither, or an artifact of another kind.
 ModelArgument find_model(Session& session, const std::string& text);
+
+// --dtype: the type that a model's weights are held and computed in, "f32" or "bf16"; Error (usage) otherwise.
+Dtype model_dtype(const std::string& text);
+constexpr const char* kModelDtypeHelp = "of weights and activations: f32 or bf16, which takes half the memory (default: f32)";
 
 }  // namespace cairn::app

@@ -12,7 +12,7 @@ namespace cairn::app {
 namespace {
 
 struct Options {
-  std::string model, name, address = "127.0.0.1", keys, origin;
+  std::string model, name, address = "127.0.0.1", keys, origin, dtype = "f32";
   std::int64_t port = 8080, max_length = 0, queue = 64;
 };
 
@@ -40,7 +40,7 @@ ExitCode serve(Session& session, const Options& options) {
   if (options.queue < 1) fail_usage("--queue: expected at least 1, found {}", options.queue);
   const ModelArgument found = find_model(session, options.model);
   ServedModel model(found.folder, options.name.empty() ? found.name : options.name, found.digest, options.max_length,
-                    session.threads());
+                    session.threads(), model_dtype(options.dtype));
   ApiOptions api_options;
   if (!options.keys.empty()) api_options.key_hashes = read_key_hashes(options.keys);
   api_options.queue = static_cast<int>(options.queue);
@@ -74,6 +74,7 @@ void add_serve(CommandLine& line, Session& session) {
               fmt::format("0 takes a free one; the line on standard output tells which (default: {})", options->port))
       .option(options->name, "--name", "ID", "the model id that clients use (default: the model's name)")
       .option(options->max_length, "--max-length", "TOKENS", "context length (default: the model's)")
+      .option(options->dtype, "--dtype", "TYPE", kModelDtypeHelp)
       .option(options->keys, "--keys", "FILE", "SHA-256 hashes of accepted API keys, one a line")
       .option(options->origin, "--cors", "ORIGIN", "allow this origin in browsers")
       .option(options->queue, "--queue", "N", fmt::format("requests that may wait; more get 429 (default: {})", options->queue))

@@ -9,10 +9,10 @@
 namespace cairn::app {
 
 ServedModel::ServedModel(const std::filesystem::path& folder, std::string name, std::string digest, std::int64_t max_length,
-                         ThreadPool& threads)
+                         ThreadPool& threads, Dtype dtype)
     : name_(std::move(name)),
       digest_(std::move(digest)),
-      loaded_(model::load_hf_folder(folder, Dtype::f32)),
+      loaded_(model::load_hf_folder(folder, dtype)),
       tokenizer_(text::Tokenizer::load(folder)),
       context_{cpu_backend(), threads},
       sequence_(context_, loaded_.parameters, max_length > 0 ? max_length : loaded_.config.max_positions),

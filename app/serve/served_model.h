@@ -17,9 +17,9 @@ namespace cairn::app {
 class ServedModel {
  public:
   // `folder` is a Hugging Face folder as `export` writes it. `name` is the model id that clients use; `digest` identifies the
-  // weights ("" = unknown). max_length 0 = all of the model's positions.
+  // weights ("" = unknown). max_length 0 = all of the model's positions. `dtype` f32 or bf16: weights are read straight into it.
   ServedModel(const std::filesystem::path& folder, std::string name, std::string digest, std::int64_t max_length,
-              ThreadPool& threads);
+              ThreadPool& threads, Dtype dtype = Dtype::f32);
 
   const std::string& name() const { return name_; }
   const std::string& digest() const { return digest_; }

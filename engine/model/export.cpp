@@ -1,6 +1,7 @@
-// step export: checkpoint + tokenizer -> Hugging Face folder that transformers loads as ApertusForCausalLM.
+// step export: checkpoint + tokenizer -> Hugging Face folder that transformers loads as the model's family.
 //
-// config.json, generation_config.json, model.safetensors, tokenizer.json, tokenizer_config.json (with the chat template).
+// config.json, generation_config.json, model.safetensors (or files under an index), tokenizer.json, tokenizer_config.json (with
+// the chat template).
 #include "engine/model/export.h"
 
 #include <algorithm>
@@ -46,14 +47,15 @@ void export_model(StepContext& ctx) {
   load_hf_weights(checkpoint, parameters);
 
   const fs::path folder = ctx.staging("model");
-  const bool bf16 = ctx.config().string("dtype") == "bfloat16";
-  write_hf_folder(ctx.disk(), folder, parameters, bf16 ? StoredType::bf16 : StoredType::f32);
+  const std::string dtype = ctx.config().string("dtype");
+  const StoredType type = dtype == "bfloat16" ? StoredType::bf16 : dtype == "float16" ? StoredType::f16 : StoredType::f32;
+  write_hf_folder(ctx.disk(), folder, parameters, type,
+                  ctx.config().has("max_file_bytes") ? ctx.config().integer("max_file_bytes") : 0);
   for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
     if (ctx.disk().exists(tokenizer_folder / name)) copy_file(ctx.disk(), tokenizer_folder / name, folder / name);
   }
   ctx.describe_output("model", "parameters", config.parameters());
-  ctx.summarise(
-      fmt::format("{} parameters in {}", format_count(static_cast<double>(config.parameters())), ctx.config().string("dtype")));
+  ctx.summarise(fmt::format("{} parameters in {}", format_count(static_cast<double>(config.parameters())), dtype));
 }
 
 }  // namespace
@@ -66,9 +68,11 @@ const steps::StepSpec kExport{
                {.role = "tokenizer", .kind = "tokenizer", .help = "the tokenizer that the model was trained with"}},
     .outputs = {{.role = "model",
                  .kind = "model",
-                 .help = "config.json, model.safetensors, tokenizer files, generation_config.json"}},
+                 .help = "config.json, weights as safetensors, tokenizer files, generation_config.json"}},
     .config = object({
-        field("dtype", string().one_of({"float32", "bfloat16"}).def("float32"), "type of the stored weights"),
+        field("dtype", string().one_of({"float32", "bfloat16", "float16"}).def("float32"), "type of the stored weights"),
+        field("max_file_bytes", integer().min(1).def(nullptr),
+              "larger weights are cut into files of this size under an index; one file when left out"),
         field("chat", boolean().def(false), "a chat model: generation stops at the end of the assistant's turn"),
     }),
     .exactness = steps::Exactness::everywhere,

@@ -1,5 +1,7 @@
 #include "engine/infer/generate.h"
 
+#include <cmath>
+
 #include "base/json.h"
 #include "engine/model/hf_folder.h"
 #include "engine/text/unicode.h"
@@ -54,6 +56,30 @@ TEST_CASE("generate: greedy continuations equal transformers' where no two logit
     ++compared;
   }
   CHECK(compared > 3);
+}
+
+TEST_CASE("sequence: with weights and activations of bfloat16 the logits stay within 3% of float32") {
+  REQUIRE_SHARED(shared);
+  Golden golden(shared);
+  const model::LoadedModel rounded = model::load_hf_folder(golden.folder, Dtype::bf16);
+  std::vector<std::int32_t> tokens(100);
+  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(4 + i * 37 % 290);
+  const auto logits_of = [&](const model::Parameters& parameters) {
+    Sequence sequence(golden.context, parameters, 128);
+    std::vector<float> all;
+    const auto take = [&](std::int64_t, std::span<const float> row) { all.insert(all.end(), row.begin(), row.end()); };
+    sequence.extend(std::span(tokens).first(60), 0, take);
+    sequence.extend(std::span(tokens).subspan(60), 0, take);
+    return all;
+  };
+  const std::vector<float> exact = logits_of(golden.loaded.parameters), near = logits_of(rounded.parameters);
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    difference += (exact[i] - near[i]) * (exact[i] - near[i]);
+    norm += exact[i] * exact[i];
+  }
+  CHECK(std::sqrt(difference / norm) < 0.03);
+  CHECK(difference > 0);
 }
 
 TEST_CASE("generate: seeds, limits, stop strings and cancelling") {

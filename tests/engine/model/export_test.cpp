@@ -51,6 +51,19 @@ TEST_CASE("export: as bfloat16 the weights are rounded and config.json says so")
   CHECK(worst > 0);
 }
 
+TEST_CASE("export: larger weights are cut into files under an index, which loads as the same model") {
+  REQUIRE_SHARED(shared);
+  const fs::path golden = shared / "data/golden/apertus_tiny";
+  StepRun run(kExport, R"({"max_file_bytes": 100000})");
+  run.input("checkpoint", golden).input("tokenizer", golden).run();
+  const fs::path folder = run.output("model");
+  CHECK(!fs::exists(folder / "model.safetensors"));
+  CHECK(fs::exists(folder / "model.safetensors.index.json"));
+  const LoadedModel before = load_hf_folder(golden, Dtype::f32), after = load_hf_folder(folder, Dtype::f32);
+  const float* x = before.parameters.flat().as<float>();
+  CHECK(std::equal(x, x + before.parameters.flat().size(), after.parameters.flat().as<float>()));
+}
+
 TEST_CASE("export: a tokenizer larger than the model's vocabulary is refused") {
   REQUIRE_SHARED(shared);
   const fs::path golden = shared / "data/golden/apertus_tiny";

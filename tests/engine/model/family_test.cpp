@@ -2,8 +2,11 @@
 // folders read and written.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+
+#include <fmt/format.h>
 
 #include "base/disk.h"
 #include "base/json.h"
@@ -95,7 +98,7 @@ TEST_CASE("families: weights of bfloat16 loaded as they are give the logits of t
     const LoadedModel model = load_hf_folder(golden_folder(name), Dtype::bf16);
     CHECK(model.parameters.bytes() < 0.55 * double(parameter_bytes(model.config, Dtype::f32)) + 64 * 100);
     ThreadPool pool(2);
-    Context ctx{ref_backend(), pool};
+    Context ctx{cpu_backend(), pool};
     Activations act(model.config, Dtype::bf16, kT, Purpose::forward_only, 256);
     ArenaPlan plan;
     for (std::int64_t i = 0; i < 2 * model.config.layers; ++i) {
@@ -183,6 +186,20 @@ TEST_CASE("families: a folder is written with the tensors of transformers, whole
     const Json index = read_json(folder.path() / "parts/model.safetensors.index.json");
     CHECK(index["metadata"]["total_size"] == model.config.parameters() * stored_type_bytes(stored));
   }
+}
+
+TEST_CASE("families: transformers loads the folders and computes what it computed before") {
+  const char* python = std::getenv("CAIRN_PYTHON");
+  if (!python) SKIP_TEST("needs CAIRN_PYTHON with transformers");
+  const test::TemporaryFolder folder;
+  for (const char* name : kCases) {
+    const LoadedModel model = load_hf_folder(golden_folder(name), Dtype::f32);
+    write_hf_folder(real_disk(), folder.path() / name / "whole", model.parameters);
+    write_hf_folder(real_disk(), folder.path() / name / "parts", model.parameters, StoredType::f32, 4000);
+  }
+  const std::string command =
+      fmt::format("'{}' '{}' '{}'", python, (golden_folder("check_folders.py")).string(), folder.path().string());
+  CHECK(std::system(command.c_str()) == 0);
 }
 
 TEST_CASE("families: what is silent in config.json has transformers' value, what would be another model is refused") {

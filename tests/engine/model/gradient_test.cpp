@@ -193,7 +193,7 @@ TEST_CASE("model: bfloat16 activations stay near float64: the loss within 1%, ea
   for (const test::Variant& variant : test::variants()) {
     CAPTURE(variant.name);
     const Outcome exact = outcome_of(ref_backend(), variant.config, Dtype::f64);
-    for (const Backend* backend : {&ref_backend()}) {
+    for (const Backend* backend : {&ref_backend(), &cpu_backend()}) {
       const Outcome rounded = outcome_of(*backend, variant.config, Dtype::bf16);
       CHECK(rounded.loss == doctest::Approx(exact.loss).epsilon(0.01));
       CHECK(rounded.loss != exact.loss);

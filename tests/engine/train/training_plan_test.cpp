@@ -77,8 +77,8 @@ std::int64_t peak_of_a_step(const TrainingNeeds& needs) {
 
 TEST_CASE("plan: the memory that a step of tiny-10m takes is what the plan says, within 3%") {
   TrainingNeeds needs = needs_of("tiny-10m", 512);
-  needs.micro_batch = 2;
-  for (const char* text : {"none", "norms+activation", "block"}) {
+  needs.micro_batch = 8;  // some 2 s a step; with less, what threads keep for their products would count
+  for (const char* text : {"none", "block"}) {
     needs.recompute = model::parse_recompute(text);
     const std::int64_t planned = plan_memory(needs).total(), taken = peak_of_a_step(needs);
     CHECK_MESSAGE(double(taken) == doctest::Approx(double(planned)).epsilon(0.03), text, ": planned ", planned, ", took ", taken);
