@@ -7,6 +7,7 @@
 #include "engine/model/config.h"
 #include "engine/train/data_inputs.h"
 #include "engine/train/model_choice.h"
+#include "engine/train/prefetch.h"
 #include "engine/train/run_checkpoints.h"
 #include "engine/train/steps.h"
 #include "engine/train/training_run.h"
@@ -70,11 +71,13 @@ void pretrain(StepContext& ctx) {
   const MaskOptions masks = read_masks(config, shape);
   const Loader loader(data.pointers(), data.read, masks);
 
+  Prefetcher batches([&](const StepPlan& plan) { return loader.batch(plan); }, curriculum, ctx.runtime().integer("prefetch"),
+                     ctx.runtime().integer("prefetch_workers"));
+
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
   Trainer trainer(context, read_trainer_config(ctx, curriculum), std::move(parameters), curriculum,
-                  [&](const StepPlan& plan) { return loader.batch(plan); });
-  TrainingRun run{ctx, trainer, facts_of(ctx, loader, masks),
-                  shape.train_flops_per_token(curriculum.stages().front().sequence_length), peak_flops(ctx)};
+                  [&](const StepPlan& plan) { return batches.take(plan); });
+  TrainingRun run{ctx, trainer, facts_of(ctx, loader, masks), peak_flops(ctx)};
   const StepReport last = run_training(run);
   describe(ctx, trainer, data.read, masks, last.loss);
 }

@@ -7,6 +7,7 @@
 #include "engine/text/tokenizer.h"
 #include "engine/train/conversations.h"
 #include "engine/train/model_choice.h"
+#include "engine/train/prefetch.h"
 #include "engine/train/run_checkpoints.h"
 #include "engine/train/seed_text.h"
 #include "engine/train/steps.h"
@@ -77,10 +78,12 @@ void sft(StepContext& ctx) {
   std::erase_if(stage.batches, [](const BatchPiece& piece) { return piece.batch == 0 || piece.steps == 0; });
   if (config.has("micro_batch")) stage.micro_batch = config.integer("micro_batch");
   const Curriculum curriculum({stage});
+  Prefetcher batches([&](const StepPlan& plan) { return rows.batch_at(plan.position, plan.batch, last); }, curriculum,
+                     ctx.runtime().integer("prefetch"), ctx.runtime().integer("prefetch_workers"));
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
   Trainer trainer(context, read_trainer_config(ctx, curriculum), std::move(parameters), curriculum,
-                  [&](const StepPlan& plan) { return rows.batch_at(plan.position, plan.batch, last); });
-  TrainingRun run{ctx, trainer, facts_of(ctx, rows), shape.train_flops_per_token(T), peak_flops(ctx)};
+                  [&](const StepPlan& plan) { return batches.take(plan); });
+  TrainingRun run{ctx, trainer, facts_of(ctx, rows), peak_flops(ctx)};
   const StepReport report = run_training(run);
 
   ctx.describe_output("checkpoint", "parameters", shape.parameters());

@@ -101,6 +101,8 @@ Schema training_runtime() {
       field("peak_gflops", number().above(0).def(nullptr), "what MFU is measured against; found out at the start when left out"),
       field("replay_every", integer().min(0).def(0),
             "steps between checks that this machine computes the same gradients twice; 0 = never"),
+      field("prefetch", integer().min(0).max(1024).def(4), "batches made ready ahead of the step, at most"),
+      field("prefetch_workers", integer().min(1).max(64).def(1), "threads that make them"),
       checkpoint_runtime(),
   });
 }

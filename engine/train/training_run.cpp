@@ -13,6 +13,7 @@ namespace {
 
 Json metrics_of(const TrainingRun& run, const StepReport& report) {
   const StepPlan plan = run.trainer.curriculum().at(report.step - 1);
+  const double flops = run.trainer.parameters().config().train_flops_per_token(plan.sequence_length);
   const double tokens_per_second = static_cast<double>(report.tokens) / report.seconds.whole;
   Json line = {{"step", report.step},
                {"steps", run.trainer.curriculum().steps()},
@@ -28,7 +29,7 @@ Json metrics_of(const TrainingRun& run, const StepReport& report) {
                {"optimizer_s", report.seconds.optimizer},
                {"rss_bytes", resident_bytes()},
                {"planned_bytes", run.trainer.planned_bytes()},
-               {"mfu", tokens_per_second * run.flops_per_token / run.peak_flops}};
+               {"mfu", tokens_per_second * flops / run.peak_flops}};
   // Canonical JSON has no NaN: a step that was skipped says so instead.
   if (std::isfinite(report.loss)) line["loss"] = report.loss;
   if (std::isfinite(report.grad_norm)) line["grad_norm"] = report.grad_norm;

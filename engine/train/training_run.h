@@ -14,9 +14,8 @@ namespace cairn::train {
 struct TrainingRun {
   steps::StepContext& context;
   Trainer& trainer;
-  Json facts;                  // what a resuming attempt must agree with
-  double flops_per_token = 0;  // of a training step, for MFU
-  double peak_flops = 0;       // that MFU is a share of
+  Json facts;             // what a resuming attempt must agree with
+  double peak_flops = 0;  // that MFU is a share of
 };
 
 // Resumes from the newest whole checkpoint in the scratch folder, trains to the last step, and writes the outputs "checkpoint"
