@@ -39,8 +39,8 @@ void check_rope(const Checks& check, Dtype A, const Named& x, const Tensor& cos,
 }
 
 // Heads and batch may be strided; the values of one head must lie side by side.
-void check_attention(const char* op, const Checks& check, const Named& o, const Named& lse, const Named& q, const Named& k,
-                     const Named& v, const Tensor& first_key) {
+void check_attention(const char* op, const Checks& check, double scale, const Named& o, const Named& lse, const Named& q,
+                     const Named& k, const Named& v, const Tensor& first_key) {
   const Dtype A = check.activations({q, k, v, o}, false);
   check.statistics(A, {lse});
   for (const Named& argument : {q, k, v, o}) check.dims(argument, 4);
@@ -52,6 +52,7 @@ void check_attention(const char* op, const Checks& check, const Named& o, const 
   check.like(o, q);
   check.shape(lse, {B, H, T});
   if (S < T) fail("{}: {} queries but only {} keys", op, T, S);
+  if (!(scale > 0)) fail("{}: scale {} must be positive", op, scale);
   if (K == 0 || H % K != 0) fail("{}: {} query heads are no multiple of {} key heads", op, H, K);
   check.indices({"first_key", first_key}, B * T);
   const std::int32_t* first = first_key.as<std::int32_t>();
@@ -224,7 +225,7 @@ void norm_rope_backward(Context& context, Tensor dx, Tensor dw, Tensor dy, Tenso
 void attention_forward(Context& context, Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor first_key, double scale) {
   const char* op = "attention_forward";
   const Checks check(op, context);
-  check_attention(op, check, {"o", o}, {"lse", lse}, {"q", q}, {"k", k}, {"v", v}, first_key);
+  check_attention(op, check, scale, {"o", o}, {"lse", lse}, {"q", q}, {"k", k}, {"v", v}, first_key);
   context.backend.attention_forward(context, o, lse, q, k, v, first_key, scale);
 }
 
@@ -232,7 +233,7 @@ void attention_backward(Context& context, Tensor dq, Tensor dk, Tensor dv, Tenso
                         Tensor lse, Tensor first_key, double scale) {
   const char* op = "attention_backward";
   const Checks check(op, context);
-  check_attention(op, check, {"o", o}, {"lse", lse}, {"q", q}, {"k", k}, {"v", v}, first_key);
+  check_attention(op, check, scale, {"o", o}, {"lse", lse}, {"q", q}, {"k", k}, {"v", v}, first_key);
   check.activations({{"q", q}, {"dq", dq}, {"dk", dk}, {"dv", dv}, {"d_o", d_o}}, false);
   if (k.shape[1] != q.shape[1]) check.refuse({"k", k}, fmt::format("as many keys as queries, {}", q.shape[1]));
   check.like({"dq", dq}, {"q", q});

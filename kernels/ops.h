@@ -105,7 +105,8 @@ void norm_rope_backward(Context&, Tensor dx, Tensor dw, Tensor dy, Tensor x, Ten
 // S - T + t. first_key i32 [B, T]: query t sees keys first_key[b, t] .. S - T + t (0 <= first_key[b, t] <= S - T + t).
 // lse S [B, H, T] is kept for the backward: lse = log sum_j exp(scale * q.k_j). Query head h reads key/value head h / (H/K).
 // q, k, v, o and their gradients may have strides in all dimensions but the last (a cache of more positions, fused projections).
-//   o = sum_j softmax_j(scale * q.k_j) v_j
+//   o = sum_j softmax_j(scale * q.k_j) v_j,  scale > 0
+// With A = bfloat16, probabilities and dS may be rounded to it where they enter a product.
 // Work is in proportion to the pairs that see each other, by tiles: documents cost less than one long text.
 void attention_forward(Context&, Tensor o, Tensor lse, Tensor q, Tensor k, Tensor v, Tensor first_key, double scale);
 // For S == T; dq, dk, dv are overwritten:

@@ -29,23 +29,29 @@ struct GemmBlock {
 };
 
 // One query head of a batch element (attention_forward), or one key/value head with all of its `group` query heads
-// (attention_decode, attention_backward). Strides in floats: rows at *_stride, query heads of the group at *_head.
+// (attention_decode, attention_backward). Strides in numbers: rows at *_stride, query heads of the group at *_head.
+// attention_forward and attention_backward do queries [first_query, first_query + queries) of the T; first_query is a multiple of
+// tile_cols.
+template <typename A>
 struct AttentionForward {
-  std::int64_t first_query, queries;  // attention_forward computes these of the T queries; first_query is a multiple of tile_cols
+  std::int64_t first_query, queries;
   std::int64_t T, S, E, group;
-  float* o;
+  A* o;
   std::int64_t o_stride, o_head;
   float* lse;  // [group, T]
-  const float *q, *k, *v;
+  const A *q, *k, *v;
   std::int64_t q_stride, q_head, k_stride, v_stride;
   const std::int32_t* first_key;  // [T]
   float scale;
 };
+template <typename A>
 struct AttentionBackward {
+  std::int64_t first_query, queries;
   std::int64_t T, E, group;
-  float *dq, *dk, *dv;
+  A *dq, *dk, *dv;
   std::int64_t dq_stride, dq_head, dk_stride, dv_stride;
-  const float *d_o, *q, *o, *k, *v;
+  float *dk_part, *dv_part;  // where not null, what these queries add to the first first_query + queries rows goes here, [., E]
+  const A *d_o, *q, *o, *k, *v;
   std::int64_t do_stride, do_head, q_stride, q_head, o_stride, o_head, k_stride, v_stride;
   const float* lse;               // [group, T]
   const std::int32_t* first_key;  // [T]
@@ -82,6 +88,13 @@ struct ActivationRoutines {
   void (*norm_rope_backward)(std::int64_t n, std::int64_t H, std::int64_t E, A* dx, float* dw_piece, const A* dy, const A* x,
                              const float* w, const float* inv_rms, const float* cos, const float* sin,
                              const std::int32_t* positions);
+  std::int64_t (*attention_forward_scratch)(std::int64_t S, std::int64_t E);  // floats
+  void (*attention_forward)(const AttentionForward<A>&, float* scratch);
+  std::int64_t (*attention_decode_scratch)(std::int64_t rows, std::int64_t S, std::int64_t E);  // rows = group * T
+  void (*attention_decode)(const AttentionForward<A>&, float* scratch);                         // few queries, many keys
+  std::int64_t (*attention_backward_scratch)(std::int64_t T, std::int64_t E);
+  void (*attention_backward)(const AttentionBackward<A>&, float* scratch);
+
   void (*bias_forward)(std::int64_t n, std::int64_t M, A* y, const float* b);
   void (*bias_backward)(std::int64_t n, std::int64_t M, float* db_piece, const A* dy);  // overwrites db_piece [M]
   void (*rope)(std::int64_t n, std::int64_t H, std::int64_t E, A* y, const A* x, const float* cos, const float* sin,
@@ -113,13 +126,6 @@ struct Routines {
   std::int64_t (*gemm_scratch)(const GemmBlock&);  // floats that gemm_block needs for such a block or a smaller one
   void (*gemm_block)(const GemmBlock&, float* scratch);
   void (*gemm_dots)(const GemmBlock&);  // few rows, A not transposed, B transposed: every element a dot product, B read once
-
-  std::int64_t (*attention_forward_scratch)(std::int64_t S, std::int64_t E);
-  void (*attention_forward)(const AttentionForward&, float* scratch);
-  std::int64_t (*attention_decode_scratch)(std::int64_t rows, std::int64_t S, std::int64_t E);  // rows = group * T
-  void (*attention_decode)(const AttentionForward&, float* scratch);                            // few queries, many keys
-  std::int64_t (*attention_backward_scratch)(std::int64_t T, std::int64_t E);
-  void (*attention_backward)(const AttentionBackward&, float* scratch);
 
   ActivationRoutines<float> f32;
   ActivationRoutines<Bf16> bf16;

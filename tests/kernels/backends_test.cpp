@@ -47,7 +47,7 @@ TEST_CASE("the same bits for 1, 2, 3 and 5 threads") {
   for (const OpCase& op_case : op_cases()) {
     if (op_case.flops > 1.5e9) continue;
     for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
-        CaseMemory memory(op_case, A);
+      CaseMemory memory(op_case, A);
       Context context{cpu_backend(), *pools[0]};
       if (op_case.prepare) op_case.prepare(context, memory.tensors());
       const Outputs one = run(op_case, cpu_backend(), *pools[0], A, memory);

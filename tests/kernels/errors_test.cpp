@@ -116,6 +116,10 @@ TEST_CASE_FIXTURE(Fixture, "attention refuses heads that do not group, too few k
   };
   CHECK(run(2, 2, 3, 2) == "attention_forward: 3 query heads are no multiple of 2 key heads");
   CHECK(run(3, 2, 2, 2) == "attention_forward: 3 queries but only 2 keys");
+  CHECK(error_of([&] {
+          ops::attention_forward(context, f32({1, 1, 1, 2}), f32({1, 1, 1}), f32({1, 1, 1, 2}), f32({1, 1, 1, 2}),
+                                 f32({1, 1, 1, 2}), i32({1, 1}), 0);
+        }) == "attention_forward: scale 0 must be positive");
   indices[1] = 3;
   CHECK(run(2, 3, 2, 2) == "attention_forward: first_key 3 of query [0, 1] is outside [0, 2]");
   CHECK(error_of([&] {

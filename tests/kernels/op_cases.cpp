@@ -285,6 +285,7 @@ void add_attention(std::vector<OpCase>& cases) {
       ops::attention_forward(context, t[0], t[1], t[2], t[3], t[4], t[5], scale);
     };
     forward.tolerance = s.S > 1000 ? 48 : 24;              // the mean of many values is small beside them
+    forward.roundings = s.T > 4 ? 1 : 0;                   // of the probabilities
     forward.flops = 4 * pairs * static_cast<double>(s.E);  // documents do less
     forward.traffic = pass({2 * queries, 2 * keys});
     forward.production = s.production;
@@ -310,6 +311,7 @@ void add_attention(std::vector<OpCase>& cases) {
       ops::attention_backward(context, t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], scale);
     };
     backward.tolerance = 48;
+    backward.roundings = 2;    // of P and dS
     backward.magnitude = 0.5;  // one key: dP minus its own mean
     backward.flops = 10 * pairs * static_cast<double>(s.E);
     backward.traffic = pass({4 * queries, 4 * keys});

@@ -45,6 +45,13 @@ struct Pairs {
     const __m512i high = full ? load_halves(&p[ld].bits) : load_halves_first(&p[ld].bits, left);
     return floats(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
   }
+  // Words of two rows of numbers that are in registers.
+  CAIRN_INLINE static Vec words(Vec low, Vec high) {
+    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(high, low);  // of low, then of high
+    const __m512i places =
+        _mm512_add_epi32(_mm512_mullo_epi32(count_lanes(), _mm512_set1_epi32(0x10001)), _mm512_set1_epi32(0x100000));
+    return floats(_mm512_permutexvar_epi16(places, halves));
+  }
   CAIRN_INLINE static Vec multiply_add(Vec a, Vec b, Vec c) { return _mm512_dpbf16_ps(c, (__m512bh)bits(a), (__m512bh)bits(b)); }
 };
 using Narrow = Pairs;

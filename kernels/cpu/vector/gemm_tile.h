@@ -86,7 +86,7 @@ CAIRN_INLINE TileFn<Out> tile_of_rows(std::int64_t rows) {
 }
 
 // C [m, n] = A B (or +=) without packing: for operands that lie in cache and have a convenient layout already.
-template <Layout layout>
+template <Layout layout, typename Kind = Floats>
 CAIRN_INLINE void multiply(std::int64_t m, std::int64_t n, std::int64_t depth, const float* a, std::int64_t stride,
                            const float* b, std::int64_t ldb, float* c, std::int64_t ldc, bool accumulate) {
   const std::int64_t tiles = (m + kMr - 1) / kMr, rows_each = (m + tiles - 1) / tiles;  // even heights: no thin last tile
@@ -95,7 +95,7 @@ CAIRN_INLINE void multiply(std::int64_t m, std::int64_t n, std::int64_t depth, c
     for (std::int64_t i = 0; i < m; i += rows_each) {
       const std::int64_t rows = m - i < rows_each ? m - i : rows_each;
       const float* from = layout == Layout::columns_first ? a + i : a + i * stride;
-      tile_of_rows<kNv, layout>(rows)(depth, from, stride, b + j, ldb, c + i * ldc + j, ldc, cols, accumulate);
+      tile_of_rows<kNv, layout, Kind>(rows)(depth, from, stride, b + j, ldb, c + i * ldc + j, ldc, cols, accumulate);
     }
   }
 }

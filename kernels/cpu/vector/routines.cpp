@@ -17,6 +17,7 @@ namespace {
 
 template <typename A>
 constexpr ActivationRoutines<A> activation_routines() {
+  using Attention = AttentionOps<A>;
   using Rows = RowOps<A>;
   using Elements = ElementOps<A>;
   using Norms = NormOps<A>;
@@ -25,6 +26,12 @@ constexpr ActivationRoutines<A> activation_routines() {
           .add_rmsnorm_forward = Norms::add_rmsnorm_forward,
           .norm_rope_forward = Norms::norm_rope_forward,
           .norm_rope_backward = Norms::norm_rope_backward,
+          .attention_forward_scratch = Attention::forward_scratch,
+          .attention_forward = Attention::forward,
+          .attention_decode_scratch = Attention::decode_scratch,
+          .attention_decode = Attention::decode,
+          .attention_backward_scratch = Attention::backward_scratch,
+          .attention_backward = Attention::backward,
           .bias_forward = Rows::bias_forward,
           .bias_backward = Rows::bias_backward,
           .rope = Rows::rope,
@@ -55,12 +62,6 @@ const Routines& routines() {
       .gemm_scratch = gemm_scratch,
       .gemm_block = gemm_block,
       .gemm_dots = gemm_dots,
-      .attention_forward_scratch = attention_forward_scratch,
-      .attention_forward = attention_forward,
-      .attention_decode_scratch = attention_decode_scratch,
-      .attention_decode = attention_decode,
-      .attention_backward_scratch = attention_backward_scratch,
-      .attention_backward = attention_backward,
       .f32 = activation_routines<float>(),
       .bf16 = activation_routines<Bf16>(),
       .adamw = adamw,

@@ -38,6 +38,12 @@ CAIRN_INLINE Vec exp(Vec x) {
   return select(greater(splat(kExpLow), x), splat(0.0f), value);
 }
 
+// e^x for x <= 0 within 1 ULP; below -87.3, e^-87.3, which is next to nothing. NaN stays NaN.
+CAIRN_INLINE Vec exp_of_negative(Vec x) {
+  const ExpParts e = exp_parts(max(splat(kExpLow), x));
+  return (fma(e.r * e.r, e.tail, e.r) + splat(1.0f)) * e.scale;
+}
+
 // e^x - 1 - x and e^x for x <= 0. The first has no cancellation near 0: its error is within 6 ULP for every x <= 0.
 struct ExpMinusLinear {
   Vec rest, exp;
