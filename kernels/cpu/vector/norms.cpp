@@ -20,14 +20,14 @@ CAIRN_INLINE Vec row_sums(std::int64_t rows, std::int64_t D, Term&& term) {
   Vec sums[W];
   for (int r = 0; r < W; ++r) sums[r] = splat(0.0f);
   for (std::int64_t r = 0; r < rows; ++r) {
-    Vec chain[4] = {splat(0.0f), splat(0.0f), splat(0.0f), splat(0.0f)};
+    Vec even = splat(0.0f), odd = splat(0.0f);
     std::int64_t d = 0;
-    for (; d + 4 * W <= D; d += 4 * W) {
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) chain[i] = term(r, d + i * W, std::int64_t{W}, chain[i]);
+    for (; d + 2 * W <= D; d += 2 * W) {
+      even = term(r, d, std::int64_t{W}, even);
+      odd = term(r, d + W, std::int64_t{W}, odd);
     }
-    for (; d < D; d += W) chain[d / W % 4] = term(r, d, D - d, chain[d / W % 4]);
-    sums[r] = (chain[0] + chain[1]) + (chain[2] + chain[3]);
+    for (; d < D; d += W) even = term(r, d, D - d, even);
+    sums[r] = even + odd;
   }
   transpose(sums);
 #pragma GCC unroll 4
