@@ -16,7 +16,7 @@ namespace model {
 extern const steps::StepSpec kExport;
 }
 namespace train {
-extern const steps::StepSpec kPretrain, kDeriveInstructions, kSft;
+extern const steps::StepSpec kPretrain, kDeriveInstructions, kSft, kAverage;
 }
 namespace eval {
 extern const steps::StepSpec kDeriveTasks, kEvaluate;
@@ -31,7 +31,8 @@ void app::register_steps(steps::StepRegistry& registry) {
   registry.add(train::kPretrain);            // token shards -> checkpoint
   registry.add(train::kDeriveInstructions);  // documents -> conversations, by rule
   registry.add(train::kSft);                 // checkpoint + conversations -> checkpoint
-  registry.add(model::kExport);              // checkpoint + tokenizer -> Hugging Face folder
+  registry.add(train::kAverage);             // checkpoints -> model with the mean of their weights
+  registry.add(model::kExport); // checkpoint + tokenizer -> Hugging Face folder
 
   registry.add(eval::kDeriveTasks);  // held-out documents -> tasks
   registry.add(eval::kEvaluate);     // models x tasks -> results, samples, report

@@ -54,7 +54,8 @@ double sum(Tensor tensor) {
 
 // Losses, and with `gradients` also act.d_hidden and the head's gradient, a chunk of rows at a time. Chunks without any weight
 // (prompts, padding) are passed over.
-void head_forward_backward(Context& ctx, const Parameters& params, Parameters* gradients, Activations& act, const Batch& batch) {
+void head_forward_backward(Context& ctx, const Parameters& params, Parameters* gradients, Activations& act, const Batch& batch,
+                           double z_loss) {
   const std::int64_t N = act.hidden.shape[0], R = act.logits_chunk.shape[0];
   const float* weights = batch.weights.as<const float>();
   const Tensor targets = flat(batch.targets);
@@ -69,7 +70,7 @@ void head_forward_backward(Context& ctx, const Parameters& params, Parameters* g
     const Tensor logits = act.logits_chunk.rows(0, end - begin);  // [R, V]
     ops::matmul(ctx, logits, hidden, Transpose::no, params.head(), Transpose::yes);
     ops::cross_entropy(ctx, act.losses.rows(begin, end), logits, targets.rows(begin, end), act.weights.rows(begin, end),
-                       gradients != nullptr);
+                       gradients != nullptr, z_loss);
     if (!gradients) continue;
     ops::matmul(ctx, act.d_hidden.rows(begin, end), logits, Transpose::no, params.head(), Transpose::no);  // [R, D]
     ops::matmul(ctx, gradients->head(), logits, Transpose::yes, hidden, Transpose::no, true);              // [V, D]
@@ -96,18 +97,28 @@ Tensor forward_hidden(Context& ctx, const Parameters& params, Activations& act, 
   return act.hidden;
 }
 
-double train_forward_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act,
-                              const Batch& batch) {
+double train_forward_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch,
+                              double z_loss) {
+  const double loss = train_forward(ctx, params, gradients, act, batch, z_loss);
+  train_backward(ctx, params, gradients, act, batch);
+  return loss;
+}
+
+double train_forward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch,
+                     double z_loss) {
   if (act.purpose() != Purpose::training) fail("gradients need activations planned for training");
   if (gradients.dtype() != statistics_type(params.dtype())) {
     fail("gradients of {} parameters are {}, not {}", dtype_name(params.dtype()), dtype_name(statistics_type(params.dtype())),
          dtype_name(gradients.dtype()));
   }
-  const ModelConfig& config = params.config();
   forward_hidden(ctx, params, act, batch);
   take_weights(act, batch);
-  head_forward_backward(ctx, params, &gradients, act, batch);
+  head_forward_backward(ctx, params, &gradients, act, batch, z_loss);
+  return sum(act.losses);
+}
 
+void train_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch) {
+  const ModelConfig& config = params.config();
   ops::rmsnorm_backward(ctx, act.dx, gradients.final_norm(), act.d_hidden, act.final_x, params.final_norm(), act.final_inv_rms);
   const TokenPlaces places = places_of(act, batch);
   for (std::int64_t layer = config.layers - 1; layer >= 0; --layer) {
@@ -115,13 +126,12 @@ double train_forward_backward(Context& ctx, const Parameters& params, Parameters
                    act.recompute());
   }
   ops::embedding_backward(ctx, gradients.embedding(), act.dx, flat(batch.tokens));
-  return sum(act.losses);
 }
 
 double forward_loss(Context& ctx, const Parameters& params, Activations& act, const Batch& batch) {
   forward_hidden(ctx, params, act, batch);
   take_weights(act, batch);
-  head_forward_backward(ctx, params, nullptr, act, batch);
+  head_forward_backward(ctx, params, nullptr, act, batch, 0);
   return sum(act.losses);
 }
 

@@ -24,7 +24,11 @@ struct Batch {
 // sum over tokens of weight * cross-entropy(logits, target), already normalised by whoever set the weights. Adds (+=) its
 // gradient to `gradients`, so that a large batch may come in pieces. Logits of the whole batch never exist. Activations for
 // training; `gradients` of the statistics type of `params`, Parameters(config, statistics_type(params.dtype())).
-double train_forward_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&);
+// `z_loss` adds weight * z_loss * logsumexp(logits)^2 for each token (ops::cross_entropy).
+double train_forward_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&, double z_loss = 0);
+// Its two halves, for who wants to know what each costs: up to the loss and the gradients of the head, and through the blocks.
+double train_forward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&, double z_loss = 0);
+void train_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&);
 
 // The same sum without gradients. Each token's weighted loss is in activations.losses [N] until the next pass.
 double forward_loss(Context&, const Parameters&, Activations&, const Batch&);

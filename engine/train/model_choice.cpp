@@ -90,27 +90,29 @@ model::ModelConfig model_shape(const Config& config, std::int64_t tokenizer_voca
   return shape;
 }
 
-model::Parameters choose_model(const steps::StepContext& ctx) {
+model::ModelConfig choose_shape(const steps::StepContext& ctx) {
   const Config config = ctx.config().object("model");
   if (ctx.has_input("init")) {
     if (names_anything(config)) fail_usage("config.model: the input 'init' gives the model's shape; leave this out");
+    return model::read_hf_config(ctx.input("init").path / "config.json");
+  }
+  if (!ctx.has_input("tokenizer")) return model_shape(config, 0);
+  const text::Tokenizer tokenizer = text::Tokenizer::load(ctx.input("tokenizer").path);
+  model::ModelConfig shape = model_shape(config, tokenizer.vocab_size());
+  shape.bos = tokenizer.require("<s>");
+  shape.eos = {tokenizer.require("</s>")};
+  shape.pad = tokenizer.require("<pad>");
+  return shape;
+}
+
+model::Parameters choose_model(const steps::StepContext& ctx) {
+  const model::ModelConfig shape = choose_shape(ctx);
+  if (ctx.has_input("init")) {
     model::LoadedModel loaded = model::load_hf_folder(ctx.input("init").path, Dtype::f32);
     if (loaded.config.eos.empty()) {
       fail("{}: names no eos_token_id, with which a training tells where documents end", ctx.input("init").path.string());
     }
     return std::move(loaded.parameters);
-  }
-  std::int64_t vocab = 0;
-  std::optional<text::Tokenizer> tokenizer;
-  if (ctx.has_input("tokenizer")) {
-    tokenizer.emplace(text::Tokenizer::load(ctx.input("tokenizer").path));
-    vocab = tokenizer->vocab_size();
-  }
-  model::ModelConfig shape = model_shape(config, vocab);
-  if (tokenizer) {
-    shape.bos = tokenizer->require("<s>");
-    shape.eos = {tokenizer->require("</s>")};
-    shape.pad = tokenizer->require("<pad>");
   }
   model::Parameters parameters(shape, Dtype::f32);
   model::initialise(parameters, ctx.seed());

@@ -14,6 +14,9 @@ Schema model_schema();
 // (`tokenizer_vocab` > 0), the preset's. Error (usage) on a dimension that is missing or does not fit.
 model::ModelConfig model_shape(const Config& config, std::int64_t tokenizer_vocab);
 
+// The shape that a step's config or its input "init" names, before any weights are made or read.
+model::ModelConfig choose_shape(const steps::StepContext& ctx);
+
 // Parameters in float32: loaded from the input "init" where there is one (then the config must not name a model), else
 // initialised from the run's seed in the shape of config "model". The special tokens are those of the input "tokenizer", where
 // there is one; there is at least one end token.

@@ -17,13 +17,6 @@ Tensor first(Tensor scratch, std::int64_t rows, std::int64_t columns) {
   return scratch.rows(0, rows * columns).reshape({rows, columns});
 }
 
-// y = factor * y + other_factor * x, through `spare`.
-void blend(Context& context, Tensor y, double factor, Tensor x, double other_factor, Tensor spare) {
-  ops::scale(context, y, y, factor);
-  ops::scale(context, spare, x, other_factor);
-  ops::add(context, y, y, spare);
-}
-
 }  // namespace
 
 MuonOptions::Scale muon_scale(const std::string& name) {
@@ -46,28 +39,26 @@ void newton_schulz(Context& context, Tensor u, int iterations, const MuonScratch
   for (int i = 0; i < iterations; ++i) {
     ops::matmul(context, gram, u, tall ? kYes : kNo, u, tall ? kNo : kYes);  // A [side, side]
     ops::matmul(context, square, gram, kNo, gram, kNo);                      // A^2
-    ops::scale(context, gram, gram, kB);
-    ops::scale(context, square, square, kC);
-    ops::add(context, gram, gram, square);  // b A + c A^2, symmetric
+    ops::axpby(context, gram, square, kC, kB);                               // b A + c A^2, symmetric
     if (tall) {
       ops::matmul(context, next, u, kNo, gram, kNo);
     } else {
       ops::matmul(context, next, gram, kNo, u, kNo);
     }
-    ops::scale(context, u, u, kA);
-    ops::add(context, u, u, next);
+    ops::axpby(context, u, next, 1, kA);
   }
 }
 
 void muon_update(Context& context, Tensor p, Tensor momentum, Tensor g, const MuonOptions& options, double lr,
-                 double weight_decay, const MuonScratch& scratch) {
+                 double weight_decay, double gradient_scale, const MuonScratch& scratch) {
   const std::int64_t rows = p.shape[0], columns = p.shape[1];
-  const Tensor update = first(scratch.update, rows, columns), spare = first(scratch.next, rows, columns);
-  blend(context, momentum, options.momentum, g, 1 - options.momentum, spare);
-  ops::scale(context, update, momentum, options.nesterov ? options.momentum : 1);
-  if (options.nesterov) blend(context, update, 1, g, 1 - options.momentum, spare);
+  const Tensor update = first(scratch.update, rows, columns);
+  const double mu = options.momentum, from_gradient = (1 - mu) * gradient_scale;
+  ops::axpby(context, momentum, g, from_gradient, mu);
+  ops::convert(context, update, momentum);
+  if (options.nesterov) ops::axpby(context, update, g, from_gradient, mu);
   newton_schulz(context, update, options.iterations, scratch);
-  blend(context, p, 1 - lr * weight_decay, update, -lr * muon_factor(options.scale, rows, columns), spare);
+  ops::axpby(context, p, update, -lr * muon_factor(options.scale, rows, columns), 1 - lr * weight_decay);
 }
 
 }  // namespace cairn::train

@@ -42,8 +42,8 @@ struct MuonScratch {
 // u becomes nearly orthogonal, in place; u [rows, columns].
 void newton_schulz(Context& context, Tensor u, int iterations, const MuonScratch& scratch);
 
-// One step on p, momentum and g [rows, columns].
+// One step on p, momentum and g [rows, columns], with g counting as gradient_scale * g. The momentum may be bfloat16.
 void muon_update(Context& context, Tensor p, Tensor momentum, Tensor g, const MuonOptions& options, double lr,
-                 double weight_decay, const MuonScratch& scratch);
+                 double weight_decay, double gradient_scale, const MuonScratch& scratch);
 
 }  // namespace cairn::train

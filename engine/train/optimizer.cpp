@@ -5,8 +5,6 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "base/random.h"
-#include "engine/train/rounding.h"
 #include "engine/train/schedule.h"
 
 namespace cairn::train {
@@ -16,12 +14,8 @@ namespace {
 using Method = OptimizerConfig::Method;
 using Decay = OptimizerConfig::Decay;
 
-constexpr std::int64_t kAlign = 8;       // of where shards begin: one block of the noise that rounds moments
-constexpr std::int64_t kPart = 1 << 18;  // elements whose moments are widened at a time: what is read stays in the cache
-
-Tensor part_of(Tensor flat, std::int64_t begin, std::int64_t end) {
-  return flat.rows(begin, end);
-}
+constexpr std::int64_t kAlign = 8;       // of where shards begin
+constexpr std::int64_t kPart = 1 << 18;  // elements updated at a time where no fast moment is kept
 
 bool is_matrix(const Tensor& tensor) {
   return tensor.dims == 2;
@@ -71,7 +65,6 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
   const Dtype compute = like.dtype(), stored = config_.bf16_moments ? Dtype::bf16 : compute;
   ArenaPlan plan;
   std::vector<std::vector<ArenaSlot>> slots;
-  std::vector<std::size_t> weights;
   std::int64_t muon_elements = 0, muon_side = 0;
   const auto moment = [&](const char* name) {
     for (std::size_t i = 0; i < moments_.size(); ++i) {
@@ -85,8 +78,10 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
     const model::NamedTensor& weight = like.all()[i];
     const std::int64_t at = (weight.tensor.as<char>() - like.flat().as<char>()) / width, end = at + weight.tensor.size();
     Piece piece{};
+    piece.weight = i;
     piece.begin = std::max(at, shard.begin);
     piece.end = std::min(end, shard.end);
+    piece.inside = piece.begin - at;
     if (piece.begin >= piece.end) continue;
     const bool embedding = weight.tensor.data == like.embedding().data, head = weight.tensor.data == like.head().data;
     const bool muon = config_.method == Method::muon && is_matrix(weight.tensor) && !embedding && !head;
@@ -110,15 +105,11 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
     for (const std::size_t m : piece.kept) {
       slots.back().push_back(plan.add(moments_[m].name + "." + weight.name, stored, {piece.end - piece.begin}));
     }
-    weights.push_back(i);
     pieces_.push_back(std::move(piece));
   }
 
-  std::vector<ArenaSlot> scratch;
-  if (config_.bf16_moments || config_.beta1 == 0) {
-    scratch_elements_ = std::max(kPart, muon_elements);
-    for (int i = 0; i < 3; ++i) scratch.push_back(plan.add("scratch", compute, {scratch_elements_}));
-  }
+  ArenaSlot unkept;
+  if (config_.beta1 == 0) unkept = plan.add("fast moment", compute, {kPart});
   std::vector<ArenaSlot> muon;
   if (muon_elements > 0) {
     for (const std::int64_t size : {muon_elements, muon_elements, muon_side * muon_side, muon_side * muon_side}) {
@@ -128,7 +119,7 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
 
   arena_ = Arena(plan);
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    const model::NamedTensor& weight = like.all()[weights[i]];
+    const model::NamedTensor& weight = like.all()[pieces_[i].weight];
     for (std::size_t k = 0; k < slots[i].size(); ++k) {
       const Tensor values = arena_.tensor(slots[i][k]);
       pieces_[i].values.push_back(values);
@@ -141,89 +132,69 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
       moments_[pieces_[i].kept[k]].tensors.push_back({weight.name, view, weight.decays});
     }
   }
-  for (const ArenaSlot slot : scratch) scratch_.push_back(arena_.tensor(slot));
+  if (config_.beta1 == 0) unkept_ = arena_.tensor(unkept);
   if (!muon.empty())
     muon_scratch_ = {arena_.tensor(muon[0]), arena_.tensor(muon[1]), arena_.tensor(muon[2]), arena_.tensor(muon[3])};
 }
 
-// The moments of elements [begin, end) of flat() as the operations take them: the memory itself, or for moments kept in bfloat16
-// a copy that store() rounds back.
-class Optimizer::OpenMoments {
- public:
-  OpenMoments(Context& context, const Optimizer& optimizer, const Piece& piece, std::int64_t begin, std::int64_t end)
-      : context_(context), optimizer_(optimizer), piece_(piece), begin_(begin), end_(end) {
-    for (std::size_t k = 0; k < piece.kept.size(); ++k) {
-      if (!optimizer.config_.bf16_moments) {
-        open_.push_back(stored(k));
-        continue;
-      }
-      open_.push_back(part_of(optimizer.scratch_[k], 0, end - begin));
-      widen_bf16(context.pool, open_[k], stored(k));
-    }
-    // A fast moment that is not kept: with a decay of 0 it begins at zero each time.
-    if (piece.rule != Rule::muon && optimizer.config_.beta1 == 0) {
-      const Tensor fast = part_of(optimizer.scratch_.back(), 0, end - begin);
-      std::memset(fast.data, 0, static_cast<std::size_t>(fast.bytes()));
-      open_.insert(open_.begin(), fast);
-    }
-  }
-
-  Tensor operator[](std::size_t k) const { return open_[k]; }
-
-  void store() const {
-    if (!optimizer_.config_.bf16_moments) return;
-    const std::size_t unkept = open_.size() - piece_.kept.size();
-    for (std::size_t k = 0; k < piece_.kept.size(); ++k) {
-      const Random noise(optimizer_.config_.rounding_seed,
-                         fmt::format("round {} {}", optimizer_.moments_[piece_.kept[k]].name, optimizer_.steps_));
-      round_bf16_stochastic(context_.pool, stored(k), open_[k + unkept], noise, begin_);
-    }
-  }
-
- private:
-  Tensor stored(std::size_t k) const { return part_of(piece_.values[k], begin_ - piece_.begin, end_ - piece_.begin); }
-
-  Context& context_;
-  const Optimizer& optimizer_;
-  const Piece& piece_;
-  std::int64_t begin_, end_;
-  std::vector<Tensor> open_;
-};
-
-void Optimizer::update(Context& context, model::Parameters& parameters, const model::Parameters& gradients, double lr) {
+void Optimizer::update(Context& context, model::Parameters& parameters, const model::Parameters& gradients, double lr,
+                       double gradient_scale, model::Parameters* copy) {
   ++steps_;
   for (const Piece& piece : pieces_) {
-    const bool whole = scratch_.empty() || piece.rule == Rule::muon;
-    const std::int64_t length = whole ? piece.end - piece.begin : kPart;
-    for (std::int64_t begin = piece.begin; begin < piece.end; begin += length) {
-      const std::int64_t end = std::min(begin + length, piece.end);
-      apply(context, piece, begin, end, part_of(parameters.flat(), begin, end), part_of(gradients.flat(), begin, end), lr);
+    const Tensor p = parameters.flat().rows(piece.begin, piece.end), g = gradients.flat().rows(piece.begin, piece.end);
+    Tensor rounded;
+    if (copy != nullptr) {
+      const Tensor whole = copy->all()[piece.weight].tensor;
+      rounded = whole.reshape({whole.size()}).rows(piece.inside, piece.inside + p.size());
+    }
+    if (piece.rule == Rule::muon) {
+      update_muon(context, piece, p, g, rounded, lr, gradient_scale);
+    } else {
+      update_adam(context, piece, p, g, rounded, lr, gradient_scale);
     }
   }
 }
 
-void Optimizer::apply(Context& context, const Piece& piece, std::int64_t begin, std::int64_t end, Tensor p, Tensor g, double lr) {
+void Optimizer::update_adam(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr,
+                            double gradient_scale) {
   const OptimizerConfig& c = config_;
-  const OpenMoments moments(context, *this, piece, begin, end);
-  if (piece.rule == Rule::adamw) {
-    ops::adamw(context, p, moments[0], moments[1], g, {lr, c.beta1, c.beta2, c.eps, piece.decay, steps_});
-  } else if (piece.rule == Rule::ademamix) {
-    const double beta3 = ademamix_beta3(steps_, c.beta1, c.beta3, c.beta3_warmup);
-    const double alpha = ademamix_alpha(steps_, c.alpha, c.alpha_warmup);
-    ops::ademamix(context, p, moments[0], moments[1], moments[2], g,
-                  {lr, c.beta1, c.beta2, beta3, alpha, c.eps, piece.decay, steps_});
-  } else {
-    const auto matrix = [&](Tensor t) { return t.reshape({piece.rows, piece.columns}); };
-    muon_update(context, matrix(p), matrix(moments[0]), matrix(g), c.muon, lr, piece.decay, muon_scratch_);
+  const double beta3 = ademamix_beta3(steps_, c.beta1, c.beta3, c.beta3_warmup);
+  const double alpha = ademamix_alpha(steps_, c.alpha, c.alpha_warmup);
+  const std::int64_t length = unkept_.empty() ? p.size() : kPart;
+  for (std::int64_t begin = 0; begin < p.size(); begin += length) {
+    const std::int64_t end = std::min(begin + length, p.size());
+    const auto part = [&](const Tensor& t) { return t.empty() ? t : t.rows(begin, end); };
+    std::vector<Tensor> moments;
+    if (!unkept_.empty()) {  // with a decay of 0 it begins at zero each time
+      moments.push_back(unkept_.rows(0, end - begin));
+      std::memset(moments[0].data, 0, static_cast<std::size_t>(moments[0].bytes()));
+    }
+    for (const Tensor& kept : piece.values) moments.push_back(part(kept));
+    const UpdateOptions options{gradient_scale, c.rounding_seed, piece.begin + begin};
+    if (piece.rule == Rule::adamw) {
+      ops::adamw(context, part(p), moments[0], moments[1], part(g), {lr, c.beta1, c.beta2, c.eps, piece.decay, steps_, options},
+                 part(copy));
+    } else {
+      ops::ademamix(context, part(p), moments[0], moments[1], moments[2], part(g),
+                    {lr, c.beta1, c.beta2, beta3, alpha, c.eps, piece.decay, steps_, options}, part(copy));
+    }
   }
-  moments.store();
 }
 
-double clip_gradients(Context& context, model::Parameters& gradients, double clip) {
-  const Tensor flat = gradients.flat();
-  const double norm = std::sqrt(ops::sum_of_squares(context, flat));
-  if (clip > 0 && std::isfinite(norm) && norm > clip) ops::scale(context, flat, flat, clip / norm);
-  return norm;
+void Optimizer::update_muon(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr,
+                            double gradient_scale) {
+  const auto matrix = [&](const Tensor& t) { return t.reshape({piece.rows, piece.columns}); };
+  muon_update(context, matrix(p), matrix(piece.values[0]), matrix(g), config_.muon, lr, piece.decay, gradient_scale,
+              muon_scratch_);
+  if (!copy.empty()) ops::convert(context, copy, p);
+}
+
+double gradient_norm(Context& context, const model::Parameters& gradients) {
+  return std::sqrt(ops::sum_of_squares(context, gradients.flat()));
+}
+
+double clip_scale(double norm, double clip) {
+  return clip > 0 && norm > clip ? clip / norm : 1;
 }
 
 }  // namespace cairn::train

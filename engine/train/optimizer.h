@@ -37,7 +37,7 @@ struct OptimizerConfig {
   double weight_decay = 0.1;
   Decay decay = Decay::matrices;
   MuonOptions muon{};
-  bool bf16_moments = false;  // rounded stochastically: to the nearest, slow moments would stand still (rounding.h)
+  bool bf16_moments = false;  // m1, m2, v rounded stochastically (kernels/ops.h), Muon's momentum to the nearest
   std::uint64_t rounding_seed = 0;
 };
 
@@ -66,8 +66,10 @@ class Optimizer {
   Optimizer(const OptimizerConfig& config, const model::Parameters& like);
   Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard);
 
-  // One step at learning rate `lr`, in place on the shard of `parameters`; counts it.
-  void update(Context& context, model::Parameters& parameters, const model::Parameters& gradients, double lr);
+  // One step at learning rate `lr`, in place on the shard of `parameters`; counts it. Gradients count as `gradient_scale` times
+  // what they are. With `copy`, parameters of another type, the shard's new weights are rounded into it too.
+  void update(Context& context, model::Parameters& parameters, const model::Parameters& gradients, double lr,
+              double gradient_scale = 1, model::Parameters* copy = nullptr);
 
   std::int64_t steps() const { return steps_; }
   std::int64_t& step_counter() { return steps_; }  // state, like the moments
@@ -80,28 +82,29 @@ class Optimizer {
   struct Piece {  // of one weight, inside the shard
     Rule rule;
     double decay;
-    std::int64_t begin, end;        // in flat()
+    std::size_t weight;             // index in Parameters::all()
+    std::int64_t begin, end;        // in flat() ...
+    std::int64_t inside;            // ... and where that begins in the weight
     std::int64_t rows, columns;     // Muon
     std::vector<std::size_t> kept;  // its moments: indices into moments_ ...
     std::vector<Tensor> values;     // ... and their memory, [end - begin]
   };
-  class OpenMoments;
 
   void plan_pieces(const model::Parameters& like, Shard shard);
-  void apply(Context& context, const Piece& piece, std::int64_t begin, std::int64_t end, Tensor p, Tensor g, double lr);
+  void update_adam(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr, double gradient_scale);
+  void update_muon(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr, double gradient_scale);
 
   OptimizerConfig config_;
   std::int64_t steps_ = 0;
   std::vector<Moment> moments_;
   std::vector<Piece> pieces_;
-  std::int64_t scratch_elements_ = 0;
-  std::vector<Tensor> scratch_;  // for moments that are not float32 in memory, or not kept
+  Tensor unkept_;  // the fast moment while a piece is updated, where none is kept
   MuonScratch muon_scratch_;
   Arena arena_;
 };
 
-// Scales the gradients so that their global norm is at most `clip` (0 = never). Returns the norm before; when it is not finite
-// the gradients are left alone and the caller must skip the step.
-double clip_gradients(Context& context, model::Parameters& gradients, double clip);
+// The norm of all gradients together, and what they have to be multiplied by to have a norm of at most `clip` (0 = any).
+double gradient_norm(Context& context, const model::Parameters& gradients);
+double clip_scale(double norm, double clip);
 
 }  // namespace cairn::train

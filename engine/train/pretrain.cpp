@@ -63,10 +63,12 @@ void describe(StepContext& ctx, const Trainer& trainer, const ReadSet& read, con
 
 void pretrain(StepContext& ctx) {
   const Config& config = ctx.config();
+  const Curriculum curriculum = read_curriculum(config, data_names(config, ctx.inputs("data").size()));
+  const TrainerConfig options = read_trainer_config(ctx, curriculum);
+  check_sequence_length(choose_shape(ctx), curriculum.longest_sequence());
+  check_memory(options, choose_shape(ctx), curriculum);
   model::Parameters parameters = choose_model(ctx);
   const model::ModelConfig shape = parameters.config();
-  const Curriculum curriculum = read_curriculum(config, data_names(config, ctx.inputs("data").size()));
-  check_sequence_length(shape, curriculum.longest_sequence());
   const PlannedReading data = plan_reading(config, folders_of(ctx.inputs("data")), ctx.seed(), shape.vocab);
   const MaskOptions masks = read_masks(config, shape);
   const Loader loader(data.pointers(), data.read, masks);
@@ -75,8 +77,7 @@ void pretrain(StepContext& ctx) {
                      ctx.runtime().integer("prefetch_workers"));
 
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
-  Trainer trainer(context, read_trainer_config(ctx, curriculum), std::move(parameters), curriculum,
-                  [&](const StepPlan& plan) { return batches.take(plan); });
+  Trainer trainer(context, options, std::move(parameters), curriculum, [&](const StepPlan& plan) { return batches.take(plan); });
   TrainingRun run{ctx, trainer, facts_of(ctx, loader, masks), peak_flops(ctx)};
   const StepReport last = run_training(run);
   describe(ctx, trainer, data.read, masks, last.loss);
@@ -105,7 +106,7 @@ std::vector<Field> pretrain_fields() {
 
 const steps::StepSpec kPretrain{
     .name = "pretrain",
-    .version = 5,
+    .version = 6,
     .summary = "train a model from token shards",
     .inputs = {{"data", "token_shards",
                 "read in the order of a keyed permutation; mixed by weight where config.mix or a stage says so", false, true},
@@ -117,7 +118,7 @@ const steps::StepSpec kPretrain{
     .class_fields = {"backend"},
     .exactness = steps::Exactness::within_class,
     .externals = {},
-    .more_outputs = checkpoint_outputs,
+    .more_outputs = training_outputs,
     .run = pretrain,
 };
 

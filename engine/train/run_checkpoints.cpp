@@ -71,7 +71,7 @@ bool RunCheckpoints::take_file(const char* name) {
 }
 
 void RunCheckpoints::save() {
-  stood_still_s_ += folder_.save(trainer_.parameters().config(), trainer_.state_fields(), facts_);
+  stood_still_s_ += folder_.save(trainer_.model_config(), trainer_.state_fields(), facts_);
 }
 
 void RunCheckpoints::after_step() {
@@ -99,7 +99,7 @@ void RunCheckpoints::write_outputs() {
   folder_.wait();
   StateFields state = trainer_.state_fields();
   if (!context_.config().boolean("optimizer_state")) state = without_moments(state);
-  write_checkpoint(context_.disk(), context_.staging("checkpoint"), trainer_.parameters().config(), state, facts_);
+  write_checkpoint(context_.disk(), context_.staging("checkpoint"), trainer_.model_config(), state, facts_);
   if (!context_.config().has("major_every")) return;
   context_.disk().make_directories(context_.staging("majors"));
   for (std::int64_t step = 1; step < trainer_.state().step; ++step) {

@@ -71,18 +71,20 @@ void sft(StepContext& ctx) {
   check_sequence_length(shape, T);
   std::vector<TokenizedConversation> conversations = tokenize(ctx, tokenizer);
   const std::size_t read = conversations.size();
-  const ConversationRows rows(std::move(conversations), T, shape.pad >= 0 ? shape.pad : shape.eos.front(), config.boolean("pack"), ctx.seed());
+  const ConversationRows rows(std::move(conversations), T, shape.pad >= 0 ? shape.pad : shape.eos.front(), config.boolean("pack"),
+                              ctx.seed());
 
   const std::int64_t last = rows.rows() * config.integer("epochs");
   Stage stage{"", T, {{batch, last / batch}, {last % batch, 1}}, 0, std::nullopt, {}};
   std::erase_if(stage.batches, [](const BatchPiece& piece) { return piece.batch == 0 || piece.steps == 0; });
   if (config.has("micro_batch")) stage.micro_batch = config.integer("micro_batch");
   const Curriculum curriculum({stage});
+  const TrainerConfig options = read_trainer_config(ctx, curriculum);
+  check_memory(options, shape, curriculum);
   Prefetcher batches([&](const StepPlan& plan) { return rows.batch_at(plan.position, plan.batch, last); }, curriculum,
                      ctx.runtime().integer("prefetch"), ctx.runtime().integer("prefetch_workers"));
   Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
-  Trainer trainer(context, read_trainer_config(ctx, curriculum), std::move(parameters), curriculum,
-                  [&](const StepPlan& plan) { return batches.take(plan); });
+  Trainer trainer(context, options, std::move(parameters), curriculum, [&](const StepPlan& plan) { return batches.take(plan); });
   TrainingRun run{ctx, trainer, facts_of(ctx, rows), peak_flops(ctx)};
   const StepReport report = run_training(run);
 
@@ -115,7 +117,7 @@ std::vector<Field> sft_fields() {
 
 const steps::StepSpec kSft{
     .name = "sft",
-    .version = 4,
+    .version = 5,
     .summary = "fine-tune a model on conversations",
     .inputs = {{"checkpoint", "any", "checkpoint or model folder to start from"},
                {"tokenizer", "tokenizer", "with the tokens of the chat format"},
@@ -126,7 +128,7 @@ const steps::StepSpec kSft{
     .class_fields = {"backend"},
     .exactness = steps::Exactness::within_class,
     .externals = {},
-    .more_outputs = checkpoint_outputs,
+    .more_outputs = training_outputs,
     .run = sft,
 };
 

@@ -7,6 +7,7 @@ namespace cairn::train {
 
 extern const steps::StepSpec kPretrain;            // token shards -> checkpoint
 extern const steps::StepSpec kSft;                 // checkpoint + conversations -> checkpoint
+extern const steps::StepSpec kAverage;             // checkpoints -> model
 extern const steps::StepSpec kDeriveInstructions;  // documents -> conversations, by rule
 
 }  // namespace cairn::train

@@ -59,9 +59,12 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
       parameters_(std::move(parameters)),
       gradients_(parameters_.config(), parameters_.dtype()),
       optimizer_(config.optimizer, parameters_),
-      activations_(parameters_.config(), parameters_.dtype(), curriculum_.largest_micro_batch_tokens(), model::Purpose::training,
-                   curriculum_.longest_sequence()) {
+      activations_(parameters_.config(), config.bf16 ? Dtype::bf16 : parameters_.dtype(),
+                   curriculum_.largest_micro_batch_tokens(), model::Purpose::training, curriculum_.longest_sequence(),
+                   config.recompute) {
   config_.schedule.check();
+  if (config.bf16) copy_.emplace(parameters_.config(), Dtype::bf16);
+  if (config.average) average_.emplace(*config.average, parameters_);
 }
 
 StepReport Trainer::step() {
@@ -71,6 +74,8 @@ StepReport Trainer::step() {
   report.step = plan.step + 1;
   report.stage = plan.stage;
   report.lr = config_.schedule.at(plan.tokens);
+  enter_stage(plan);
+  refresh_copy();
 
   TokenBatch batch = source_(plan);
   share_weights(batch);
@@ -78,14 +83,16 @@ StepReport Trainer::step() {
   report.seconds.data = part.lap();
 
   if (config_.replay_every > 0 && report.step % config_.replay_every == 0) replay(batch, plan.micro_batch);
-  report.loss = forward_backward(context_, batch, plan.micro_batch);
-  report.seconds.model = part.lap();
+  report.seconds.replay = part.lap();
 
-  report.grad_norm = clip_gradients(context_, gradients_, config_.clip);
+  report.loss = forward_backward(context_, batch, plan.micro_batch, report.seconds);
+  part.lap();
+
+  report.grad_norm = gradient_norm(context_, gradients_);
   report.skipped = reason_to_skip(state_.recent_losses, state_.recent_grad_norms, report.loss, report.grad_norm, config_.spikes);
   report.seconds.clip = part.lap();
 
-  if (report.skipped.empty()) optimizer_.update(context_, parameters_, gradients_, report.lr);
+  if (report.skipped.empty()) update(report);
   report.seconds.optimizer = part.lap();
 
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
@@ -96,24 +103,53 @@ StepReport Trainer::step() {
   return report;
 }
 
-double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch) {
+// A stage may stretch the rotary positions.
+void Trainer::enter_stage(const StepPlan& plan) {
+  if (plan.rope_theta == rope_theta_) return;
+  const model::ModelConfig& model = parameters_.config();
+  activations_.set_rope(plan.rope_theta.value_or(model.rope_theta), model.rope_scaling);
+  rope_theta_ = plan.rope_theta;
+}
+
+// At the start, and when a checkpoint has been read into the parameters.
+void Trainer::refresh_copy() {
+  if (!copy_ || copied_at_ == state_.step) return;
+  copy_->convert_from(context_, parameters_);
+  copied_at_ = state_.step;
+}
+
+void Trainer::update(const StepReport& report) {
+  const double scale = clip_scale(report.grad_norm, config_.clip);
+  optimizer_.update(context_, parameters_, gradients_, report.lr, scale, copy_ ? &*copy_ : nullptr);
+  if (average_) average_->after_step(context_, report.step, parameters_);
+}
+
+double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch, StepSeconds& seconds) {
   gradients_.zero();
   double loss = 0;
   for (std::int64_t row = 0; row < batch.B; row += micro_batch) {
-    loss += micro_batch_pass(context, batch, row, std::min(row + micro_batch, batch.B));
+    loss += micro_batch_pass(context, batch, row, std::min(row + micro_batch, batch.B), seconds);
   }
   return loss;
 }
 
-double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end) {
-  return model::train_forward_backward(context, parameters_, gradients_, activations_, rows_of(batch, begin, end));
+double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end,
+                                 StepSeconds& seconds) {
+  const model::Batch rows = rows_of(batch, begin, end);
+  Stopwatch part;
+  const double loss = model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss);
+  seconds.forward += part.lap();
+  model::train_backward(context, compute_weights(), gradients_, activations_, rows);
+  seconds.backward += part.lap();
+  return loss;
 }
 
 // Computes the first micro-batch twice. Equal arguments give equal bits here, so a difference is the machine's.
 void Trainer::replay(TokenBatch& batch, std::int64_t micro_batch) {
   const auto digest = [&] {
+    StepSeconds ignored;
     gradients_.zero();
-    micro_batch_pass(context_, batch, 0, std::min(micro_batch, batch.B));
+    micro_batch_pass(context_, batch, 0, std::min(micro_batch, batch.B), ignored);
     return digest_of(gradients_).hex().substr(0, 16);
   };
   const std::string first = digest(), second = digest();
@@ -125,14 +161,16 @@ void Trainer::replay(TokenBatch& batch, std::int64_t micro_batch) {
 }
 
 std::string Trainer::trace(TokenBatch& batch, std::int64_t micro_batch) {
-  const std::string found = first_non_finite(context_, parameters_, gradients_, activations_,
-                                             [&](Context& watched) { forward_backward(watched, batch, micro_batch); });
+  StepSeconds ignored;
+  const std::string found = first_non_finite(context_, compute_weights(), gradients_, activations_,
+                                             [&](Context& watched) { forward_backward(watched, batch, micro_batch, ignored); });
   return found.empty() ? "computed again, all values are finite: this machine may not compute reliably" : found;
 }
 
 void Trainer::count(const StepReport& report) {
   const bool skipped = !report.skipped.empty();
   state_.step = report.step;
+  copied_at_ = report.step;
   state_.skipped += skipped;
   state_.skipped_in_a_row = skipped ? state_.skipped_in_a_row + 1 : 0;
   if (!report.not_finite.empty()) not_finite_ = report.not_finite;
@@ -155,11 +193,19 @@ StateFields Trainer::state_fields() {
   fields.push_back({"optimizer_steps", &optimizer_.step_counter()});
   fields.push_back({kWeights, parameters_.all()});
   for (const Moment& moment : optimizer_.moments()) fields.push_back({moment.name, moment.tensors});
+  if (average_) fields.push_back({"ema", average_->values().all()});
   return fields;
 }
 
+model::ModelConfig Trainer::model_config() const {
+  model::ModelConfig model = parameters_.config();
+  if (state_.step > 0) model.rope_theta = curriculum_.at(state_.step - 1).rope_theta.value_or(model.rope_theta);
+  return model;
+}
+
 std::int64_t Trainer::planned_bytes() const {
-  return parameters_.flat().bytes() + gradients_.flat().bytes() + optimizer_.bytes() + activations_.plan().bytes();
+  return parameters_.bytes() + gradients_.bytes() + optimizer_.bytes() + activations_.plan().bytes() +
+         (copy_ ? copy_->bytes() : 0) + (average_ ? average_->values().bytes() : 0);
 }
 
 }  // namespace cairn::train

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "engine/model/activations.h"
@@ -13,6 +14,7 @@
 #include "engine/train/schedule.h"
 #include "engine/train/spike_policy.h"
 #include "engine/train/train_state.h"
+#include "engine/train/weight_average.h"
 #include "kernels/ops.h"
 
 namespace cairn::train {
@@ -22,13 +24,19 @@ struct TrainerConfig {
   LearningRateSchedule schedule;
   double clip = 1.0;  // of the global gradient norm; 0 = never
   SpikeOptions spikes;
+  bool bf16 = false;           // compute in bfloat16, from a copy of the float32 weights that is rounded after each update
+  double z_loss = 0;           // of each label that counts: z_loss * logsumexp(logits)^2 (kernels/ops.h)
+  model::Recompute recompute;  // what the backward computes again
+  std::optional<WeightAverageOptions> average;
   std::int64_t replay_every = 0;  // steps between checks that a micro-batch gives the same gradients twice; 0 = never
 };
 
 // Where the time of a step went.
 struct StepSeconds {
-  double data = 0;   // waiting for the batch
-  double model = 0;  // forward and backward
+  double data = 0;     // waiting for the batch
+  double forward = 0;  // with the loss, and the gradients of the head
+  double backward = 0;
+  double replay = 0;
   double clip = 0;
   double optimizer = 0;
   double whole = 0;  // of the step
@@ -51,9 +59,9 @@ using BatchSource = std::function<TokenBatch(const StepPlan& plan)>;
 
 class Trainer {
  public:
-  // Starts from `parameters` with moments of zero, at step 0 of the curriculum. Loss and gradient are means over all labels of a
-  // batch that count, so micro_batch changes nothing but rounding. `context` and what `source` refers to must outlive the
-  // trainer.
+  // Starts from `parameters`, float32 or float64, with moments of zero, at step 0 of the curriculum. Loss and gradient are means
+  // over all labels of a batch that count, so micro_batch changes nothing but rounding. `context` and what `source` refers to
+  // must outlive the trainer.
   Trainer(Context& context, const TrainerConfig& config, model::Parameters parameters, Curriculum curriculum, BatchSource source);
 
   // Error once more steps were left out than spikes allows (naming the reason and, where values were not finite, where the first
@@ -64,13 +72,21 @@ class Trainer {
   Optimizer& optimizer() { return optimizer_; }
   TrainState& state() { return state_; }
   const Curriculum& curriculum() const { return curriculum_; }
-  StateFields state_fields();  // all that the next step depends on, each thing once
+  // All that the next step depends on, each thing once. What is written into them counts from the next step on.
+  StateFields state_fields();
+  // The model's config as of the last step done: a stage may have changed its rotary base.
+  model::ModelConfig model_config() const;
+  const model::Parameters* average() const { return average_ ? &average_->values() : nullptr; }
   const model::Activations& activations() const { return activations_; }
   std::int64_t planned_bytes() const;  // of weights, gradients, moments and activations
 
  private:
-  double forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch);
-  double micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end);
+  void enter_stage(const StepPlan& plan);
+  void refresh_copy();
+  void update(const StepReport& report);
+  double forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch, StepSeconds& seconds);
+  double micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end, StepSeconds& seconds);
+  const model::Parameters& compute_weights() const { return copy_ ? *copy_ : parameters_; }
   void replay(TokenBatch& batch, std::int64_t micro_batch);
   std::string trace(TokenBatch& batch, std::int64_t micro_batch);
   void count(const StepReport& report);
@@ -81,8 +97,12 @@ class Trainer {
   Curriculum curriculum_;
   BatchSource source_;
   model::Parameters parameters_, gradients_;
+  std::optional<model::Parameters> copy_;  // of the parameters, in bfloat16
+  std::int64_t copied_at_ = -1;            // the step that the copy is of
+  std::optional<WeightAverage> average_;
   Optimizer optimizer_;
   model::Activations activations_;
+  std::optional<double> rope_theta_;  // that the rotary tables are filled for; none = the model's own
   TrainState state_;
   std::string not_finite_;  // of the last such step that was traced
 };

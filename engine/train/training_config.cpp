@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "engine/train/run_checkpoints.h"
+#include "engine/train/training_plan.h"
 #include "kernels/cpu/peak.h"
 
 namespace cairn::train {
@@ -89,7 +90,14 @@ std::vector<Field> training_fields(const Json& optimizer, const Json& schedule) 
       field("optimizer", optimizer_schema().def(optimizer), "what turns gradients into updates"),
       field("schedule", schedule_schema().def(schedule), "of the learning rate, over tokens read"),
       field("clip", number().min(0).def(1.0), "largest global gradient norm; 0 = no limit"),
+      field("precision", string().one_of({"f32", "bf16"}).def("f32"), "of the computing; weights are kept and updated in f32"),
+      field("z_loss", number().min(0).def(0.0), "keeps the logits' normaliser near 1; 1e-4 where it is used; 0 = off"),
       field("spikes", spikes_schema().def(Json::object()), "which steps are left out"),
+      field("ema",
+            object({field("decay", number().min(0).max(1).def(0.999), "of each update"),
+                    field("every", integer().min(1).def(1), "steps between updates")})
+                .def(nullptr),
+            "an exponential average of the weights, which becomes the output 'ema'"),
   };
   for (Field& shared : checkpoint_fields()) fields.push_back(std::move(shared));
   return fields;
@@ -99,6 +107,9 @@ Schema training_runtime() {
   return object({
       field("backend", string().one_of({"cpu", "ref"}).def("cpu"), "who computes; ref is slow and exact"),
       field("peak_gflops", number().above(0).def(nullptr), "what MFU is measured against; found out at the start when left out"),
+      field("recompute", string().def("none"),
+            "what the backward computes again instead of keeping it, the same bits with less memory: none, or norms, activation, "
+            "mlp, attention joined by +, or block"),
       field("replay_every", integer().min(0).def(0),
             "steps between checks that this machine computes the same gradients twice; 0 = never"),
       field("prefetch", integer().min(0).max(1024).def(4), "batches made ready ahead of the step, at most"),
@@ -168,6 +179,12 @@ SpikeOptions read_spikes(const Config& config) {
 
 }  // namespace
 
+std::vector<steps::OutputSpec> training_outputs(const Config& config) {
+  std::vector<steps::OutputSpec> outputs = checkpoint_outputs(config);
+  if (config.has("ema")) outputs.push_back({"ema", "model", "the exponential average of the weights"});
+  return outputs;
+}
+
 TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculum& curriculum) {
   const Config& config = ctx.config();
   TrainerConfig result;
@@ -175,8 +192,31 @@ TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculu
   result.schedule = read_schedule(config.object("schedule"), curriculum);
   result.clip = config.number("clip");
   result.spikes = read_spikes(config.object("spikes"));
+  result.bf16 = config.string("precision") == "bf16";
+  result.z_loss = config.number("z_loss");
+  if (config.has("ema")) {
+    const Config ema = config.object("ema");
+    result.average = WeightAverageOptions{ema.number("decay"), ema.integer("every")};
+  }
+  result.recompute = model::parse_recompute(ctx.runtime().string("recompute"));
   result.replay_every = ctx.runtime().integer("replay_every");
   return result;
+}
+
+void check_memory(const TrainerConfig& config, const model::ModelConfig& model, const Curriculum& curriculum) {
+  const std::int64_t average = config.average ? model::parameter_bytes(model, Dtype::f32) : 0;
+  const std::int64_t available = free_memory() - average;
+  for (const Stage& stage : curriculum.stages()) {
+    TrainingNeeds needs;
+    needs.model = model;
+    needs.optimizer = config.optimizer;
+    needs.compute = config.bf16 ? Dtype::bf16 : Dtype::f32;
+    needs.micro_batch = stage.largest_micro_batch();
+    needs.sequence_length = stage.sequence_length;
+    needs.batch = needs.micro_batch;
+    needs.recompute = config.recompute;
+    check_fits(needs, available);
+  }
 }
 
 }  // namespace cairn::train

@@ -6,15 +6,18 @@
 
 #include "base/json.h"
 #include "base/schema.h"
+#include "engine/steps/step.h"
 #include "engine/steps/step_context.h"
 #include "engine/train/trainer.h"
 
 namespace cairn::train {
 
-// Config fields "optimizer" and "schedule" with the given defaults, "clip", "spikes", and those of
+// Config fields "optimizer" and "schedule" with the given defaults, "clip", "precision", "z_loss", "spikes", "ema", and those of
 // run_checkpoints.h.
 std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
-// Runtime fields of the same steps: "backend", "peak_gflops", "replay_every", "staging_mb".
+// Outputs that the config asks for, besides the step's own: "ema", and those of run_checkpoints.h.
+std::vector<steps::OutputSpec> training_outputs(const Config& config);
+// Runtime fields of the same steps: "backend", "peak_gflops", "recompute", "replay_every", "staging_mb".
 Schema training_runtime();
 // Of the runtime config, else measured: flops per second that this machine reaches.
 double peak_flops(const steps::StepContext& context);
@@ -22,5 +25,8 @@ double peak_flops(const steps::StepContext& context);
 // What a step's config and runtime say, for a curriculum. Warm-ups of AdEMAMix that the config leaves open last all steps; of
 // the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
 TrainerConfig read_trainer_config(const steps::StepContext& context, const Curriculum& curriculum);
+
+// Error (usage) when this machine has not the memory for it, saying what would fit: before any work is done.
+void check_memory(const TrainerConfig& config, const model::ModelConfig& model, const Curriculum& curriculum);
 
 }  // namespace cairn::train

@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/memory_use.h"
+#include "engine/model/hf_folder.h"
 #include "engine/train/run_checkpoints.h"
 
 namespace cairn::train {
@@ -24,7 +25,9 @@ Json metrics_of(const TrainingRun& run, const StepReport& report) {
                {"tokens_per_s", tokens_per_second},
                {"step_s", report.seconds.whole},
                {"data_s", report.seconds.data},
-               {"model_s", report.seconds.model},
+               {"forward_s", report.seconds.forward},
+               {"backward_s", report.seconds.backward},
+               {"replay_s", report.seconds.replay},
                {"clip_s", report.seconds.clip},
                {"optimizer_s", report.seconds.optimizer},
                {"rss_bytes", resident_bytes()},
@@ -73,6 +76,7 @@ StepReport run_training(TrainingRun& run) {
     if (report.step < steps) checkpoints.after_step();
   }
   checkpoints.write_outputs();
+  if (trainer.average() != nullptr) model::write_hf_folder(ctx.disk(), ctx.staging("ema"), *trainer.average());
   return report;
 }
 

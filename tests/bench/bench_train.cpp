@@ -1,6 +1,7 @@
-// Speed of the training step on the cpu backend: tokens per second, and where the time goes, operation by operation and product
-// by product.
-//   bench_train [PRESET] [BATCH] [SEQUENCE_LENGTH] [THREADS] [STEPS] [adamw|ademamix]
+// Speed of the training step on the cpu backend: tokens per second, where the time goes, operation by operation and product by
+// product, and the memory it took.
+//   bench_train [--model PRESET] [--batch B] [--seq T] [--threads N] [--steps N] [--optimizer adamw|ademamix|muon]
+//               [--precision f32|bf16] [--documents N]
 // One JSON object on standard output; the table of times on standard error.
 #include <algorithm>
 #include <chrono>
@@ -12,8 +13,10 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "base/memory_use.h"
 #include "base/random.h"
 #include "engine/model/config.h"
 #include "engine/train/trainer.h"
@@ -66,6 +69,15 @@ class Times : public OperationObserver {
   double began_ = 0;
 };
 
+// "products", "attention", "optimizer" or "elements": what a person would make faster as one thing.
+std::string kind_of(const std::string& operation) {
+  if (operation.starts_with("matmul")) return "products";
+  if (operation.starts_with("attention")) return "attention";
+  if (operation == "adamw" || operation == "ademamix" || operation == "sum_of_squares" || operation == "axpby")
+    return "optimizer";
+  return "elements";
+}
+
 void print_table(const std::map<std::string, Spent>& spent, double total, std::int64_t steps) {
   TextTable table({"operation", "ms/step", "share", "calls/step", "GFLOP/s"});
   std::vector<std::pair<std::string, Spent>> rows(spent.begin(), spent.end());
@@ -81,69 +93,126 @@ void print_table(const std::map<std::string, Spent>& spent, double total, std::i
   std::cerr << table.render();
 }
 
-train::TokenBatch random_batch(const model::ModelConfig& shape, std::int64_t B, std::int64_t T) {
+// `documents` of equal length in each row, or one that fills it.
+train::TokenBatch random_batch(const model::ModelConfig& shape, std::int64_t B, std::int64_t T, std::int64_t documents) {
   const Random random(1, "bench tokens");
+  const train::MaskOptions masks;
   train::TokenBatch batch(B, T);
-  train::RowBuilder rows(train::MaskOptions{});
+  const train::RowBuilder rows(masks);
   std::vector<std::int32_t> window(static_cast<std::size_t>(T + 1));
   for (std::int64_t row = 0; row < B; ++row) {
     for (std::size_t t = 0; t < window.size(); ++t) {
       window[t] = 4 + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(row) * window.size() + t,
                                                              static_cast<std::uint64_t>(shape.vocab - 4)));
+      if (documents > 1 && (std::int64_t(t) + 1) % (T / documents) == 0) window[t] = masks.eod;
     }
     rows.fill(batch, row, window);
   }
   return batch;
 }
 
+// The best rate of five large products, the roof of the model's: flops per second.
+double measure_product_peak(Context& context, Dtype dtype) {
+  constexpr std::int64_t n = 2048;
+  ArenaPlan plan;
+  const ArenaSlot a = plan.add("a", dtype, {n, n}), b = plan.add("b", dtype, {n, n}), c = plan.add("c", dtype, {n, n});
+  const Arena arena(plan);
+  double best = 1e9;
+  for (int i = 0; i < 5; ++i) {
+    const double begin = seconds_now();
+    ops::matmul(context, arena.tensor(c), arena.tensor(a), Transpose::no, arena.tensor(b), Transpose::yes);
+    best = std::min(best, seconds_now() - begin);
+  }
+  return 2.0 * n * n * n / best;
+}
+
+std::map<std::string, std::string> read_options(int argc, char** argv) {
+  std::map<std::string, std::string> options{{"--model", "tiny-10m"}, {"--batch", "8"},    {"--seq", "512"},
+                                             {"--threads", "2"},      {"--steps", "5"},    {"--optimizer", "adamw"},
+                                             {"--precision", "f32"},  {"--documents", "1"}};
+  for (int i = 1; i < argc; i += 2) {
+    if (i + 1 == argc || options.count(argv[i]) == 0) fail_usage("bench_train: '{}' is not an option with a value", argv[i]);
+    options[argv[i]] = argv[i + 1];
+  }
+  return options;
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
-  const auto argument = [&](int i, const char* otherwise) { return std::string(argc > i ? argv[i] : otherwise); };
-  const std::string preset = argument(1, "tiny-10m"), optimizer = argument(6, "adamw");
-  const std::int64_t B = std::stoll(argument(2, "8")), T = std::stoll(argument(3, "512")), steps = std::stoll(argument(5, "5"));
-  const model::ModelConfig shape = model::preset(preset);
-  ThreadPool pool(std::stoi(argument(4, "2")));
-  const double peak = measure_peak_flops(pool);
+int main(int argc, char** argv) try {
+  auto options = read_options(argc, argv);
+  const auto number = [&](const char* name) { return std::int64_t(std::stoll(options[name])); };
+  const std::int64_t B = number("--batch"), T = number("--seq"), steps = number("--steps"), documents = number("--documents");
+  const bool bf16 = options["--precision"] == "bf16";
+  const model::ModelConfig shape = model::preset(options["--model"]);
+  ThreadPool pool(int(number("--threads")));
   Times times;
   const ObservedBackend backend = observe(cpu_backend(), times);
   Context context{backend, pool};
 
   train::TrainerConfig config;
-  config.optimizer.method = train::optimizer_method(optimizer);
+  config.optimizer.method = train::optimizer_method(options["--optimizer"]);
   config.schedule = {train::LearningRateSchedule::Shape::constant, 0, 1e-4, 0, 0, 0, 0};
+  config.bf16 = bf16;
   model::Parameters parameters(shape, Dtype::f32);
   model::initialise(parameters, 28);
   train::Trainer trainer(context, config, std::move(parameters), train::Curriculum::plain(T, B, steps + 2),
-                         [&](const train::StepPlan&) { return random_batch(shape, B, T); });
+                         [&](const train::StepPlan&) { return random_batch(shape, B, T, documents); });
 
   trainer.step();
   trainer.step();
   times.spent.clear();
   std::vector<double> rates;
-  double total = 0, model_seconds = 0, optimizer_seconds = 0;
+  train::StepSeconds sum;
   for (std::int64_t i = 0; i < steps; ++i) {
     const train::StepReport report = trainer.step();
     rates.push_back(double(report.tokens) / report.seconds.whole);
-    total += report.seconds.whole;
-    model_seconds += report.seconds.model;
-    optimizer_seconds += report.seconds.clip + report.seconds.optimizer;
+    sum.whole += report.seconds.whole;
+    sum.data += report.seconds.data;
+    sum.forward += report.seconds.forward;
+    sum.backward += report.seconds.backward;
+    sum.clip += report.seconds.clip;
+    sum.optimizer += report.seconds.optimizer;
   }
-  print_table(times.spent, total, steps);
-  std::sort(rates.begin(), rates.end());
-  const double median = rates[rates.size() / 2], flops = shape.train_flops_per_token(T);
+  const double peak_rss = double(peak_resident_bytes());
+  print_table(times.spent, sum.whole, steps);
+  std::map<std::string, double> shares;
+  double inside = 0;
+  for (const auto& [name, s] : times.spent) {
+    shares[kind_of(name)] += s.seconds / sum.whole;
+    inside += s.seconds;
+  }
+  shares["other"] = 1 - inside / sum.whole;
+
+  std::vector<double> sorted = rates;
+  std::sort(sorted.begin(), sorted.end());
+  const double median = sorted[sorted.size() / 2], flops = median * shape.train_flops_per_token(T), n = double(steps);
+  Context plain{cpu_backend(), pool};
+  const double products = measure_product_peak(plain, bf16 ? Dtype::bf16 : Dtype::f32);
   std::cout << Json{{"value", median},
                     {"unit", "tokens/s"},
                     {"runs", rates},
-                    {"optimizer", optimizer},
+                    {"optimizer", options["--optimizer"]},
+                    {"precision", options["--precision"]},
                     {"isa", cpu_isa()},
                     {"threads", pool.threads()},
-                    {"gflops", median * flops / 1e9},
-                    {"peak_gflops", peak / 1e9},
-                    {"mfu", median * flops / peak},
-                    {"model_s", model_seconds / double(steps)},
-                    {"optimizer_s", optimizer_seconds / double(steps)}}
+                    {"gflops", flops / 1e9},
+                    {"peak_gflops", measure_peak_flops(pool) / 1e9},
+                    {"product_peak_gflops", products / 1e9},
+                    {"share_of_product_peak", flops / products},
+                    {"shares_of_time", shares},
+                    {"seconds",
+                     {{"data", sum.data / n},
+                      {"forward", sum.forward / n},
+                      {"backward", sum.backward / n},
+                      {"clip", sum.clip / n},
+                      {"optimizer", sum.optimizer / n}}},
+                    {"planned_mb", double(trainer.planned_bytes()) / 1e6},
+                    {"peak_rss_mb", peak_rss / 1048576}}
                    .dump()
             << "\n";
   return 0;
+} catch (const Error& error) {
+  std::cerr << "error: " << error.what() << "\n";
+  return int(error.code());
 }

@@ -49,7 +49,7 @@ TEST_CASE("muon: five steps of torch.optim.Muon, wide, tall and square") {
       std::fill(momentum.values.begin(), momentum.values.end(), 0);
       for (std::size_t step = 0; step < 5; ++step) {
         Matrix g(golden.at("gradients")[step][m]);
-        muon_update(context, p.view(), momentum.view(), g.view(), options, item.at("lr"), item.at("wd"), scratch.views());
+        muon_update(context, p.view(), momentum.view(), g.view(), options, item.at("lr"), item.at("wd"), 1, scratch.views());
         if (step != 0 && step != 4) continue;
         const Matrix expected(item.at("p")[step / 4][m]);
         for (std::size_t i = 0; i < p.values.size(); ++i) CHECK(p.values[i] == doctest::Approx(expected.values[i]).epsilon(1e-9));

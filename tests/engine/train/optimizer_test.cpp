@@ -252,22 +252,45 @@ TEST_CASE("optimizer: moments in bfloat16 take the same way as in float32") {
   }
 }
 
-TEST_CASE("optimizer: clipping by the global norm") {
-  const model::ModelConfig config = tiny_model();
+TEST_CASE("optimizer: the global norm, and a scale of the gradients that is the same as scaled gradients") {
   ThreadPool pool(1);
   Context context{ref_backend(), pool};
-  model::Parameters g(config, Dtype::f64);
+  model::Parameters g(tiny_model(), Dtype::f64);
   g.embedding().as<double>()[0] = 3;
   g.head().as<double>()[1] = -4;
-  CHECK(clip_gradients(context, g, 0) == doctest::Approx(5));
-  CHECK(clip_gradients(context, g, 10) == doctest::Approx(5));
-  CHECK(g.head().as<double>()[1] == -4);
-  CHECK(clip_gradients(context, g, 1) == doctest::Approx(5));
-  CHECK(g.embedding().as<double>()[0] == doctest::Approx(0.6));
-  CHECK(g.head().as<double>()[1] == doctest::Approx(-0.8));
+  CHECK(gradient_norm(context, g) == doctest::Approx(5));
+  CHECK(clip_scale(5, 0) == 1);
+  CHECK(clip_scale(5, 10) == 1);
+  CHECK(clip_scale(5, 1) == doctest::Approx(0.2));
   g.head().as<double>()[1] = std::nan("");
-  CHECK(std::isnan(clip_gradients(context, g, 1)));
-  CHECK(g.embedding().as<double>()[0] == doctest::Approx(0.6));
+  CHECK(std::isnan(gradient_norm(context, g)));
+
+  for (const auto method : {Method::adamw, Method::ademamix, Method::muon}) {
+    OptimizerConfig config;
+    config.method = method;
+    config.eps = 0.1;  // else Adam would not mind the scale
+    Steps scaled(config, Dtype::f64), by_hand(config, Dtype::f64);
+    for (int t = 1; t <= 3; ++t) {
+      model::Parameters gradients = scaled.gradients(t);
+      scaled.optimizer.update(scaled.context, scaled.p, gradients, 0.01, 0.25);
+      ops::scale(by_hand.context, gradients.flat(), gradients.flat(), 0.25);
+      by_hand.optimizer.update(by_hand.context, by_hand.p, gradients, 0.01);
+    }
+    for (std::int64_t i = 0; i < by_hand.p.flat().size(); ++i) {
+      CHECK(scaled.p.flat().as<double>()[i] == doctest::Approx(by_hand.p.flat().as<double>()[i]).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("optimizer: the copy is the new weights") {
+  for (const auto method : {Method::adamw, Method::ademamix, Method::muon}) {
+    OptimizerConfig config;
+    config.method = method;
+    Steps steps(config, Dtype::f32);
+    model::Parameters copy(tiny_model(), Dtype::f32);
+    steps.optimizer.update(steps.context, steps.p, steps.gradients(1), 0.01, 1, &copy);
+    CHECK(std::memcmp(copy.flat().data, steps.p.flat().data, static_cast<std::size_t>(copy.flat().bytes())) == 0);
+  }
 }
 
 TEST_CASE("optimizer: unknown names are refused with the known ones") {

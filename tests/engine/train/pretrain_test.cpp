@@ -88,7 +88,7 @@ TEST_CASE("pretrain: writes a checkpoint that is whole, with metrics and facts")
     CHECK(metrics[i].at("step") == i + 1);
     CHECK(metrics[i].at("steps") == 9);
     CHECK(metrics[i].at("tokens") == (i + 1) * 48);
-    for (const char* key : {"loss", "lr", "grad_norm", "tokens_per_s", "step_s", "mfu", "model_s", "optimizer_s", "time"}) {
+    for (const char* key : {"loss", "lr", "grad_norm", "tokens_per_s", "step_s", "mfu", "forward_s", "backward_s", "optimizer_s", "time"}) {
       CHECK_MESSAGE(metrics[i].contains(key), key);
     }
   }
@@ -212,6 +212,41 @@ TEST_CASE("pretrain: goes on from another checkpoint's weights") {
   CHECK(test::error_of([&] { both.run.run(); }).find("the input 'init' gives the model's shape") != std::string::npos);
 }
 
+TEST_CASE("pretrain: the average of the weights is an output of its own") {
+  Pretrain p(Json{{"ema", {{"decay", 0.9}}}}), plain;
+  p.run.run();
+  plain.run.run();
+  const model::LoadedModel average = model::load_hf_folder(p.run.output("ema"), Dtype::f32);
+  const model::LoadedModel last = model::load_hf_folder(p.run.output("checkpoint"), Dtype::f32);
+  CHECK(std::memcmp(average.parameters.flat().data, last.parameters.flat().data,
+                    static_cast<std::size_t>(last.parameters.flat().bytes())) != 0);
+  CHECK(read_file(p.run.output("checkpoint") / "model.safetensors") ==
+        read_file(plain.run.output("checkpoint") / "model.safetensors"));
+  CHECK_FALSE(fs::exists(plain.run.output("ema")));
+  CHECK(kPretrain.more_outputs(Config(kPretrain.config.complete({{"steps", 1}, {"ema", Json::object()}}, "config"))).size() == 1);
+  CHECK(kPretrain.more_outputs(Config(kPretrain.config.complete(Json{{"steps", 1}}, "config"))).empty());
+}
+
+TEST_CASE("pretrain: how it is executed changes no byte: recompute, replay, micro-batches kept") {
+  Pretrain plain, other(Json{{"runtime", {{"recompute", "block"}, {"replay_every", 3}}}});
+  plain.run.run();
+  other.run.run();
+  CHECK(plain.run.digest("checkpoint") == other.run.digest("checkpoint"));
+  CHECK(other.run.metrics()[2].at("replay_s").get<double>() > 0);
+}
+
+TEST_CASE("pretrain: in bfloat16, with Muon and moments in bfloat16") {
+  Pretrain p({{"precision", "bf16"}, {"optimizer", {{"name", "muon"}, {"moments", "bf16"}}}});
+  p.run.run();
+  CHECK(checkpoint_damage(p.run.output("checkpoint")) == "");
+  const Json last = p.run.metrics().back();
+  CHECK(last.at("loss").get<double>() < p.run.metrics().front().at("loss").get<double>());
+  for (const char* name :
+       {"data_s", "forward_s", "backward_s", "clip_s", "optimizer_s", "checkpoint_s", "rss_bytes", "planned_bytes"}) {
+    CHECK_MESSAGE(last.at(name).get<double>() >= 0, name);
+  }
+}
+
 TEST_CASE("pretrain: bad configs are refused with their place") {
   CHECK(error_with(Json{{"sequence_length", 1000}}).find("the data hold 900 tokens") != std::string::npos);
   CHECK(
@@ -225,6 +260,11 @@ TEST_CASE("pretrain: bad configs are refused with their place") {
   CHECK(error_with({{"optimizer", {{"name", "adam"}}}}).find("adamw") != std::string::npos);
   CHECK(error_with({{"optimizer", {{"name", "adamw"}, {"alpha", 3}}}}).find("alpha") != std::string::npos);
   CHECK(error_with({{"schedule", {{"warmup_steps", 8}, {"cooldown_steps", 8}}}}).find("do not fit") != std::string::npos);
+  const Json huge = {{"model", {{"layers", 400}, {"width", 16384}, {"heads", 128}, {"mlp_width", 65536}}}};
+  CHECK(error_with(huge).find(" GB free") != std::string::npos);  // before weights are made
+  CHECK(error_with(Json{{"precision", "f16"}}).find("bf16") != std::string::npos);
+  CHECK(error_with(Json{{"spikes", {{"sigmas", 3}}}}).find("sigma") != std::string::npos);
+  CHECK(error_with(Json{{"runtime", {{"recompute", "mpl"}}}}).find("mlp") != std::string::npos);
   CHECK(error_with(Json{{"stepps", 3}}).find("stepps") != std::string::npos);
   CHECK(error_with(Json{{"steps", nullptr}}).find("either 'steps' or 'tokens'") != std::string::npos);
   CHECK(error_with(Json{{"mix", {{"web", 1}}}}).find("config.mix: there is no data input 'web'; known: 0") != std::string::npos);

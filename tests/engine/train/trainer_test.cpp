@@ -4,9 +4,12 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <memory>
 
 #include "base/json.h"
 #include "engine/model/hf_folder.h"
+#include "engine/train/checkpoint.h"
+#include "engine/train/checkpoint_reader.h"
 #include "kernels/observed_backend.h"
 #include "tests/engine/train/tiny.h"
 #include "tests/support/test.h"
@@ -277,6 +280,107 @@ TEST_CASE("trainer: replayed micro-batches change no bit, and a machine that com
   CHECK(error.find("does not compute reliably") != std::string::npos);
   CHECK(run.training.trainer.state().step == 3);
   CHECK(equal(plain.trainer.parameters(), run.training.trainer.parameters()));
+}
+
+TEST_CASE("trainer: in bfloat16 the master weights stay float32 and the loss falls as in float32") {
+  TrainerConfig config = small_config();
+  Training wide(config, ref_backend(), Dtype::f32);
+  config.bf16 = true;
+  Training narrow(config, ref_backend(), Dtype::f32);
+  CHECK(narrow.trainer.parameters().dtype() == Dtype::f32);
+  double wide_last = 0, narrow_last = 0, first = 0;
+  for (int step = 1; step <= 40; ++step) {
+    const double a = wide.trainer.step().loss, b = narrow.trainer.step().loss;
+    if (step == 1) first = b;
+    if (step == 1) CHECK(b == doctest::Approx(a).epsilon(0.01));
+    if (step > 35) wide_last += a / 5, narrow_last += b / 5;
+  }
+  CHECK(narrow_last < first - 0.8);
+  CHECK(narrow_last == doctest::Approx(wide_last).epsilon(0.05));
+  // The masters hold more than bfloat16 can.
+  std::int64_t finer = 0;
+  const Tensor flat = narrow.trainer.parameters().flat();
+  for (std::int64_t i = 0; i < flat.size(); ++i) finer += (flat.as<std::uint32_t>()[i] & 0xffff) != 0;
+  CHECK(finer > flat.size() / 2);
+}
+
+TEST_CASE("trainer: resumed from its fields it goes on to the same bits, in every recipe") {
+  std::vector<TrainerConfig> recipes(5, small_config());
+  recipes[0].bf16 = true;
+  recipes[1].optimizer.method = OptimizerConfig::Method::muon;
+  recipes[2].optimizer.bf16_moments = true;
+  recipes[3].average = WeightAverageOptions{0.9, 2};
+  recipes[4].optimizer.beta1 = 0;
+  for (std::size_t i = 0; i < recipes.size(); ++i) {
+    const test::TemporaryFolder folder;
+    Training whole(recipes[i], ref_backend(), Dtype::f32), first(recipes[i], ref_backend(), Dtype::f32),
+        second(recipes[i], ref_backend(), Dtype::f32);
+    for (int step = 0; step < 6; ++step) whole.trainer.step();
+    for (int step = 0; step < 3; ++step) first.trainer.step();
+    write_checkpoint(real_disk(), folder.path() / "c", first.trainer.model_config(), first.trainer.state_fields(),
+                     Json::object());
+    read_checkpoint(CheckpointReader(folder.path() / "c"), second.trainer.state_fields(), Json::object());
+    for (int step = 0; step < 3; ++step) second.trainer.step();
+    CHECK_MESSAGE(equal(whole.trainer.parameters(), second.trainer.parameters()), "recipe ", i);
+    CHECK_MESSAGE(whole.trainer.state().trace == second.trainer.state().trace, "recipe ", i);
+    if (whole.trainer.average() != nullptr) {
+      CHECK(equal(*whole.trainer.average(), *second.trainer.average()));
+      CHECK_FALSE(equal(*whole.trainer.average(), whole.trainer.parameters()));
+    }
+  }
+}
+
+TEST_CASE("trainer: what is recomputed changes no bit and takes less memory") {
+  TrainerConfig config = small_config();
+  Training kept(config, ref_backend(), Dtype::f32);
+  config.recompute = model::parse_recompute("block");
+  Training recomputed(config, ref_backend(), Dtype::f32);
+  for (int step = 0; step < 3; ++step) {
+    kept.trainer.step();
+    recomputed.trainer.step();
+  }
+  CHECK(equal(kept.trainer.parameters(), recomputed.trainer.parameters()));
+  CHECK(recomputed.trainer.planned_bytes() < kept.trainer.planned_bytes());
+}
+
+TEST_CASE("trainer: z-loss counts in the loss and in the gradient") {
+  TrainerConfig config = small_config();
+  Training plain(config, ref_backend(), Dtype::f64);
+  config.z_loss = 0.01;
+  Training with(config, ref_backend(), Dtype::f64);
+  const StepReport a = plain.trainer.step(), b = with.trainer.step();
+  // At the start logits are near 0: logsumexp is near ln 40.
+  CHECK(b.loss - a.loss == doctest::Approx(0.01 * std::log(40.0) * std::log(40.0)).epsilon(0.01));
+  CHECK(a.grad_norm != b.grad_norm);
+}
+
+TEST_CASE("trainer: a stage computes with its rotary base, and the model says so afterwards") {
+  ThreadPool pool(1);
+  Context context{ref_backend(), pool};
+  MemoryTokens stream{tiny_tokens(700)};
+  const Loader loader({&stream}, ReadSet::plain(5, stream.size(), 12, 4, 40), {});
+  const StepPlan same = Curriculum::plain(12, 4, 40).at(0);
+  const auto trainer_of = [&](double theta, Curriculum curriculum) {
+    model::ModelConfig model = tiny_model();
+    model.rope_theta = theta;
+    model::Parameters parameters(model, Dtype::f64);
+    model::initialise(parameters, 1);
+    for (std::int64_t layer = 0; layer < model.layers; ++layer) {  // so that attention is not flat
+      ops::scale(context, parameters.layer(layer).q_norm, parameters.layer(layer).q_norm, 8);
+    }
+    return std::make_unique<Trainer>(context, small_config(), std::move(parameters), std::move(curriculum),
+                                     [&](const StepPlan&) { return loader.batch(same); });
+  };
+  Stage first{"first", 12, {{4, 1}}, 0, std::nullopt, {}}, second{"second", 12, {{4, 1}}, 0, 50.0, {}};
+  const auto staged = trainer_of(1000, Curriculum({first, second})), plain = trainer_of(1000, Curriculum::plain(12, 4, 2));
+  const double start = staged->step().loss;
+  CHECK(start == plain->step().loss);
+  CHECK(staged->model_config().rope_theta == 1000);
+  const auto other = trainer_of(50, Curriculum::plain(12, 4, 2));
+  CHECK(other->step().loss != start);
+  // Step 1 had a rate of 0, so the weights are still the first ones; all steps read one batch.
+  CHECK(staged->step().loss == trainer_of(50, Curriculum::plain(12, 4, 2))->step().loss);
+  CHECK(staged->model_config().rope_theta == 50);
 }
 
 TEST_CASE("trainer: a batch without any label that counts has loss zero and no gradient") {
