@@ -29,7 +29,8 @@ DeviceFacts this_machine(Session& session) {
   const Json facts = steps::environment_facts();
   DeviceFacts device{.name = "cpu", .title = facts.at("cpu").get<std::string>()};
   device.memory_bytes = facts.at("memory_bytes").get<double>();
-  device.f32_flops = device.bf16_flops = measure_peak_flops(session.threads());
+  device.f32_flops = measure_peak_flops(session.threads());
+  device.bf16_flops = measure_peak_flops(session.threads(), Dtype::bf16);
   std::vector<char> from(64 << 20, 1), to(from.size());
   for (int round = 0; round < 5; ++round) {
     const auto begin = std::chrono::steady_clock::now();

@@ -8,9 +8,10 @@
 
 namespace cairn {
 
-double measure_peak_flops(ThreadPool& pool) {
+double measure_peak_flops(ThreadPool& pool, Dtype type) {
   using Clock = std::chrono::steady_clock;
   const cpu::Routines& routines = *static_cast<const cpu::CpuBackend&>(cpu_backend()).routines;
+  const auto run = type == Dtype::bf16 ? routines.multiply_add_rounds_bf16 : routines.multiply_add_rounds;
   const std::int64_t threads = pool.threads();
   std::vector<double> flops(static_cast<std::size_t>(threads));
   double best = 0;
@@ -20,7 +21,7 @@ double measure_peak_flops(ThreadPool& pool) {
     const Clock::time_point begin = Clock::now();
     pool.parallel_for(threads, [&](std::int64_t i) {
       float sink = 1.0f;
-      flops[static_cast<std::size_t>(i)] = routines.fma_rounds(rounds, &sink);
+      flops[static_cast<std::size_t>(i)] = run(rounds, &sink);
     });
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     double total = 0;

@@ -136,8 +136,10 @@ struct Routines {
   void (*ademamix)(std::int64_t begin, std::int64_t end, float* p, StoredFloats m1, StoredFloats m2, StoredFloats v,
                    const float* g, StoredFloats copy, const AdamStep&);
 
-  // Runs `rounds` of independent fused multiply-adds in registers; returns the flops done. *sink keeps the compiler honest.
-  double (*fma_rounds)(std::int64_t rounds, float* sink);
+  // Runs `rounds` of independent multiply-adds in registers, as matrix products do them; returns the flops done. *sink keeps the
+  // compiler honest.
+  double (*multiply_add_rounds)(std::int64_t rounds, float* sink);
+  double (*multiply_add_rounds_bf16)(std::int64_t rounds, float* sink);
   void (*exp_array)(std::int64_t n, float* y, const float* x);  // for the tests of simd_math.h
   void (*exp_minus_linear_array)(std::int64_t n, float* rest, float* exp, const float* x);
 };

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "kernels/cpu/ops.h"
 #include "tests/kernels/op_comparison.h"
 #include "tests/support/test.h"
 
@@ -81,6 +82,27 @@ TEST_CASE("the optimizers give the same bits on every instruction set, and momen
       CHECK_MESSAGE(differ * 500 <= all + 499, op_case.op << " " << op_case.shape << ": " << differ << " of " << all);
     }
   }
+}
+
+TEST_CASE("what the cpu backend fuses agrees with the composition that stands in for it") {
+  ThreadPool pool(2);
+  cpu::CpuBackend composed = static_cast<const cpu::CpuBackend&>(cpu_backend());
+  composed.add_rmsnorm_forward = nullptr;
+  composed.norm_rope_forward = nullptr;
+  composed.norm_rope_backward = nullptr;
+  int compared = 0;
+  for (const OpCase& op_case : op_cases()) {
+    const bool adds = op_case.op == "add_rmsnorm_forward";
+    if (!adds && op_case.op.rfind("norm_rope", 0) != 0) continue;
+    for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
+      const CaseMemory prepared = prepared_case(op_case, pool, A);
+      const Outputs got = run(op_case, composed, pool, A, prepared);
+      compare(op_case, "composition", A, got, run(op_case, ref_backend(), pool, Dtype::f64, prepared));
+      if (adds) CHECK(got == run(op_case, cpu_backend(), pool, A, prepared));  // to the last bit
+      ++compared;
+    }
+  }
+  CHECK(compared > 10);
 }
 
 TEST_CASE("a matrix product's element does not depend on how many other rows and columns there are") {

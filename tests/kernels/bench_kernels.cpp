@@ -89,7 +89,7 @@ int bench(int argc, char** argv) {
   }
   ThreadPool pool(threads);
   Context context{isa.empty() ? cpu_backend() : cpu_backend_for_isa(isa), pool};
-  const double peak = measure_peak_flops(pool), bandwidth = measure_bandwidth(pool);
+  const double peak = measure_peak_flops(pool, A), bandwidth = measure_bandwidth(pool);
   TextTable table({"operation", "shape", "ms", "GFLOP/s", "GB/s", "of floor"});
   for (const OpCase& op_case : op_cases()) {
     if ((!op_case.production && !all) || op_case.op.find(op) == std::string::npos ||
@@ -112,8 +112,8 @@ int bench(int argc, char** argv) {
     }
   }
   if (json) {
-    fmt::print("{{\"what\": \"float32 multiply-add peak\", \"value\": {:.4g}, \"unit\": \"GFLOP/s\", \"threads\": {}}}\n",
-               peak * 1e-9, pool.threads());
+    fmt::print("{{\"what\": \"{} multiply-add peak\", \"value\": {:.4g}, \"unit\": \"GFLOP/s\", \"threads\": {}}}\n",
+               dtype_name(A), peak * 1e-9, pool.threads());
     fmt::print("{{\"what\": \"memory, y = a + b\", \"value\": {:.4g}, \"unit\": \"GB/s\", \"threads\": {}}}\n", bandwidth * 1e-9,
                pool.threads());
   } else {

@@ -1,6 +1,9 @@
 // Operations on elements: one pass over memory, which is what they cost.
 #include "kernels/cpu/vector/elements.h"
 
+#include <type_traits>
+
+#include "kernels/cpu/vector/gemm_kinds.h"
 #include "kernels/cpu/vector/simd_math.h"
 
 namespace cairn::cpu::CAIRN_ISA {
@@ -177,20 +180,24 @@ template void ElementOps<float>::convert(std::int64_t, Bf16*, const float*);
 template void ElementOps<Bf16>::convert(std::int64_t, float*, const Bf16*);
 template void ElementOps<Bf16>::convert(std::int64_t, Bf16*, const Bf16*);
 
-double fma_rounds(std::int64_t rounds, float* sink) {
+template <typename A>
+double multiply_add_rounds(std::int64_t rounds, float* sink) {
+  using Kind = std::conditional_t<std::is_same_v<A, Bf16>, Narrow, Floats>;
   constexpr int kChains = 12;  // more than latency times units; fits 16 registers
   Vec sum[kChains];
   for (int i = 0; i < kChains; ++i) sum[i] = splat(sink[0] + static_cast<float>(i));
   const Vec a = splat(0.999f), b = splat(1e-3f);
   for (std::int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) sum[i] = fma(sum[i], a, b);
+    for (int i = 0; i < kChains; ++i) sum[i] = Kind::multiply_add(a, b, sum[i]);
   }
   Vec total = sum[0];
   for (int i = 1; i < kChains; ++i) total = total + sum[i];
   *sink = sum_lanes(total);
-  return 2.0 * W * kChains * static_cast<double>(rounds);
+  return 2.0 * Kind::kNumbers * W * kChains * static_cast<double>(rounds);
 }
+template double multiply_add_rounds<float>(std::int64_t, float*);
+template double multiply_add_rounds<Bf16>(std::int64_t, float*);
 
 void exp_array(std::int64_t n, float* y, const float* x) {
   each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, exp(read(x + i))); });

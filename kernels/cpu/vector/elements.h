@@ -23,7 +23,8 @@ struct ElementOps {
   static double sum_of_squares(std::int64_t n, const A* x);
 };
 
-double fma_rounds(std::int64_t rounds, float* sink);
+template <typename A>
+double multiply_add_rounds(std::int64_t rounds, float* sink);
 void exp_array(std::int64_t n, float* y, const float* x);
 void exp_minus_linear_array(std::int64_t n, float* rest, float* exp, const float* x);
 

@@ -66,7 +66,8 @@ const Routines& routines() {
       .bf16 = activation_routines<Bf16>(),
       .adamw = adamw,
       .ademamix = ademamix,
-      .fma_rounds = fma_rounds,
+      .multiply_add_rounds = multiply_add_rounds<float>,
+      .multiply_add_rounds_bf16 = multiply_add_rounds<Bf16>,
       .exp_array = exp_array,
       .exp_minus_linear_array = exp_minus_linear_array,
   };
