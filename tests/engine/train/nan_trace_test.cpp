@@ -32,29 +32,31 @@ class Break : public OperationObserver {
   }
 };
 
-// Two rows of eight tokens through the tiny model, with an operation that breaks.
+// Two rows of T tokens through the tiny model, with an operation that breaks.
 struct Pass {
+  std::int64_t T;
+  model::ModelConfig config;
   Break fault;
   ThreadPool pool{1};
   ObservedBackend backend = observe(ref_backend(), fault);
   Context context{backend, pool};
-  model::Parameters parameters{tiny_model(), Dtype::f64}, gradients{tiny_model(), Dtype::f64};
-  model::Activations activations{tiny_model(), Dtype::f64, 16, model::Purpose::training, 8};
-  std::vector<std::int32_t> tokens = tiny_tokens(16), positions, first_key;
-  std::vector<float> weights = std::vector<float>(16, 1.0f / 16);
+  model::Parameters parameters{config, Dtype::f64}, gradients{config, Dtype::f64};
+  model::Activations activations{config, Dtype::f64, 2 * T, model::Purpose::training, T};
+  std::vector<std::int32_t> tokens = tiny_tokens(2 * T), positions, first_key;
+  std::vector<float> weights = std::vector<float>(std::size_t(2 * T), 1.0f / float(2 * T));
 
-  Pass() {
+  explicit Pass(std::int64_t length = 8, std::int64_t vocab = 40) : T(length), config(tiny_model(vocab)) {
     model::initialise(parameters, 1);
-    for (int i = 0; i < 16; ++i) positions.push_back(i % 8);
-    first_key.resize(16);
+    for (std::int64_t i = 0; i < 2 * T; ++i) positions.push_back(std::int32_t(i % T));
+    first_key.resize(std::size_t(2 * T));
   }
   std::string trace() {
     return first_non_finite(context, parameters, gradients, activations, [&](Context& watched) {
-      const auto i32 = [](std::vector<std::int32_t>& values) { return Tensor(values.data(), Dtype::i32, {2, 8}); };
+      const auto i32 = [&](std::vector<std::int32_t>& values) { return Tensor(values.data(), Dtype::i32, {2, T}); };
       gradients.zero();
       model::train_forward_backward(
           watched, parameters, gradients, activations,
-          {i32(tokens), i32(positions), i32(first_key), i32(tokens), Tensor(weights.data(), Dtype::f32, {2, 8})});
+          {i32(tokens), i32(positions), i32(first_key), i32(tokens), Tensor(weights.data(), Dtype::f32, {2, T})});
     });
   }
   std::string trace_with(const std::string& operation, int at, std::int64_t element) {
@@ -75,6 +77,8 @@ TEST_CASE("nan trace: the layer, the part, the tensor and the token, forward and
   CHECK(Pass().trace_with("attention_forward", 2, 16 * 9) ==
         "block 1 attention: o" + bad + ", first at token 9 (attention_forward)");
   CHECK(Pass().trace_with("cross_entropy", 1, 7) == "losses" + bad + ", first at token 7 (cross_entropy)");
+  // The loss of 80 tokens is taken in chunks of 64: the fourth of the second chunk.
+  CHECK(Pass(40, 70'000).trace_with("cross_entropy", 2, 3) == "losses" + bad + ", first at token 67 (cross_entropy)");
   // Backward begins with the last block.
   CHECK(Pass().trace_with("xielu_backward", 1, 24 * 2) == "block 1 mlp: du" + bad + ", first at token 2 (xielu_backward)");
   CHECK(Pass().trace_with("attention_backward", 2, 0) ==
