@@ -112,7 +112,7 @@ TEST_CASE("nan trace: counts in every float type, also where rows lie apart") {
   CHECK(count_non_finite(Tensor(integers.data(), Dtype::i32, {1})).count == 0);
 }
 
-TEST_CASE("observed backend: a whole pass goes through, and a table that it does not know whole is refused") {
+TEST_CASE("observed backend: a whole pass goes through, every operation of it seen") {
   Pass pass;
   CHECK(pass.trace() == "");
   for (const char* operation : {"embedding_forward", "matmul", "attention_backward", "cross_entropy", "embedding_backward"}) {
