@@ -19,7 +19,7 @@ std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
 std::vector<steps::OutputSpec> training_outputs(const Config& config);
 // Runtime fields of the same steps: "backend", "peak_gflops", "recompute", "replay_every", "staging_mb".
 Schema training_runtime();
-// Of the runtime config, else measured: flops per second that this machine reaches.
+// Of the runtime config, else measured: flops per second that this machine reaches in the config's precision.
 double peak_flops(const steps::StepContext& context);
 
 // What a step's config and runtime say, for a curriculum. Warm-ups of AdEMAMix that the config leaves open last all steps; of
