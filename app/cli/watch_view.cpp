@@ -41,6 +41,17 @@ double recent_mean(const MetricSeries& series) {
   return count == 0 ? std::nan("") : sum / static_cast<double>(count);
 }
 
+// Over the last steps, those that do not tell it counted as 0.
+double mean_a_step(const RunMetrics& metrics, const MetricSeries& series) {
+  const std::size_t rows = std::min(metrics.rows().size(), kRecentSteps);
+  if (rows == 0) return 0;
+  const std::int64_t first = metrics.rows()[metrics.rows().size() - rows].step;
+  double sum = 0;
+  for (std::size_t i = series.steps.size(); i > 0 && series.steps[i - 1] >= first; --i)
+    sum += std::isfinite(series.values[i - 1]) ? series.values[i - 1] : 0;
+  return sum / static_cast<double>(rows);
+}
+
 double sum_of(const MetricSeries& series) {
   double sum = 0;
   for (const double value : series.values) sum += std::isfinite(value) ? value : 0;
@@ -189,7 +200,7 @@ std::vector<Value> values_of(const RunMetrics& metrics) {
 
 std::vector<std::string> value_lines(const RunMetrics& metrics, std::int64_t from, const PictureFrame& frame) {
   const std::vector<Value> values = values_of(metrics);
-  const int columns = frame.width >= 150 ? 3 : frame.width >= 76 ? 2 : 1;
+  const int columns = frame.width >= 150 ? 3 : frame.width >= 60 ? 2 : 1;
   const int width = (frame.width - 3 * (columns - 1)) / columns;
   int name_width = kNameWidth;
   for (const Value& value : values) name_width = std::clamp(text_width(value.name) + 1, name_width, 24);
@@ -221,7 +232,7 @@ std::vector<std::string> value_lines(const RunMetrics& metrics, std::int64_t fro
 // Where the time goes.
 
 std::vector<std::string> time_lines(const RunMetrics& metrics, const PictureFrame& frame) {
-  const double whole = recent_mean(metrics.series("step_s"));
+  const double whole = mean_a_step(metrics, metrics.series("step_s"));
   if (!(whole > 0)) return {};
   struct Part {
     std::string name;
@@ -230,7 +241,7 @@ std::vector<std::string> time_lines(const RunMetrics& metrics, const PictureFram
   std::vector<Part> parts;
   double known = 0;
   for (const std::string& key : step_parts(metrics)) {
-    const double seconds = recent_mean(metrics.series(key));
+    const double seconds = mean_a_step(metrics, metrics.series(key));
     if (!(seconds > 0)) continue;
     parts.push_back({key.substr(0, key.size() - 2), seconds});
     known += seconds;
@@ -266,22 +277,23 @@ std::vector<std::string> event_lines(const WatchedRun& run, const PictureFrame& 
   std::vector<std::string> lines;
   const RunMetrics& metrics = *run.metrics;
   if (const auto skipped = skipped_steps(metrics); !skipped.empty()) {
-    std::vector<std::string> words{
-        fmt::format("{:<{}}{} step{}:", "left out", kNameWidth + 1, skipped.size(), skipped.size() == 1 ? "" : "s")};
+    lines.push_back(
+        fmt::format("{:<{}}{} step{}", "left out", kNameWidth + 1, skipped.size(), skipped.size() == 1 ? "" : "s, the last:"));
+    std::size_t told = 0;
     for (const auto& [step, why] : skipped) {
-      if (words.size() > kSkipsTold) break;
-      words.push_back(std::to_string(step) + (why.empty() ? "" : " (" + why + ")"));
+      if (told++ == kSkipsTold) break;
+      lines.push_back(cut_to_width(fmt::format("{:{}}{}  {}", "", kNameWidth + 1, step, why), frame.width));
     }
-    if (skipped.size() > kSkipsTold) words.push_back("...");
-    append(lines, lines_of(words, frame.width, kNameWidth + 1), false);
   }
   std::vector<std::string> saved;
   if (run.checkpoint)
     saved.push_back(fmt::format("step {}, {} ago", run.checkpoint->step,
                                 format_duration(std::max(0.0, static_cast<double>(frame.now - run.checkpoint->time) * 1e-6))));
+  if (const MetricSeries& bytes = metrics.series("checkpoint_bytes"); !bytes.empty())
+    saved.push_back(fmt::format("{} written in {}", bytes_text(last_of(bytes)),
+                                format_duration(last_of(metrics.series("checkpoint_write_s")))));
   const double stood = sum_of(metrics.series("checkpoint_s")), trained = sum_of(metrics.series("step_s"));
-  if (stood > 0 && trained > 0)
-    saved.push_back(fmt::format("{:.2f}% of the time spent on saving", 100 * stood / (stood + trained)));
+  if (stood > 0 && trained > 0) saved.push_back(fmt::format("{:.2f}% of the time waited for", 100 * stood / (stood + trained)));
   if (!saved.empty()) {
     saved.front() = fmt::format("{:<{}}{}", "checkpoint", kNameWidth + 1, saved.front());
     append(lines, lines_of(saved, frame.width, kNameWidth + 1), false);
@@ -306,7 +318,7 @@ std::vector<std::string> step_parts(const RunMetrics& metrics) {
   const bool apart = !metrics.series("forward_s").empty();
   std::vector<std::string> parts;
   for (const std::string& name : metrics.names()) {
-    if (!name.ends_with("_s") || name.ends_with("_per_s") || name == "step_s" || name == "checkpoint_s") continue;
+    if (!name.ends_with("_s") || name.ends_with("_per_s") || name == "step_s" || name.starts_with("checkpoint_")) continue;
     if (name == "model_s" && apart) continue;
     parts.push_back(name);
   }

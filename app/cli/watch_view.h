@@ -48,7 +48,7 @@ std::optional<double> seconds_left(const lineage::RunMetrics& metrics);
 
 // Parts of a step by how the run names them, in the order of a step: the series "data_s", "model_s", ..., whole: "step_s". A part
 // that others make up ("model_s" where there are "forward_s" and "backward_s") is left out, and so is what lies outside a step
-// ("checkpoint_s").
+// ("checkpoint_s", "checkpoint_write_s").
 std::vector<std::string> step_parts(const lineage::RunMetrics& metrics);
 
 // Steps that were left out, newest first, with why where the run says so.

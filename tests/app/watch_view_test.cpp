@@ -79,7 +79,9 @@ bool contains(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("watch: the picture tells what goes on, and fits every width and height") {
-  const Measured measured(training(200));
+  std::vector<Json> lines = training(200);
+  lines[102].update({{"checkpoint_step", 100}, {"checkpoint_bytes", 31'500'000}, {"checkpoint_write_s", 0.09}});
+  const Measured measured(lines);
   WatchedRun run = running(measured);
   run.checkpoint = SavedCheckpoint{200, kStart + 398 * kSecond};
   for (const int width : {60, 80, 120, 200}) {
@@ -91,7 +93,7 @@ TEST_CASE("watch: the picture tells what goes on, and fits every width and heigh
       for (const char* part :
            {"pretrain  run 5  running  step 200 of 400", " 50%  ", "6m40s left", "loss", "3.1099", "best loss", "2.05k", "61.0%",
             "819k", "612 MB", "598 MB", "data 100ms 5%", "model 1.5s 75%", "clip 100ms 5%", "optimizer 200ms 10%",
-            "other 100ms 5%", "step 200, 4.0s ago", "0.50% of the time spent on saving"})
+            "other 100ms 5%", "step 200, 4.0s ago", "31.5 MB written in 90ms", "0.50% of the time waited for"})
         CHECK_MESSAGE(contains(text, part), part << " is not in\n" << text);
       CHECK_FALSE(contains(text, "\x1b"));
       CHECK_FALSE(contains(text, "left out"));
@@ -129,7 +131,8 @@ TEST_CASE("watch: steps that were left out, a process that is gone, a step that 
   const Measured measured(lines);
   WatchedRun run = running(measured);
   const std::string text = text_of(watch_picture(run, frame_of(100)));
-  CHECK(contains(text, "left out   4 steps:  32 (a spike)  31 (a spike)  20 (the loss is not finite)  ..."));
+  CHECK(contains(text, "left out   4 steps, the last:\n           32  a spike\n           31  a spike\n           20  the loss"));
+  CHECK_FALSE(contains(text, "\n           10"));
   CHECK(contains(text, "no step for 4m42s"));
   CHECK(contains(text, "x"));
   run.alive = false;
@@ -166,12 +169,21 @@ TEST_CASE("watch: the last steps alone are drawn when asked for") {
 }
 
 TEST_CASE("watch: parts of a step stand in their order, whole ones give way to their parts") {
-  const Measured whole(std::vector<Json>{
-      Json{{"step", 1}, {"step_s", 1}, {"optimizer_s", 1}, {"model_s", 1}, {"tokens_per_s", 5}, {"checkpoint_s", 1}}});
+  const Measured whole(std::vector<Json>{Json{{"step", 1},
+                                              {"step_s", 1},
+                                              {"optimizer_s", 1},
+                                              {"model_s", 1},
+                                              {"tokens_per_s", 5},
+                                              {"checkpoint_s", 1},
+                                              {"checkpoint_write_s", 1}}});
   CHECK(step_parts(whole.metrics) == std::vector<std::string>{"model_s", "optimizer_s"});
   const Measured apart(
       std::vector<Json>{Json{{"step_s", 1}, {"zeta_s", 1}, {"model_s", 1}, {"backward_s", 1}, {"forward_s", 1}, {"data_s", 1}}});
   CHECK(step_parts(apart.metrics) == std::vector<std::string>{"data_s", "forward_s", "backward_s", "zeta_s"});
+  std::vector<Json> lines = training(40);
+  lines[35]["replay_s"] = 4.0;  // of one step in the last twenty
+  const Measured now_and_then(lines);
+  CHECK(contains(text_of(watch_picture(running(now_and_then), frame_of(200))), "replay 200ms"));
 }
 
 TEST_CASE("comparison: figures, differences of config, and a letter on every curve") {
