@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/cuda/attention.h"
+#include "kernels/cuda/attention_view.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/reduce.h"
@@ -14,24 +15,6 @@ namespace {
 
 constexpr int kRowsPerBlock = 4;
 constexpr int kPerLane = 8;  // elements of a head row: E <= 256
-
-// A [B, T, heads, E] tensor whose last dimension is contiguous.
-template <typename A>
-struct View {
-  A* data;
-  std::int64_t batch, row, head;  // strides
-  __device__ A* at(std::int64_t b, std::int64_t t, std::int64_t h) const { return data + b * batch + t * row + h * head; }
-};
-
-template <typename A>
-View<A> view(const Tensor& tensor) {
-  return {tensor.as<A>(), tensor.strides[0], tensor.strides[1], tensor.strides[2]};
-}
-
-struct Shape {
-  std::int64_t T, S, H, K, E;
-  float scale;
-};
 
 struct Lanes {  // elements lane, lane + 32, ... of a head row
   float at[kPerLane];
@@ -75,7 +58,7 @@ __device__ inline std::int64_t owned_row() {
 }
 
 template <typename A>
-__global__ void forward_kernel(View<A> o, float* lse, View<A> q, View<A> k, View<A> v, const int* first_key, Shape s) {
+__global__ void forward_kernel(View<A> o, float* lse, View<A> q, View<A> k, View<A> v, const int* first_key, AttentionShape s) {
   const std::int64_t t = owned_row(), h = blockIdx.y, b = blockIdx.z, kv = h / (s.H / s.K);
   if (t >= s.T) return;
   const Lanes query = load(q.at(b, t, h), s.E);
@@ -96,7 +79,7 @@ __global__ void forward_kernel(View<A> o, float* lse, View<A> q, View<A> k, View
 
 template <typename A>
 __global__ void dq_kernel(View<A> dq, View<A> d_o, View<A> q, View<A> k, View<A> v, View<A> o, const float* lse,
-                          const int* first_key, Shape s) {
+                          const int* first_key, AttentionShape s) {
   const std::int64_t t = owned_row(), h = blockIdx.y, b = blockIdx.z, kv = h / (s.H / s.K);
   if (t >= s.T) return;
   const Lanes query = load(q.at(b, t, h), s.E), gradient = load(d_o.at(b, t, h), s.E);
@@ -112,7 +95,7 @@ __global__ void dq_kernel(View<A> dq, View<A> d_o, View<A> q, View<A> k, View<A>
 
 template <typename A>
 __global__ void dk_dv_kernel(View<A> dk, View<A> dv, View<A> d_o, View<A> q, View<A> k, View<A> v, View<A> o, const float* lse,
-                             const int* first_key, Shape s) {
+                             const int* first_key, AttentionShape s) {
   const std::int64_t j = owned_row(), kv = blockIdx.y, b = blockIdx.z, group = s.H / s.K;
   if (j >= s.T) return;
   const Lanes key = load(k.at(b, j, kv), s.E), value = load(v.at(b, j, kv), s.E);
@@ -131,8 +114,8 @@ __global__ void dk_dv_kernel(View<A> dk, View<A> dv, View<A> d_o, View<A> q, Vie
   store(dv.at(b, j, kv), value_sum, 1.0f, s.E);
 }
 
-Shape shape_of(const Tensor& q, const Tensor& k, double scale) {
-  const Shape shape{q.shape[1], k.shape[1], q.shape[2], k.shape[2], q.shape[3], static_cast<float>(scale)};
+AttentionShape shape_of(const Tensor& q, const Tensor& k, double scale) {
+  const AttentionShape shape{q.shape[1], k.shape[1], q.shape[2], k.shape[2], q.shape[3], static_cast<float>(scale)};
   if (shape.E > kWarp * kPerLane) fail("attention on the GPU takes heads of at most {}, found {}", kWarp * kPerLane, shape.E);
   return shape;
 }
@@ -148,7 +131,7 @@ void attention_forward_plain(Context& ctx, const Tensor& o, const Tensor& lse, c
                              const Tensor& first_key, double scale) {
   with_type(q, [&](auto type) {
     using A = decltype(type);
-    const Shape shape = shape_of(q, k, scale);
+    const AttentionShape shape = shape_of(q, k, scale);
     launch(forward_kernel<A>, grid_of(shape.T, shape.H, q.shape[0]), dim3(kWarp, kRowsPerBlock), 0, queue_of(ctx).stream(),
            view<A>(o), lse.as<float>(), view<A>(q), view<A>(k), view<A>(v), first_key.as<int>(), shape);
   });
@@ -159,7 +142,7 @@ void attention_backward_plain(Context& ctx, const Tensor& dq, const Tensor& dk, 
                               const Tensor& first_key, double scale) {
   with_type(q, [&](auto type) {
     using A = decltype(type);
-    const Shape shape = shape_of(q, k, scale);
+    const AttentionShape shape = shape_of(q, k, scale);
     const dim3 block(kWarp, kRowsPerBlock);
     launch(dq_kernel<A>, grid_of(shape.T, shape.H, q.shape[0]), block, 0, queue_of(ctx).stream(), view<A>(dq), view<A>(d_o),
            view<A>(q), view<A>(k), view<A>(v), view<A>(o), lse.as<float>(), first_key.as<int>(), shape);

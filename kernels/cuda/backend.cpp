@@ -21,8 +21,8 @@ Backend make_backend(std::string name, MatmulEntry matmul) {
   backend.bias_forward = bias_forward;
   backend.bias_backward = bias_backward;
   backend.rope = rope;
-  backend.attention_forward = attention_forward_plain;
-  backend.attention_backward = attention_backward_plain;
+  backend.attention_forward = attention_forward;
+  backend.attention_backward = attention_backward;
   backend.xielu_forward = xielu_forward;
   backend.xielu_backward = xielu_backward;
   backend.swiglu_forward = swiglu_forward;

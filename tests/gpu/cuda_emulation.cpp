@@ -160,11 +160,18 @@ int lane() {
   return static_cast<int>(Block::instance().current().index % kLanes);
 }
 
-std::uint64_t exchange(std::uint64_t value, int source) {
-  Block& block = Block::instance();
-  block.current().given = value;
+void publish(std::uint64_t value) {
+  Block::instance().current().given = value;
   warp_barrier();
-  const std::uint64_t got = block.in_warp(source).given;
+}
+
+std::uint64_t published(int lane) {
+  return Block::instance().in_warp(lane).given;
+}
+
+std::uint64_t exchange(std::uint64_t value, int source) {
+  publish(value);
+  const std::uint64_t got = published(source);
   warp_barrier();
   return got;
 }

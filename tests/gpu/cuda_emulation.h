@@ -43,6 +43,9 @@ void warp_barrier();
 // Every lane of the warp gives a value and gets that of lane `source`, both at most 8 bytes.
 std::uint64_t exchange(std::uint64_t value, int source);
 int lane();
+// Shows a value to the warp's other lanes, and waits for theirs. Valid until the next warp_barrier().
+void publish(std::uint64_t value);
+std::uint64_t published(int lane);
 
 void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& kernel);
 

@@ -1,4 +1,5 @@
 // The CUDA kernels' indexing, reductions and formulas, on the CPU: every small case of the harness, against ref.
+#include <algorithm>
 #include <cmath>
 
 #include "base/random.h"
@@ -33,9 +34,11 @@ __global__ void lopsided_kernel(int* out) {
 }  // namespace
 
 TEST_CASE_FIXTURE(Emulation, "every small case of every operation agrees with the float64 reference") {
-  for (const OpCase& op_case : op_cases()) {
-    if (op_case.production || op_case.flops > 2e7) continue;
+  for (OpCase op_case : op_cases()) {
+    if (op_case.production || op_case.flops > 6e7) continue;
     for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
+      // On tensor cores the weights of attention, and in the backward their gradients, are bfloat16 between two products.
+      if (A == Dtype::bf16 && op_case.op.starts_with("attention")) op_case.roundings = std::max(op_case.roundings, 1.0);
       const CaseMemory prepared = prepared_case(op_case, pool, A);
       const Outputs want = run(op_case, ref_backend(), pool, Dtype::f64, prepared);
       compare(op_case, std::string("cuda, emulated, in ") + dtype_name(A), A, run(op_case, context, A, prepared), want);

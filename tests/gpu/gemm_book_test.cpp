@@ -73,7 +73,8 @@ TEST_CASE("what is no GEMM book is refused, with the place") {
   GemmBook book("NVIDIA H200", "13.1.0");
   Json json = book_with_two().to_json();
   json["products"][0].erase("M");
-  CHECK(error_of([&] { book.take(json, "state.json"); }) == "state.json.products[0].M: missing; expected an integer >= 1 (of the product)");
+  CHECK(error_of([&] { book.take(json, "state.json"); }) ==
+        "state.json.products[0].M: missing; expected an integer >= 1 (of the product)");
   CHECK(book.size() == 0);
   json = book_with_two().to_json();
   json["format"] = "another";

@@ -257,6 +257,8 @@ void add_attention(std::vector<OpCase>& cases) {
                                                              {2, 131, 131, 6, 2, 33, Fill::documents, false},
                                                              {1, 300, 300, 2, 2, 64, Fill::documents, false},
                                                              {1, 290, 290, 2, 1, 96, Fill::start, false},
+                                                             {2, 150, 150, 4, 2, 128, Fill::documents, false},
+                                                             {1, 70, 200, 4, 2, 64, Fill::documents, false},
                                                              {1, 40, 170, 4, 2, 32, Fill::documents, false},
                                                              {2, 1, 77, 4, 2, 40, Fill::start, false},
                                                              {1, 1, 5, 3, 1, 7, Fill::start, false},
