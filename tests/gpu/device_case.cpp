@@ -1,0 +1,88 @@
+#include "tests/gpu/device_case.h"
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "kernels/cuda/backend.h"
+#include "kernels/cuda/memory.h"
+
+namespace cairn::test {
+namespace {
+
+void check(cudaError_t error) {
+  if (error != cudaSuccess) fail("the GPU: {}", cudaGetErrorString(error));
+}
+
+}  // namespace
+
+DeviceCase::DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host)
+    : case_(op_case), device_(device), A_(A), host_(host), context_{cuda::cuda_backend(), pool, &device.queue()} {
+  for (const Tensor& tensor : host.tensors()) {
+    memory_.emplace_back(device.facts().index, static_cast<std::size_t>(std::max<std::int64_t>(tensor.bytes(), 16)));
+    Tensor there = tensor;
+    there.data = memory_.back().data();
+    there.device = {DeviceKind::cuda, device.facts().index};
+    tensors_.push_back(there);
+  }
+  reset();
+}
+
+void DeviceCase::reset() {
+  for (std::size_t i = 0; i < tensors_.size(); ++i)
+    cuda::copy_to_device(device_.queue(), tensors_[i].data, host_.tensors()[i].data,
+                         static_cast<std::size_t>(tensors_[i].bytes()));
+}
+
+std::vector<std::byte> DeviceCase::bytes() {
+  std::vector<std::byte> all;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (!case_.arguments[i].compared) continue;
+    const std::size_t size = static_cast<std::size_t>(tensors_[i].bytes()), at = all.size();
+    all.resize(at + size);
+    cuda::copy_to_host(device_.queue(), all.data() + at, tensors_[i].data, size);
+  }
+  return all;
+}
+
+Outputs DeviceCase::outputs() {
+  const std::vector<std::byte> all = bytes();
+  Outputs outputs;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (!case_.arguments[i].compared) continue;
+    Tensor here = tensors_[i];
+    here.data = const_cast<std::byte*>(all.data() + at);
+    here.device = {};
+    outputs.push_back(numbers(here));
+    at += static_cast<std::size_t>(here.bytes());
+  }
+  return outputs;
+}
+
+double DeviceCase::time() {
+  const auto stream = static_cast<cudaStream_t>(device_.queue().stream());
+  cudaEvent_t begin = nullptr, end = nullptr;
+  check(cudaEventCreate(&begin));
+  check(cudaEventCreate(&end));
+  std::vector<double> runs;
+  double spent = 0;
+  for (int i = 0; i < 3; ++i) run();
+  while (runs.size() < 10 || (spent < 300 && runs.size() < 500)) {
+    check(cudaEventRecord(begin, stream));
+    run();
+    check(cudaEventRecord(end, stream));
+    check(cudaEventSynchronize(end));
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, begin, end));
+    runs.push_back(milliseconds);
+    spent += milliseconds;
+  }
+  check(cudaEventDestroy(begin));
+  check(cudaEventDestroy(end));
+  std::nth_element(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2), runs.end());
+  return runs[runs.size() / 2];
+}
+
+}  // namespace cairn::test

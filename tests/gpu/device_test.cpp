@@ -1,0 +1,109 @@
+// Every operation on the GPU that is there: against ref at small and odd shapes, and again and again at production shapes, where
+// each repetition must give the same bits. Skipped out loud on a machine without a GPU.
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "kernels/cuda/cublaslt_matmul.h"
+#include "kernels/cuda/matmul.h"
+#include "tests/gpu/device_case.h"
+#include "tests/support/test.h"
+
+namespace cairn::test {
+namespace {
+
+std::string why_not() {
+  const cuda::DeviceList list = cuda::list_devices();
+  if (list.devices.empty()) return "no GPU: " + list.reason;
+  return list.devices.front().refusal;
+}
+
+#define REQUIRE_GPU \
+  if (const std::string reason = why_not(); !reason.empty()) SKIP_TEST(reason)
+
+// Larger than any float32 sum's error where tensor cores round between products, or where cuBLASLt orders sums as it likes.
+OpCase loosened(OpCase op_case, Dtype A) {
+  if (A == Dtype::bf16 && op_case.op.starts_with("attention")) op_case.roundings = std::max(op_case.roundings, 1.0);
+  return op_case;
+}
+
+// How often a production shape is repeated; CAIRN_GPU_REPEATS says otherwise.
+int repeats() {
+  const char* set = std::getenv("CAIRN_GPU_REPEATS");
+  return set ? std::max(2, std::atoi(set)) : 1000;
+}
+
+}  // namespace
+
+TEST_CASE("on the GPU every small case agrees with the float64 reference") {
+  REQUIRE_GPU;
+  ThreadPool pool(0);
+  cuda::Device device(0, std::size_t{256} << 20);
+  for (const OpCase& each : op_cases()) {
+    if (each.production) continue;
+    for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
+      const OpCase op_case = loosened(each, A);
+      const CaseMemory prepared = prepared_case(op_case, pool, A);
+      const Outputs want = run(op_case, ref_backend(), pool, Dtype::f64, prepared);
+      CaseMemory host(op_case, A, prepared);
+      DeviceCase there(op_case, device, pool, A, host);
+      there.run();
+      device.synchronize();
+      compare(op_case, device.facts().name + " in " + dtype_name(A), A, there.outputs(), want);
+    }
+  }
+}
+
+TEST_CASE("on the GPU production shapes give the same bits each time") {
+  REQUIRE_GPU;
+  ThreadPool pool(0);
+  cuda::Device device(0, std::size_t{1} << 30);
+  for (const OpCase& op_case : op_cases()) {
+    if (!op_case.production) continue;
+    CaseMemory host(op_case, Dtype::bf16);
+    DeviceCase there(op_case, device, pool, Dtype::bf16, host);
+    std::optional<Digest> first;
+    int differ = 0;
+    for (int i = 0; i < repeats(); ++i) {
+      there.reset();
+      there.run();
+      const std::vector<std::byte> bytes = there.bytes();
+      const Digest digest = sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      if (!first) first = digest;
+      differ += digest != *first;
+    }
+    CHECK_MESSAGE(differ == 0,
+                  op_case.op << " " << op_case.shape << ": " << differ << " of " << repeats() << " repetitions differ");
+  }
+}
+
+TEST_CASE("a GEMM book that was taken over gives the bits of the one that it came from") {
+  REQUIRE_GPU;
+  ThreadPool pool(1);
+  OpCase op_case;
+  op_case.op = "matmul";
+  op_case.arguments = {{"c", {1000, 1344}, Fill::zero, true}, {"a", {1000, 256}}, {"b", {1344, 256}}};
+  op_case.run = [](Context& context, std::vector<Tensor>& t) {
+    ops::matmul(context, t[0], t[1], Transpose::no, t[2], Transpose::yes);
+  };
+  CaseMemory host(op_case, Dtype::bf16);
+  cuda::Device one(0), two(0);
+  DeviceCase first(op_case, one, pool, Dtype::bf16, host), second(op_case, two, pool, Dtype::bf16, host);
+  first.run();
+  CHECK(one.gemm_book().size() == 1);
+  CHECK(two.gemm_book().take(one.gemm_book().to_json(), "book").empty());
+  second.run();
+  CHECK(two.gemm_book().size() == 1);
+  const bool same = first.bytes() == second.bytes();
+  CHECK(same);
+}
+
+TEST_CASE("a GPU that is not there is named") {
+  const cuda::DeviceList list = cuda::list_devices();
+  const std::string error = error_of([&] { cuda::Device device(static_cast<int>(list.devices.size())); });
+  CHECK(error.starts_with(list.devices.empty() ? "there is no GPU to use: " : "there is no GPU "));
+}
+
+}  // namespace cairn::test
