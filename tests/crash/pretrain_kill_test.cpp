@@ -1,5 +1,5 @@
-// SIGKILL at random points of a pre-training, again and again: what is resumed must end in the bytes of the run that nobody
-// disturbed.
+// SIGKILL at random points of a pre-training, again and again, also while a checkpoint is being written: what is resumed must end
+// in the bytes of the run that nobody disturbed.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -19,7 +19,7 @@ using namespace cairn;
 
 namespace {
 
-constexpr int kKills = 20;
+constexpr int kKills = 12;
 constexpr std::string_view kConfig = R"({
   "model": {"layers": 2, "width": 16, "heads": 4, "kv_heads": 2, "mlp_width": 24, "vocab": 40},
   "sequence_length": 24, "batch": 8, "steps": 150, "checkpoint_every": 3, "schedule": {"lr": 0.02},
@@ -53,22 +53,26 @@ bool attempt_killed_after(test::StepRun& run, std::chrono::microseconds delay) {
   return WIFSIGNALED(status);
 }
 
-// Whatever a kill leaves under a checkpoint's own name is whole.
-void check_checkpoints(const fs::path& folder) {
-  if (!fs::exists(folder)) return;
+// Whatever a kill leaves under a checkpoint's own name is whole. Returns whether it came while one was being written.
+bool check_checkpoints(const fs::path& folder) {
+  bool partial = false;
+  if (!fs::exists(folder)) return false;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename();
+    partial |= name.ends_with(".partial");
     if (name.find('.') == std::string::npos) CHECK_MESSAGE(train::checkpoint_damage(entry.path()) == "", name);
   }
+  return partial;
 }
 
-}  // namespace
-
-TEST_CASE("a pretrain that is killed twenty times resumes to the same bits") {
+// Kills runs of this config until kKills kills have hit; returns how many of them hit while a checkpoint was written.
+int kill_again_and_again(const Json& changes) {
   const test::TemporaryFolder folder;
   write_shard(folder.path() / "shards");
   const auto fresh = [&] {
-    auto run = std::make_unique<test::StepRun>(train::kPretrain, parse_json(kConfig, "config"));
+    Json config = parse_json(kConfig, "config");
+    config.merge_patch(changes);
+    auto run = std::make_unique<test::StepRun>(train::kPretrain, config);
     run->input("data", folder.path() / "shards").seed(3);
     return run;
   };
@@ -78,7 +82,7 @@ TEST_CASE("a pretrain that is killed twenty times resumes to the same bits") {
   const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin).count();
 
   std::mt19937_64 random(20261124);
-  int kills = 0, finished = 0;
+  int kills = 0, during_save = 0, finished = 0;
   while (kills < kKills) {
     const auto run = fresh();
     bool killed = true;
@@ -86,12 +90,30 @@ TEST_CASE("a pretrain that is killed twenty times resumes to the same bits") {
     while (killed && kills < kKills) {
       killed = attempt_killed_after(*run, std::chrono::microseconds(random() % static_cast<std::uint64_t>(whole / 4)));
       kills += killed;
-      check_checkpoints(run->scratch() / "checkpoints");
+      during_save += check_checkpoints(run->scratch() / "checkpoints");
     }
     fs::remove_all(run->folder() / "staging-1");
     run->run();
     CHECK(run->digest("checkpoint") == undisturbed->digest("checkpoint"));
     ++finished;
   }
-  MESSAGE("killed ", kills, " times in ", finished, " runs of ", whole / 1000, " ms");
+  MESSAGE("killed ", kills, " times in ", finished, " runs of ", whole / 1000, " ms, ", during_save, " times during a save");
+  return during_save;
+}
+
+}  // namespace
+
+TEST_CASE("a pretrain that is killed again and again resumes to the same bits") {
+  kill_again_and_again(Json::object());
+}
+
+TEST_CASE("a pretrain that is killed while it writes a checkpoint of every step resumes to the same bits") {
+  CHECK(kill_again_and_again(Json{{"checkpoint_every", 1}, {"steps", 60}}) > 0);
+}
+
+TEST_CASE("a pretrain with moments in bfloat16 whose copies do not fit into memory, killed, resumes to the same bits") {
+  kill_again_and_again({{"checkpoint_every", 2},
+                        {"steps", 60},
+                        {"optimizer", {{"name", "ademamix"}, {"moments", "bf16"}}},
+                        {"runtime", {{"staging_mb", 0}, {"peak_gflops", 100}}}});
 }

@@ -38,8 +38,7 @@ TEST_CASE("checkpoint: a resumed training ends in the same bytes as an uninterru
 namespace {
 
 // Sets one field to what it is in a training that has not begun.
-void leave_out(Training& training, const std::string& name) {
-  Training blank;
+void leave_out(Training& training, Training&& blank, const std::string& name) {
   const StateFields fields = training.trainer.state_fields(), blank_fields = blank.trainer.state_fields();
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (fields[i].name != name) continue;
@@ -59,28 +58,31 @@ void leave_out(Training& training, const std::string& name) {
   }
 }
 
-}  // namespace
-
 // Each field of the state, left out by itself, must change the end. Otherwise it would not be state, or would not be tested.
-TEST_CASE("checkpoint: leaving any one field of the state out is noticed") {
+void leave_out_each(bool bf16_moments) {
   const test::TemporaryFolder folder;
   const auto start = [](Training& training) {
     training.run_until(4);
     training.trainer.state().skipped = 2;  // as if it had skipped two steps, one of them just now
     training.trainer.state().skipped_in_a_row = 1;
   };
-  Training uninterrupted, first;
+  Training uninterrupted(bf16_moments), first(bf16_moments);
   start(uninterrupted);
   uninterrupted.run_until(10);
   uninterrupted.write(folder.path() / "whole");
   start(first);
   first.write(folder.path() / "half");
+  if (bf16_moments) {
+    const CheckpointReader half(folder.path() / "half");
+    CHECK(half.find("m2.lm_head.weight")->describe() == "BF16 [40, 16]");
+    CHECK(half.find("lm_head.weight")->describe() == "F32 [40, 16]");
+  }
 
   // What a training without `name` in its checkpoint begins and ends with.
   const auto end_without = [&](const std::string& name) {
-    Training second;
+    Training second(bf16_moments);
     second.read(folder.path() / "half");
-    leave_out(second, name);
+    leave_out(second, Training(bf16_moments), name);
     const fs::path begin = folder.path() / ("begin-" + name), end = folder.path() / ("end-" + name);
     second.write(begin);
     second.run_until(10);
@@ -95,6 +97,16 @@ TEST_CASE("checkpoint: leaving any one field of the state out is noticed") {
     // The next step that is finite sets this one to 0, whatever it was.
     if (field.name != "skipped_in_a_row") CHECK_MESSAGE(end != whole, field.name);
   }
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: leaving any one field of the state out is noticed") {
+  leave_out_each(false);
+}
+
+TEST_CASE("checkpoint: leaving any one field of the state out is noticed, with moments in bfloat16") {
+  leave_out_each(true);
 }
 
 TEST_CASE("checkpoint: every kind of field comes back with its bits") {

@@ -23,12 +23,13 @@ struct Training {
   Loader loader{{&stream}, ReadSet::plain(5, stream.size(), 8, 3, 20), {}};
   Trainer trainer;
 
-  Training()
-      : trainer(context, config(), start(), Curriculum::plain(8, 3, 20),
+  explicit Training(bool bf16_moments = false)
+      : trainer(context, config(bf16_moments), start(), Curriculum::plain(8, 3, 20),
                 [this](const StepPlan& plan) { return loader.batch(plan); }) {}
 
-  static TrainerConfig config() {
+  static TrainerConfig config(bool bf16_moments) {
     TrainerConfig config;
+    config.optimizer.bf16_moments = bf16_moments;
     config.optimizer.method = OptimizerConfig::Method::ademamix;
     config.optimizer.alpha_warmup = config.optimizer.beta3_warmup = 6;
     config.schedule = {LearningRateSchedule::Shape::wsd, 0, 0.02, 0.002, 6, 9, 30};
