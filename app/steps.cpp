@@ -13,7 +13,7 @@ namespace data {
 extern const steps::StepSpec kIngest, kCurate, kTrainTokenizer, kPack;
 }
 namespace model {
-extern const steps::StepSpec kExport;
+extern const steps::StepSpec kExport, kExportMegatron, kImportMegatron;
 }
 namespace train {
 extern const steps::StepSpec kPretrain, kDeriveInstructions, kSft, kAverage;
@@ -32,7 +32,9 @@ void app::register_steps(steps::StepRegistry& registry) {
   registry.add(train::kDeriveInstructions);  // documents -> conversations, by rule
   registry.add(train::kSft);                 // checkpoint + conversations -> checkpoint
   registry.add(train::kAverage);             // checkpoints -> model with the mean of their weights
-  registry.add(model::kExport); // checkpoint + tokenizer -> Hugging Face folder
+  registry.add(model::kExport);              // checkpoint + tokenizer -> Hugging Face folder
+  registry.add(model::kExportMegatron);      // checkpoint -> tensors under Megatron's names
+  registry.add(model::kImportMegatron);      // tensors under Megatron's names -> model folder
 
   registry.add(eval::kDeriveTasks);  // held-out documents -> tasks
   registry.add(eval::kEvaluate);     // models x tasks -> results, samples, report
