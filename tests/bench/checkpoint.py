@@ -48,4 +48,6 @@ figure(f"checkpoint of {mb:.0f} MB: training stands still, every {a.every} steps
        100 * median["stall_s"] / (a.every * median["step_s"]), "% of the time", stall_s=round(median["stall_s"], 4), runs=[round(s, 4) for s in r["stall_s"]])
 figure(f"checkpoint of {mb:.0f} MB: a step while it is written", median["step_while_writing_s"], "s", "a step alone", round(median["step_s"], 4),
        round(median["step_s"] / median["step_while_writing_s"], 3))
+cost = median["stall_s"] + max(0.0, median["step_while_writing_s"] - median["step_s"])
+figure(f"checkpoint of {mb:.0f} MB: all that it costs training, standing still and slower steps, every {a.every} steps", 100 * cost / (a.every * median["step_s"]), "% of the time")
 figure(f"checkpoint of {mb:.0f} MB: verified, {r['threads']} threads", mb / median["verify_s"], "MB/s")
