@@ -88,7 +88,9 @@ std::vector<MemoryRow> memory_rows(const TrainingNeeds& needs, const train::Memo
       {"moments", memory.moments, fmt::format("{}, {}{}", options.optimizer, options.moments, shared)},
       {"activations", memory.activations, fmt::format("kept for the backward; recompute: {}", recompute_text(needs.recompute))},
       {"working", memory.working,
-       fmt::format("logits ({}) or gradients inside a block, rotary tables", size(double(memory.logits)))}};
+       fmt::format("logits ({}) or gradients inside a block, rotary tables", size(double(memory.logits)))},
+      {"checkpoint", memory.checkpoint,
+       needs.checkpoint_copy ? "copy of the state, written while training goes on" : "its copy lies in the host's memory"}};
 }
 
 struct Alternative {
@@ -199,6 +201,7 @@ ExitCode plan_training(Session& session, const Options& options) {
   Plan plan;
   plan.needs = read_needs(session, options);
   plan.device = options.device == "cpu" ? this_machine(session) : train::device_by_name(options.device);
+  plan.needs.checkpoint_copy = options.device == "cpu";
   plan.memory = train::plan_memory(plan.needs);
   plan.floor = train::plan_floor(plan.needs, plan.device);
   plan.alternatives = recompute_alternatives(plan.needs);

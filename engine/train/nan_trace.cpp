@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/model/family.h"
 #include "kernels/observed_backend.h"
 
 namespace cairn::train {
@@ -41,14 +42,13 @@ const model::NamedTensor* weight_at(const model::Parameters& parameters, const v
 }
 
 // "model.layers.3.mlp.up_proj.weight" -> "block 3 mlp"; weights outside of blocks -> "".
-std::string place_of(const std::string& weight) {
+std::string place_of(const model::Parameters& parameters, const std::string& weight) {
   constexpr std::string_view kLayers = "model.layers.";
   if (!weight.starts_with(kLayers)) return "";
   const std::size_t dot = weight.find('.', kLayers.size());
   const std::string layer = weight.substr(kLayers.size(), dot - kLayers.size());
   const std::string_view rest = std::string_view(weight).substr(dot + 1);
-  const bool mlp = rest.starts_with("mlp") || rest.starts_with("feedforward") || rest.starts_with("post_attention_layernorm") ||
-                   rest.starts_with("post_feedforward");
+  const bool mlp = rest.starts_with("mlp") || rest.starts_with(model::facts_of(parameters.config().architecture.family).mlp_norm);
   return fmt::format("block {} {}", layer, mlp ? "mlp" : "attention");
 }
 
@@ -63,7 +63,7 @@ class Tracer : public OperationObserver {
     for (const Tensor& operand : call.operands()) {
       const model::NamedTensor* weight = operand.empty() ? nullptr : weight_at(parameters_, operand.data);
       if (weight == nullptr && !operand.empty()) weight = weight_at(gradients_, operand.data);
-      if (weight != nullptr) place_ = place_of(weight->name);
+      if (weight != nullptr) place_ = place_of(parameters_, weight->name);
     }
     for (const Tensor& operand : call.operands()) {
       if (operand.empty()) continue;

@@ -98,6 +98,7 @@ MemoryNeed plan_memory(const TrainingNeeds& needs) {
     if (entry.name == "head.logits_chunk") memory.logits = entry.shape.bytes();
   }
   memory.working = plan.bytes() - memory.activations;
+  if (needs.checkpoint_copy) memory.checkpoint = share(full, needs.ranks) + memory.moments;
   return memory;
 }
 
@@ -181,7 +182,7 @@ std::string does_not_fit_text(const TrainingNeeds& needs, std::int64_t available
   std::string text =
       fmt::format("{} needed ({} weights, {} gradients, {} optimizer state, {} activations), {} free. ", size(memory.total()),
                   size(memory.weights), size(memory.gradients), size(memory.master + memory.moments),
-                  size(memory.activations + memory.working), size(available));
+                  size(memory.activations + memory.working + memory.checkpoint), size(available));
   const std::vector<Remedy> found = remedies(needs, available);
   if (found.empty()) {
     return text +

@@ -24,6 +24,8 @@ struct TrainingNeeds {
   std::int64_t sequence_length = 1;  // T
   std::int64_t batch = 1;            // samples in a step, of all ranks
   model::Recompute recompute;
+  bool checkpoint_copy =
+      false;  // on the device: the state is copied there, and written while training goes on (run_checkpoints.h)
 };
 
 struct MemoryNeed {
@@ -33,8 +35,9 @@ struct MemoryNeed {
   std::int64_t moments = 0;      // of the optimizer
   std::int64_t activations = 0;  // that blocks keep for their backward
   std::int64_t working = 0;      // logits of some rows, what is computed again, gradients inside a block, rotary tables
+  std::int64_t checkpoint = 0;   // copy of the state that is being written
   std::int64_t logits = 0;       // of `working`: what a chunk of logits takes
-  std::int64_t total() const { return weights + master + gradients + moments + activations + working; }
+  std::int64_t total() const { return weights + master + gradients + moments + activations + working + checkpoint; }
 };
 // What Parameters, Optimizer and Activations for these needs take together, to a percent.
 MemoryNeed plan_memory(const TrainingNeeds& needs);

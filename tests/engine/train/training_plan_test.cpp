@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <optional>
 
 #include "engine/model/forward.h"
 #include "kernels/backend.h"
@@ -45,9 +46,12 @@ std::int64_t peak_of_a_step(const TrainingNeeds& needs) {
       ThreadPool pool(2);
       Context ctx{cpu_backend(), pool};
       model::Parameters master(needs.model, Dtype::f32), gradients(needs.model, Dtype::f32);
+      std::optional<model::Parameters> copy;
+      if (needs.compute == Dtype::bf16) copy.emplace(needs.model, Dtype::bf16);
       model::initialise(master, 1);
+      if (copy) copy->convert_from(ctx, master);
       Optimizer optimizer(needs.optimizer, master);
-      model::Activations act(needs.model, Dtype::f32, B * T, model::Purpose::training, T, needs.recompute);
+      model::Activations act(needs.model, needs.compute, B * T, model::Purpose::training, T, needs.recompute);
       std::vector<std::int32_t> tokens(std::size_t(B * T), 5), positions(tokens.size()), first(tokens.size(), 0);
       for (std::size_t i = 0; i < tokens.size(); ++i) {
         tokens[i] = std::int32_t(i * 7919 % std::size_t(needs.model.vocab));
@@ -56,7 +60,7 @@ std::int64_t peak_of_a_step(const TrainingNeeds& needs) {
       std::vector<float> weights(tokens.size(), 1.0f / float(tokens.size()));
       const auto i32 = [&](std::vector<std::int32_t>& v) { return Tensor(v.data(), Dtype::i32, {B, T}); };
       const model::Batch batch{i32(tokens), i32(positions), i32(first), i32(tokens), Tensor(weights.data(), Dtype::f32, {B, T})};
-      model::train_forward_backward(ctx, master, gradients, act, batch);
+      model::train_forward_backward(ctx, copy ? *copy : master, gradients, act, batch);
       optimizer.update(ctx, master, gradients, 1e-3);
       peak = status_bytes("VmHWM:") - before;
     } catch (...) {
@@ -78,7 +82,13 @@ std::int64_t peak_of_a_step(const TrainingNeeds& needs) {
 TEST_CASE("plan: the memory that a step of tiny-10m takes is what the plan says, within 3%") {
   TrainingNeeds needs = needs_of("tiny-10m", 512);
   needs.micro_batch = 8;  // some 2 s a step; with less, what threads keep for their products would count
-  for (const char* text : {"none", "block"}) {
+  struct Case {
+    Dtype compute;
+    const char* recompute;
+  };
+  for (const auto& [compute, text] :
+       {Case{Dtype::f32, "none"}, Case{Dtype::f32, "norms+activation"}, Case{Dtype::bf16, "none"}}) {
+    needs.compute = compute;
     needs.recompute = model::parse_recompute(text);
     const std::int64_t planned = plan_memory(needs).total(), taken = peak_of_a_step(needs);
     CHECK_MESSAGE(double(taken) == doctest::Approx(double(planned)).epsilon(0.03), text, ": planned ", planned, ", took ", taken);
@@ -108,6 +118,9 @@ TEST_CASE("plan: each line is what the part itself takes") {
   needs.compute = Dtype::bf16;
   CHECK(plan_memory(needs).weights == model::Parameters(needs.model, Dtype::bf16).bytes());
   CHECK(plan_memory(needs).master == model::Parameters(needs.model, Dtype::f32).bytes());
+  CHECK(plan_memory(needs).checkpoint == 0);
+  needs.checkpoint_copy = true;
+  CHECK(plan_memory(needs).checkpoint == plan_memory(needs).master + plan_memory(needs).moments);
   const std::int64_t whole = plan_memory(needs).master, moments = plan_memory(needs).moments;
   needs.ranks = 4;
   CHECK(plan_memory(needs).master == whole / 4);
@@ -175,7 +188,8 @@ TEST_CASE("plan: what does not fit says what would") {
   small.micro_batch = 8;
   const std::vector<Remedy> found = remedies(small, 400'000'000);
   CHECK(!found.empty());
-  CHECK(test::error_of([] { device_by_name("gh2000"); }).find("unknown device 'gh2000'. Did you mean 'gh200'?; known: a100-40gb") !=
-        std::string::npos);
+  CHECK(test::error_of([] {
+          device_by_name("gh2000");
+        }).find("unknown device 'gh2000'. Did you mean 'gh200'?; known: a100-40gb") != std::string::npos);
   CHECK(free_memory() > 0);
 }
