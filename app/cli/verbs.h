@@ -22,6 +22,8 @@ void add_metrics(CommandLine& line, Session& session);
 void add_show(CommandLine& line, Session& session);
 void add_upstream(CommandLine& line, Session& session);    // lineage.cpp
 void add_downstream(CommandLine& line, Session& session);  // lineage.cpp
+void add_sample(CommandLine& line, Session& session);
+void add_when(CommandLine& line, Session& session);
 void add_why(CommandLine& line, Session& session);
 void add_impact(CommandLine& line, Session& session);
 

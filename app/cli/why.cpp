@@ -1,12 +1,10 @@
 // cairn why DOCUMENT: kept or dropped, by which filter and why, in which shard, and which checkpoints read it from which step on.
-#include "engine/data/decisions.h"
-
-#include <functional>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/document_search.h"
 #include "app/cli/layout.h"
 #include "app/cli/readings.h"
 #include "app/cli/report.h"
@@ -16,46 +14,6 @@
 
 namespace cairn::app {
 namespace {
-
-constexpr std::size_t kMostListed = 20;
-
-struct Curation {
-  lineage::Run run;
-  std::string name;  // "clean": the name of its outputs, else "curate"
-  data::Decisions decisions;
-};
-
-std::vector<Curation> curations_of(lineage::Workspace& workspace) {
-  const lineage::Ledger& ledger = workspace.ledger();
-  std::vector<Curation> curations;
-  for (const lineage::Run& run : ledger.runs()) {
-    if (run.state != lineage::RunState::done || run.reproduction_of) continue;
-    for (const lineage::RunOutput& output : run.outputs) {
-      if (ledger.artifact(output.artifact).kind != "decisions") continue;
-      const std::string label = artifact_label(ledger, output.artifact);
-      const std::size_t dot = label.find(".decisions");
-      curations.push_back(
-          {run, dot == std::string::npos ? run.op : label.substr(0, dot), data::Decisions(workspace.path_of(output.artifact))});
-    }
-  }
-  return curations;  // newest first
-}
-
-bool is_hex(const std::string& text) {
-  return text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
-// What a person typed, in order of how surely it means one document.
-using Search = std::function<std::vector<std::size_t>(const data::Decisions&)>;
-std::vector<Search> searches_for(const std::string& text) {
-  std::string id = text.starts_with(data::kIdPrefix) ? text.substr(data::kIdPrefix.size()) : text;
-  std::vector<Search> searches;
-  searches.push_back([text](const data::Decisions& d) { return d.by_url(text, true, kMostListed); });
-  if (id.size() >= 6 && is_hex(id)) searches.push_back([id](const data::Decisions& d) { return d.by_id(id, kMostListed); });
-  searches.push_back([text](const data::Decisions& d) { return d.by_url_suffix(text, kMostListed); });
-  searches.push_back([text](const data::Decisions& d) { return d.by_url(text, false, kMostListed); });
-  return searches;
-}
 
 std::string sentence(const Curation& curation, const data::Decision& d) {
   const std::string where = fmt::format("{} (run {})", curation.name, curation.run.id);
@@ -69,16 +27,9 @@ std::string sentence(const Curation& curation, const data::Decision& d) {
 
 ExitCode why(Session& session, const std::string& text) {
   lineage::Workspace& workspace = session.workspace_for_reading();
-  const std::vector<Curation> curations = curations_of(workspace);
-  if (curations.empty()) fail("no curation has been run in this workspace, so nothing is known of documents");
-
-  std::vector<std::pair<const Curation*, data::Decision>> found;
-  for (const Search& search : searches_for(text)) {
-    for (const Curation& curation : curations) {
-      for (const std::size_t index : search(curation.decisions)) found.emplace_back(&curation, curation.decisions.at(index));
-    }
-    if (!found.empty()) break;
-  }
+  const DocumentSearch search(workspace);
+  if (search.curations().empty()) fail("no curation has been run in this workspace, so nothing is known of documents");
+  const std::vector<std::pair<const Curation*, data::Decision>> found = search.find(text);
   if (found.empty()) {
     if (session.json())
       print_json(Json::array());
@@ -98,8 +49,8 @@ ExitCode why(Session& session, const std::string& text) {
                                 std::string(data::kIdPrefix) + found[0].second.id.short_hex(), found[0].second.source,
                                 found[0].second.language));
     else
-      print_wrapped(fmt::format("{}{} documents are meant by '{}':", documents.size() >= kMostListed ? "at least " : "",
-                                documents.size(), text));
+      print_wrapped(fmt::format("{}{} documents are meant by '{}':",
+                                documents.size() >= DocumentSearch::kMostFound ? "at least " : "", documents.size(), text));
   }
   for (const auto& [curation, d] : found) {
     if (session.json()) {

@@ -26,6 +26,25 @@ void check_vocabulary(const fs::path& folder, std::int64_t vocab) {
   }
 }
 
+// One input, and in `size` what it holds.
+std::unique_ptr<SampleSource> open_source(const std::vector<fs::path>& folders, std::int64_t vocab, DataSize& size) {
+  const auto packed = std::count_if(folders.begin(), folders.end(), has_rows);
+  if (packed == 0) {
+    auto stream = std::make_unique<ShardStream>(folders, vocab);
+    size.tokens = stream->size();
+    return stream;
+  }
+  if (static_cast<std::size_t>(packed) != folders.size()) {
+    fail_usage("some of the data inputs are packed into rows and some are not: give each its weight (mix), or pack them alike");
+  }
+  auto stream = std::make_unique<RowStream>(folders, vocab);
+  if (stream->rows() == 0) fail_usage("data input '{}' has no rows: its documents are empty", size.name);
+  size.tokens = stream->tokens();
+  size.rows = stream->rows();
+  size.row_length = stream->row_length();
+  return stream;
+}
+
 }  // namespace
 
 std::vector<std::string> data_names(const Config& config, std::size_t count) {
@@ -49,7 +68,7 @@ std::vector<std::vector<fs::path>> folders_by_input(std::size_t inputs, const st
   return groups;
 }
 
-std::vector<const SampleSource*> PlannedReading::pointers() const {
+std::vector<const SampleSource*> pointers(const std::vector<std::unique_ptr<SampleSource>>& sources) {
   std::vector<const SampleSource*> pointers;
   for (const auto& source : sources) pointers.push_back(source.get());
   return pointers;
@@ -64,22 +83,41 @@ PlannedReading plan_reading(const Config& config, const std::vector<fs::path>& f
   std::vector<DataSize> sizes;
   std::vector<std::unique_ptr<SampleSource>> sources;
   for (const std::vector<fs::path>& group : folders_by_input(apart ? folders.size() : 1, folders)) {
-    const std::string name = apart ? names[sizes.size()] : "data";
-    const auto packed = std::count_if(group.begin(), group.end(), has_rows);
-    if (packed == 0) {
-      auto stream = std::make_unique<ShardStream>(group, vocab);
-      sizes.push_back({name, stream->size(), 0, 0});
-      sources.push_back(std::move(stream));
-    } else if (static_cast<std::size_t>(packed) == group.size()) {
-      auto stream = std::make_unique<RowStream>(group, vocab);
-      if (stream->rows() == 0) fail_usage("data input '{}' has no rows: its documents are empty", name);
-      sizes.push_back({name, stream->tokens(), stream->rows(), stream->row_length()});
-      sources.push_back(std::move(stream));
-    } else {
-      fail_usage("some of the data inputs are packed into rows and some are not: give each its weight (mix), or pack them alike");
-    }
+    sizes.push_back({apart ? names[sizes.size()] : "data", 0, 0, 0});
+    sources.push_back(open_source(group, vocab, sizes.back()));
   }
   return {std::move(sources), ReadSet(seed, std::move(curriculum), std::move(sizes))};
+}
+
+std::vector<std::unique_ptr<SampleSource>> open_sources(const ReadSet& read, const std::vector<fs::path>& folders,
+                                                        std::int64_t vocab) {
+  std::vector<std::unique_ptr<SampleSource>> sources;
+  const auto groups = folders_by_input(read.data().size(), folders);
+  for (std::size_t input = 0; input < groups.size(); ++input) {
+    const DataSize& expected = read.data()[input];
+    DataSize found{expected.name, 0, 0, 0};
+    sources.push_back(open_source(groups[input], vocab, found));
+    if (found.tokens != expected.tokens || found.rows != expected.rows) {
+      fail("data input '{}' holds {} tokens in {} rows, the training read {} in {}", expected.name, found.tokens, found.rows,
+           expected.tokens, expected.rows);
+    }
+  }
+  return sources;
+}
+
+MaskOptions read_masks(const Config& config, std::int32_t eod, std::int32_t pad) {
+  MaskOptions masks;
+  masks.eod = eod;
+  masks.pad = pad;
+  const Config options = config.object("masks");
+  masks.mask_eod = options.boolean("eod_loss");
+  masks.reset_positions = options.boolean("reset_positions");
+  masks.document_attention = options.boolean("document_attention");
+  if (config.has("goldfish")) {
+    const Config goldfish = config.object("goldfish");
+    masks.goldfish = GoldfishParams{goldfish.integer("k"), goldfish.integer("h")};
+  }
+  return masks;
 }
 
 }  // namespace cairn::train

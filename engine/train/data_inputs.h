@@ -25,14 +25,20 @@ std::vector<std::vector<std::filesystem::path>> folders_by_input(std::size_t inp
 struct PlannedReading {
   std::vector<std::unique_ptr<SampleSource>> sources;  // one for each input of `read`
   ReadSet read;
-
-  std::vector<const SampleSource*> pointers() const;
 };
+std::vector<const SampleSource*> pointers(const std::vector<std::unique_ptr<SampleSource>>& sources);
 
 // Opens token-shard folders and plans what a config of pretrain (with its defaults) reads of them. Inputs are one stream, in
 // their order, unless a stage gives them weights; those that are packed into rows are read by row. Reading throws on an id not in
 // [0, vocab); packed folders whose tokenizer had a larger vocabulary are refused at once.
 PlannedReading plan_reading(const Config& config, const std::vector<std::filesystem::path>& folders, std::uint64_t seed,
                             std::int64_t vocab);
+
+// The inputs of a read set that was planned before, opened again; Error when they do not hold what it says.
+std::vector<std::unique_ptr<SampleSource>> open_sources(const ReadSet& read, const std::vector<std::filesystem::path>& folders,
+                                                        std::int64_t vocab);
+
+// "masks" and "goldfish" of a config of pretrain.
+MaskOptions read_masks(const Config& config, std::int32_t eod, std::int32_t pad);
 
 }  // namespace cairn::train

@@ -18,21 +18,6 @@ namespace {
 
 using steps::StepContext;
 
-MaskOptions read_masks(const Config& config, const model::ModelConfig& model) {
-  MaskOptions masks;
-  masks.eod = model.eos.front();
-  masks.pad = model.pad;
-  const Config options = config.object("masks");
-  masks.mask_eod = options.boolean("eod_loss");
-  masks.reset_positions = options.boolean("reset_positions");
-  masks.document_attention = options.boolean("document_attention");
-  if (config.has("goldfish")) {
-    const Config goldfish = config.object("goldfish");
-    masks.goldfish = GoldfishParams{goldfish.integer("k"), goldfish.integer("h")};
-  }
-  return masks;
-}
-
 std::vector<std::filesystem::path> folders_of(const std::vector<steps::StepInput>& inputs) {
   std::vector<std::filesystem::path> folders;
   for (const steps::StepInput& input : inputs) folders.push_back(input.path);
@@ -70,8 +55,8 @@ void pretrain(StepContext& ctx) {
   model::Parameters parameters = choose_model(ctx);
   const model::ModelConfig shape = parameters.config();
   const PlannedReading data = plan_reading(config, folders_of(ctx.inputs("data")), ctx.seed(), shape.vocab);
-  const MaskOptions masks = read_masks(config, shape);
-  const Loader loader(data.pointers(), data.read, masks);
+  const MaskOptions masks = read_masks(config, shape.eos.front(), shape.pad);
+  const Loader loader(pointers(data.sources), data.read, masks);
 
   Prefetcher batches([&](const StepPlan& plan) { return loader.batch(plan); }, curriculum, ctx.runtime().integer("prefetch"),
                      ctx.runtime().integer("prefetch_workers"));

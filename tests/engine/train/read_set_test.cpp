@@ -375,7 +375,7 @@ TEST_CASE("reading: inputs packed into rows beside one that is not, documents to
 
   MaskOptions masks;
   masks.eod = masks.pad = 999;
-  const Loader loader(plan.pointers(), read, masks);
+  const Loader loader(pointers(plan.sources), read, masks);
   const auto shards = map_shards(read, folders);
   std::map<std::int32_t, std::set<ReadEvent>> events;
   for (std::int64_t step = 0; step < read.steps(); ++step) {
@@ -430,7 +430,7 @@ TEST_CASE("plan reading: a tokenizer with more tokens than the model is refused 
   const Config config(schema.complete(parse_json(R"({"sequence_length": 12, "steps": 2})", "config"), "config"));
   const PlannedReading plan = plan_reading(config, {folder.path()}, 5, 40);
   CHECK(test::error_of([&] {
-          Loader(plan.pointers(), plan.read, {}).batch(plan.read.curriculum().at(0));
+          Loader(pointers(plan.sources), plan.read, {}).batch(plan.read.curriculum().at(0));
         }).find("is id 50; the vocabulary has 40") != std::string::npos);
   write_file_atomically(folder.path() / "pack.json", R"({"vocab_size": 64})");
   CHECK(test::error_of([&] {

@@ -1,0 +1,66 @@
+#include "app/cli/document_search.h"
+
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "app/cli/report.h"
+#include "engine/data/document.h"
+
+namespace cairn::app {
+namespace {
+
+bool is_hex(const std::string& text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// In order of how surely each means one document.
+using Search = std::function<std::vector<std::size_t>(const data::Decisions&)>;
+std::vector<Search> searches_for(const std::string& text) {
+  constexpr std::size_t most = DocumentSearch::kMostFound;
+  std::string id = text.starts_with(data::kIdPrefix) ? text.substr(data::kIdPrefix.size()) : text;
+  std::vector<Search> searches;
+  searches.push_back([text](const data::Decisions& d) { return d.by_url(text, true, most); });
+  if (id.size() >= 6 && is_hex(id)) searches.push_back([id](const data::Decisions& d) { return d.by_id(id, most); });
+  searches.push_back([text](const data::Decisions& d) { return d.by_url_suffix(text, most); });
+  searches.push_back([text](const data::Decisions& d) { return d.by_url(text, false, most); });
+  return searches;
+}
+
+}  // namespace
+
+DocumentSearch::DocumentSearch(lineage::Workspace& workspace) {
+  const lineage::Ledger& ledger = workspace.ledger();
+  for (const lineage::Run& run : ledger.runs()) {
+    if (run.state != lineage::RunState::done || run.reproduction_of) continue;
+    for (const lineage::RunOutput& output : run.outputs) {
+      if (ledger.artifact(output.artifact).kind != "decisions") continue;
+      const std::string label = artifact_label(ledger, output.artifact);
+      const std::size_t dot = label.find(".decisions");
+      curations_.push_back(
+          {run, dot == std::string::npos ? run.op : label.substr(0, dot), data::Decisions(workspace.path_of(output.artifact))});
+    }
+  }
+}
+
+std::vector<std::pair<const Curation*, data::Decision>> DocumentSearch::find(const std::string& text) const {
+  std::vector<std::pair<const Curation*, data::Decision>> found;
+  for (const Search& search : searches_for(text)) {
+    for (const Curation& curation : curations_) {
+      for (const std::size_t index : search(curation.decisions)) found.emplace_back(&curation, curation.decisions.at(index));
+    }
+    if (!found.empty()) break;
+  }
+  return found;
+}
+
+std::string DocumentSearch::address_of(const lineage::DocumentKey& key) const {
+  std::string hex;
+  for (const std::uint8_t byte : key) hex += fmt::format("{:02x}", byte);
+  for (const Curation& curation : curations_) {
+    for (const std::size_t index : curation.decisions.by_id(hex, 1)) return curation.decisions.at(index).url;
+  }
+  return "";
+}
+
+}  // namespace cairn::app
