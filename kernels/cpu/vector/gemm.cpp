@@ -12,9 +12,10 @@
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
-constexpr std::int64_t kDepth = 768;              // most words of K that are summed in registers; slices are even
-constexpr std::int64_t kBlockWords = 112 * 1024;  // packed B: 448 KB of a 1 MB L2
-constexpr std::int64_t kPanels = 4;               // panels of A packed at a time
+constexpr std::int64_t kDepth = 768;                    // most words of K that are summed in registers; slices are even
+constexpr std::int64_t kBlockWords = 112 * 1024;        // packed B: 448 KB of a 1 MB L2
+constexpr std::int64_t kPanel = (kMr + W - 1) / W * W;  // words between the depths of a panel of A: stores stay within lines
+constexpr std::int64_t kPanels = 4;                     // panels of A packed at a time
 
 std::int64_t round_up(std::int64_t size, std::int64_t unit) {
   return (size + unit - 1) / unit * unit;
@@ -29,6 +30,8 @@ std::int64_t slice_depth(std::int64_t words) {
 std::int64_t block_columns(std::int64_t words) {
   return kBlockWords / (words * kNr) * kNr;
 }
+
+constexpr std::int64_t kRows = kPanels * kMr;
 
 // Memory that will be read soon, brought into L2 a few lines at a time.
 struct Ahead {
@@ -63,7 +66,7 @@ struct Product {
   Out* c = static_cast<Out*>(g.c);
 
   void pack_b(std::int64_t k0, std::int64_t depth, std::int64_t j0, std::int64_t columns, float* packed) const {
-    if (!g.transposed_b) return pack_copied<Kind>(b + k0 * g.ldb + j0, g.ldb, columns, depth, packed, kNr);
+    if (!g.transposed_b) return pack_copied<Kind, kNr, kNr>(b + k0 * g.ldb + j0, g.ldb, columns, depth, packed);
     const std::int64_t words = words_of<Kind>(depth);
     for (std::int64_t j = 0; j < columns; j += kNr) {
       const std::int64_t width = columns - j < kNr ? columns - j : kNr;
@@ -71,33 +74,38 @@ struct Product {
     }
   }
 
-  // Rows [i0, end) of op(A) as panels of kMr rows; the last may be lower, and is packed as low as it is.
+  // Rows [i0, end) of op(A) as panels of kMr rows, a word of each row beside the others; panels are kPanel words wide.
   void pack_a(std::int64_t k0, std::int64_t depth, std::int64_t i0, std::int64_t end, float* packed) const {
-    const std::int64_t whole = (end - i0) / kMr * kMr, rest = end - i0 - whole, words = words_of<Kind>(depth);
-    if (g.transposed_a) {
-      const Number* from = a + k0 * g.lda + i0;
-      pack_copied<Kind>(from, g.lda, whole, depth, packed, kMr);
-      if (rest > 0) pack_copied<Kind>(from + whole, g.lda, rest, depth, packed + whole * words, rest);
-      return;
+    if (g.transposed_a) return pack_copied<Kind, kMr, kPanel>(a + k0 * g.lda + i0, g.lda, end - i0, depth, packed);
+    const std::int64_t words = words_of<Kind>(depth);
+    for (std::int64_t i = i0; i < end; i += kMr, packed += words * kPanel) {
+      pack_transposed<Kind>(a + i * g.lda + k0, g.lda, end - i < kMr ? end - i : kMr, depth, packed, kPanel);
     }
-    const Number* from = a + i0 * g.lda + k0;
-    for (std::int64_t i = 0; i < whole; i += kMr)
-      pack_transposed<Kind>(from + i * g.lda, g.lda, kMr, depth, packed + i * words, kMr);
-    if (rest > 0) pack_transposed<Kind>(from + whole * g.lda, g.lda, rest, depth, packed + whole * words, rest);
   }
 
-  // What pack_a will read for rows [i0, end), in `calls` portions.
-  Ahead ahead(std::int64_t k0, std::int64_t depth, std::int64_t i0, std::int64_t end, std::int64_t calls) const {
-    if (g.transposed_a) return {a + k0 * g.lda + i0, g.lda * kSize, depth, (end - i0) * kSize, calls};
-    return {a + i0 * g.lda + k0, g.lda * kSize, end - i0, depth * kSize, calls};
+  // What comes after rows [.., i0) of the slice at k0, in `calls` portions.
+  Ahead ahead(std::int64_t k0, std::int64_t most_depth, std::int64_t i0, std::int64_t calls) const {
+    if (i0 >= g.m) i0 = 0, k0 += most_depth;
+    if (k0 >= g.k) return {};
+    const std::int64_t depth = g.k - k0 < most_depth ? g.k - k0 : most_depth, rows = g.m - i0 < kRows ? g.m - i0 : kRows;
+    if (g.transposed_a) return {a + k0 * g.lda + i0, g.lda * kSize, depth, rows * kSize, calls};
+    return {a + i0 * g.lda + k0, g.lda * kSize, rows, depth * kSize, calls};
   }
 
-  void compute(float* scratch) const {
+  // Rows of A can be read where they lie if words do not straddle numbers and the rows of a panel do not share the same sets of
+  // L1.
+  bool in_place(std::int64_t most_depth) const {
+    if (g.transposed_a || kSize * Kind::kNumbers != sizeof(float)) return false;
+    if (g.k % Kind::kNumbers != 0 || g.lda % Kind::kNumbers != 0 || reinterpret_cast<std::uintptr_t>(a) % sizeof(float) != 0)
+      return false;
+    return g.lda * kSize % 2048 != 0 || g.lda <= most_depth;
+  }
+
+  template <Layout layout>
+  void compute(float* packed_b, float* packed_a) const {
     const std::int64_t most_words = slice_depth(words_of<Kind>(g.k)), most_depth = most_words * Kind::kNumbers;
     const std::int64_t most_columns = block_columns(most_words);
-    float* packed_b = scratch;
-    float* packed_a = scratch + kBlockWords + W;
-    constexpr std::int64_t kRows = kPanels * kMr;
+    const bool once = g.n <= most_columns;  // A is packed for one block of columns: what is done with may be overwritten
     for (std::int64_t k0 = 0; k0 < g.k; k0 += most_depth) {
       const std::int64_t depth = g.k - k0 < most_depth ? g.k - k0 : most_depth, words = words_of<Kind>(depth);
       const bool accumulate = g.accumulate || k0 > 0;
@@ -107,34 +115,39 @@ struct Product {
         for (std::int64_t i0 = 0; i0 < g.m; i0 += kRows) {
           const std::int64_t end = g.m - i0 < kRows ? g.m : i0 + kRows;
           Ahead next;
+          float* panels = packed_a + (once ? 0 : i0 / kMr * kPanel * words);
           if (j0 == 0) {
-            pack_a(k0, depth, i0, end, packed_a + i0 * words);
-            const std::int64_t tiles = (end - i0 + kMr - 1) / kMr * ((columns + kNr - 1) / kNr);
-            if (end < g.m) {
-              next = ahead(k0, depth, end, g.m - end < kRows ? g.m : end + kRows, tiles);
-            } else if (k0 + depth < g.k) {
-              const std::int64_t later = k0 + depth;
-              next = ahead(later, g.k - later < most_depth ? g.k - later : most_depth, 0, g.m < kRows ? g.m : kRows, tiles);
-            }
+            if (layout == Layout::columns_first) pack_a(k0, depth, i0, end, panels);
+            next = ahead(k0, most_depth, end, (end - i0 + kMr - 1) / kMr * ((columns + kNr - 1) / kNr));
           }
-          for (std::int64_t i = i0; i < end; i += kMr) {
+          for (std::int64_t i = i0; i < end; i += kMr, panels += words * kPanel) {
             const std::int64_t rows = end - i < kMr ? end - i : kMr;
-            const auto run = tile_of_rows<kNv, Layout::columns_first, Kind, Out>(rows);
+            const auto run = tile_of_rows<kNv, layout, Kind, Out>(rows);
+            const float* from = layout == Layout::columns_first ? panels : reinterpret_cast<const float*>(a + i * g.lda + k0);
+            const std::int64_t stride = layout == Layout::columns_first ? kPanel : g.lda / Kind::kNumbers;
             for (std::int64_t j = 0; j < columns; j += kNr) {
               const std::int64_t cols = columns - j < kNr ? columns - j : kNr;
               next.touch();
-              run(words, packed_a + i * words, rows, packed_b + j * words, kNr, c + i * g.ldc + j0 + j, g.ldc, cols, accumulate);
+              run(words, from, stride, packed_b + j * words, kNr, c + i * g.ldc + j0 + j, g.ldc, cols, accumulate);
             }
           }
         }
       }
     }
   }
+
+  void compute(float* scratch) const {
+    float* packed_a = scratch + kBlockWords;
+    if (in_place(slice_depth(words_of<Kind>(g.k)) * Kind::kNumbers)) return compute<Layout::rows_first>(scratch, packed_a);
+    compute<Layout::columns_first>(scratch, packed_a);
+  }
 };
 
 template <typename Kind>
 std::int64_t packed_words(const GemmBlock& g) {
-  return kBlockWords + round_up(g.m, kMr) * (slice_depth(words_of<Kind>(g.k)) + 1) + 4 * W;
+  const std::int64_t words = slice_depth(words_of<Kind>(g.k));
+  if (words == 0) return 0;
+  return kBlockWords + (g.n <= block_columns(words) && g.m > kRows ? kRows : round_up(g.m, kMr)) / kMr * kPanel * words;
 }
 
 // Sums that are not done in one slice wait as float32 until they are rounded, once.

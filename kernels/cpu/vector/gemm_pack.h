@@ -39,25 +39,23 @@ CAIRN_INLINE void pack_transposed(const typename Kind::Number* src, std::int64_t
   }
 }
 
-// Packs `columns` columns of `depth` rows that are `ld` apart into panels of `panel` columns: dst[(column / panel * words + k) *
-// panel + column % panel]. Columns beyond the end of the last panel become 0. Rows are read along, all panels at once.
-template <typename Kind>
+// Packs `columns` columns of `depth` rows that are `ld` apart into panels of `kWidth` columns, kStride words apart (a multiple of
+// W): dst[(column / kWidth * words + k) * kStride + column % kWidth]. Lanes beyond the columns of a panel hold anything that is a
+// column, or 0. Rows are read along, all panels at once.
+template <typename Kind, std::int64_t kWidth, std::int64_t kStride>
 CAIRN_INLINE void pack_copied(const typename Kind::Number* src, std::int64_t ld, std::int64_t columns, std::int64_t depth,
-                              float* dst, std::int64_t panel) {
-  const std::int64_t whole = columns / panel * panel, words = words_of<Kind>(depth);
+                              float* dst) {
+  static_assert(kStride % W == 0 && kWidth <= kStride);
+  const std::int64_t words = words_of<Kind>(depth);
   for (std::int64_t k = 0; k < words; ++k) {
     const typename Kind::Number* from = src + k * Kind::kNumbers * ld;
     const std::int64_t rows = depth - k * Kind::kNumbers;
-    for (std::int64_t first = 0; first < columns; first += panel) {
-      float* to = dst + first * words + k * panel;
-      const std::int64_t width = first < whole ? panel : columns - first;
-      for (std::int64_t i = 0; i < panel; i += W) {
-        const Vec v = i < width ? Kind::across(from + first + i, ld, rows, width - i) : splat(0.0f);
-        if (i + W <= panel || k + 1 < words) {
-          store(to + i, v);  // beyond the panel lies its next row, which comes later
-        } else {
-          store_first(to + i, v, panel - i);
-        }
+    float* to = dst + k * kStride;
+    for (std::int64_t first = 0; first < columns; first += kWidth, to += words * kStride) {
+#pragma GCC unroll 4
+      for (std::int64_t i = 0; i < kStride; i += W) {
+        const std::int64_t left = columns - first - i;
+        store(to + i, left > 0 ? Kind::across(from + first + i, ld, rows, left) : splat(0.0f));
       }
     }
   }
