@@ -1,6 +1,11 @@
 // Which instruction sets this build has and this machine can run, and the backend of each.
 #include "kernels/backend.h"
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -58,6 +63,7 @@ const std::vector<cpu::CpuBackend>& backends() {
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(make_backend(cpu::avx2::routines()));
 #elif defined(__aarch64__)
+    if (getauxval(AT_HWCAP2) & HWCAP2_BF16) found.push_back(make_backend(cpu::neonbf16::routines()));
     found.push_back(make_backend(cpu::neon::routines()));
 #endif
     found.push_back(make_backend(cpu::generic::routines()));

@@ -154,6 +154,9 @@ const Routines& routines();
 namespace avx2 {
 const Routines& routines();
 }
+namespace neonbf16 {
+const Routines& routines();
+}
 namespace neon {
 const Routines& routines();
 }

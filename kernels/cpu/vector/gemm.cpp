@@ -13,9 +13,9 @@ namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
 constexpr std::int64_t kDepth = 768;                    // most words of K that are summed in registers; slices are even
-constexpr std::int64_t kBlockWords = 112 * 1024;        // packed B: 448 KB of a 1 MB L2
+constexpr std::int64_t kBlockWords = 176 * 1024;        // packed B: 704 KB of a 1 MB L2
 constexpr std::int64_t kPanel = (kMr + W - 1) / W * W;  // words between the depths of a panel of A: stores stay within lines
-constexpr std::int64_t kPanels = 4;                     // panels of A packed at a time
+constexpr std::int64_t kPanels = 2;                     // panels of A packed at a time
 
 std::int64_t round_up(std::int64_t size, std::int64_t unit) {
   return (size + unit - 1) / unit * unit;
@@ -24,7 +24,7 @@ std::int64_t round_up(std::int64_t size, std::int64_t unit) {
 // Words in a slice of K, a function of K alone: the order of every sum is given by the shape.
 std::int64_t slice_depth(std::int64_t words) {
   const std::int64_t slices = (words + kDepth - 1) / kDepth;
-  return slices == 0 ? 0 : (words + slices - 1) / slices;
+  return slices == 0 ? 0 : round_up((words + slices - 1) / slices, 2);
 }
 
 std::int64_t block_columns(std::int64_t words) {
@@ -92,10 +92,11 @@ struct Product {
     return {a + i0 * g.lda + k0, g.lda * kSize, rows, depth * kSize, calls};
   }
 
-  // Rows of A can be read where they lie if words do not straddle numbers and the rows of a panel do not share the same sets of
+  // Reading rows of A where they lie saves packing and costs addresses in the tile: it pays where few columns share the packing.
+  // It can be done if words do not straddle numbers and the rows of a panel do not share the same sets of
   // L1.
   bool in_place(std::int64_t most_depth) const {
-    if (g.transposed_a || kSize * Kind::kNumbers != sizeof(float)) return false;
+    if (g.transposed_a || g.n > 512 || kSize * Kind::kNumbers != sizeof(float) || Kind::kTogether != 1) return false;
     if (g.k % Kind::kNumbers != 0 || g.lda % Kind::kNumbers != 0 || reinterpret_cast<std::uintptr_t>(a) % sizeof(float) != 0)
       return false;
     return g.lda * kSize % 2048 != 0 || g.lda <= most_depth;
@@ -168,7 +169,7 @@ void multiply_narrow(const GemmBlock& g, float* scratch) {
     Bf16* row = static_cast<Bf16*>(g.c) + i * g.ldc;
     for (std::int64_t j = 0; j < g.n; j += W) {
       const Vec sum = read(sums + i * g.n + j, g.n - j);
-      store_result(row + j, g.accumulate ? read(row + j, g.n - j) + sum : sum, g.n - j);
+      write(row + j, g.accumulate ? read(row + j, g.n - j) + sum : sum, g.n - j);
     }
   }
 }

@@ -6,10 +6,6 @@
 
 #include "kernels/cpu/vector/simd.h"
 
-#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC) && !defined(CAIRN_FOUR_FLOATS)
-#define CAIRN_BF16_MATRIX 1  // BFMMLA
-#endif
-
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
@@ -17,8 +13,7 @@ namespace {
 template <typename T>
 struct WordsOfFloat {
   using Number = T;
-  using Word = float;
-  static constexpr int kNumbers = 1;
+  static constexpr int kNumbers = 1, kTogether = 1;
   // W words along K from p, of which `left` numbers exist.
   CAIRN_INLINE static Vec along(const T* p, std::int64_t left) { return read(p, left); }
   // The words of W columns from p; rows are `ld` apart, of which `rows` exist, and `left` columns.
@@ -32,8 +27,7 @@ using Floats = WordsOfFloat<float>;
 // Two numbers a word: c + a[1] b[1] + a[0] b[0] in one instruction, which takes subnormal numbers for zero.
 struct Pairs {
   using Number = Bf16;
-  using Word = float;
-  static constexpr int kNumbers = 2;
+  static constexpr int kNumbers = 2, kTogether = 1;
   CAIRN_INLINE static Vec along(const Bf16* p, std::int64_t left) {
     if (left >= 2 * W) return floats(_mm512_loadu_si512(p));
     return floats(_mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << (left < 0 ? 0 : left)) - 1), p));
@@ -57,29 +51,37 @@ struct Pairs {
 using Narrow = Pairs;
 using NarrowDots = Pairs;
 
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC) && !defined(CAIRN_FOUR_FLOATS)
+#define CAIRN_BF16_MATRIX 1
+
+// Four numbers of a row or column side by side, in two words, as BFMMLA takes them: it multiplies two rows of A by two columns of
+// B.
+struct Quads {
+  using Number = Bf16;
+  static constexpr int kNumbers = 2, kTogether = 2;
+};
+// Dot products take pairs: BFDOT.
+struct Pairs {
+  using Number = Bf16;
+  static constexpr int kNumbers = 2, kTogether = 1;
+  CAIRN_INLINE static Vec along(const Bf16* p, std::int64_t left) {
+    std::uint16_t lanes[2 * W] = {};
+    __builtin_memcpy(lanes, p, static_cast<std::size_t>(left < 2 * W ? left : 2 * W) * sizeof(Bf16));
+    return vreinterpretq_f32_u16(vld1q_u16(lanes));
+  }
+  CAIRN_INLINE static Vec multiply_add(Vec a, Vec b, Vec c) {
+    return vbfdotq_f32(c, vreinterpretq_bf16_f32(a), vreinterpretq_bf16_f32(b));
+  }
+};
+using Narrow = Quads;
+using NarrowDots = Pairs;
+
 #else
 
 using Narrow = WordsOfFloat<Bf16>;
 using NarrowDots = Narrow;
 
 #endif
-
-// Writing results. The instruction rounds to nearest even and flushes subnormal numbers.
-CAIRN_INLINE void store_result(float* p, Vec v, std::int64_t left) {
-  write(p, v, left);
-}
-CAIRN_INLINE void store_result(Bf16* p, Vec v, std::int64_t left) {
-#if defined(__AVX512BF16__)
-  const __m256i halves = (__m256i)_mm512_cvtneps_pbh(v);
-  if (left >= W) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), halves);
-  } else {
-    _mm256_mask_storeu_epi16(p, first_lanes(left), halves);
-  }
-#else
-  write(p, v, left);
-#endif
-}
 
 }  // namespace
 }  // namespace cairn::cpu::CAIRN_ISA

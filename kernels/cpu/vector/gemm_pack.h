@@ -8,14 +8,16 @@ namespace {
 
 template <typename Kind>
 CAIRN_INLINE std::int64_t words_of(std::int64_t numbers) {
-  return (numbers + Kind::kNumbers - 1) / Kind::kNumbers;
+  constexpr std::int64_t kTogether = Kind::kNumbers * Kind::kTogether;
+  return (numbers + kTogether - 1) / kTogether * Kind::kTogether;
 }
 
 // Packs `width` rows of a matrix, `ld` apart, into dst[k * dst_width + row], for `depth` numbers along the rows: a transposition
 // of words. Lanes from `width` to dst_width become 0. Writes up to W - 1 words beyond the end.
 template <typename Kind = Floats>
-CAIRN_INLINE void pack_transposed(const typename Kind::Number* src, std::int64_t ld, std::int64_t width, std::int64_t depth,
-                                  float* dst, std::int64_t dst_width) {
+requires(Kind::kTogether == 1) CAIRN_INLINE
+    void pack_transposed(const typename Kind::Number* src, std::int64_t ld, std::int64_t width, std::int64_t depth, float* dst,
+                         std::int64_t dst_width) {
   const std::int64_t words = words_of<Kind>(depth);
   for (std::int64_t k = 0; k < words; k += W) {
     const std::int64_t some = words - k < W ? words - k : W, left = depth - k * Kind::kNumbers;
@@ -43,8 +45,8 @@ CAIRN_INLINE void pack_transposed(const typename Kind::Number* src, std::int64_t
 // W): dst[(column / kWidth * words + k) * kStride + column % kWidth]. Lanes beyond the columns of a panel hold anything that is a
 // column, or 0. Rows are read along, all panels at once.
 template <typename Kind, std::int64_t kWidth, std::int64_t kStride>
-CAIRN_INLINE void pack_copied(const typename Kind::Number* src, std::int64_t ld, std::int64_t columns, std::int64_t depth,
-                              float* dst) {
+requires(Kind::kTogether == 1) CAIRN_INLINE
+    void pack_copied(const typename Kind::Number* src, std::int64_t ld, std::int64_t columns, std::int64_t depth, float* dst) {
   static_assert(kStride % W == 0 && kWidth <= kStride);
   const std::int64_t words = words_of<Kind>(depth);
   for (std::int64_t k = 0; k < words; ++k) {
@@ -60,6 +62,41 @@ CAIRN_INLINE void pack_copied(const typename Kind::Number* src, std::int64_t ld,
     }
   }
 }
+
+#if defined(CAIRN_BF16_MATRIX)
+// Both, for numbers four at a time.
+template <typename Kind>
+requires(Kind::kTogether == 2) CAIRN_INLINE void pack_transposed(const Bf16* src, std::int64_t ld, std::int64_t width,
+                                                                 std::int64_t depth, float* dst, std::int64_t dst_width) {
+  for (std::int64_t k = 0; k < depth; k += 4, dst += 2 * dst_width) {
+    const std::int64_t left = depth - k < 4 ? depth - k : 4;
+    for (std::int64_t row = 0; row < dst_width; ++row) {
+      Bf16 four[4] = {};
+      if (row < width) __builtin_memcpy(four, src + row * ld + k, static_cast<std::size_t>(left) * sizeof(Bf16));
+      __builtin_memcpy(dst + 2 * row, four, sizeof four);
+    }
+  }
+}
+template <typename Kind, std::int64_t kWidth, std::int64_t kStride>
+requires(Kind::kTogether == 2) CAIRN_INLINE
+    void pack_copied(const Bf16* src, std::int64_t ld, std::int64_t columns, std::int64_t depth, float* dst) {
+  const std::int64_t words = (depth + 3) / 4 * 2;
+  for (std::int64_t k = 0; k < depth; k += 4) {
+    float* to = dst + k / 2 * kStride;
+    for (std::int64_t first = 0; first < columns; first += kWidth, to += words * kStride) {
+      for (std::int64_t i = 0; i < kStride; i += 4) {
+        const std::int64_t left = columns - first - i;
+        std::uint16_t rows[4][4] = {};
+        for (std::int64_t r = 0; r < 4 && k + r < depth && left > 0; ++r) {
+          __builtin_memcpy(rows[r], src + (k + r) * ld + first + i, static_cast<std::size_t>(left < 4 ? left : 4) * sizeof(Bf16));
+        }
+        vst4_u16(reinterpret_cast<std::uint16_t*>(to + 2 * i),
+                 {{vld1_u16(rows[0]), vld1_u16(rows[1]), vld1_u16(rows[2]), vld1_u16(rows[3])}});
+      }
+    }
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace cairn::cpu::CAIRN_ISA

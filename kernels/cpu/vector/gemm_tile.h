@@ -53,7 +53,7 @@ __attribute__((noinline)) void tile(std::int64_t depth, const float* __restrict 
 #pragma GCC unroll 4
       for (int j = 0; j < NV; ++j) {
         Out* out = c + i * ldc + j * W;
-        store_result(out, accumulate ? load(out) + sum[i][j] : sum[i][j], W);
+        write(out, accumulate ? load(out) + sum[i][j] : sum[i][j], W);
       }
     }
     return;
@@ -65,10 +65,46 @@ __attribute__((noinline)) void tile(std::int64_t depth, const float* __restrict 
       if (cols <= j * W) continue;
       Out* out = c + i * ldc + j * W;
       const Vec before = accumulate ? load_first(out, cols - j * W) : splat(0.0f);
-      store_result(out, before + sum[i][j], cols - j * W);
+      write(out, before + sum[i][j], cols - j * W);
     }
   }
 }
+
+#if defined(CAIRN_BF16_MATRIX)
+// The same for numbers four at a time: C in squares of two by two, which BFMMLA adds to; then the rows are put together.
+template <typename Out, int R, int NV>
+__attribute__((noinline)) void quads_tile(std::int64_t depth, const float* __restrict a, std::int64_t stride,
+                                          const float* __restrict b, std::int64_t ldb, Out* __restrict c, std::int64_t ldc,
+                                          std::int64_t cols, bool accumulate) {
+  constexpr int kRowPairs = (R + 1) / 2, kColumnPairs = NV * W / 2;
+  float32x4_t sum[kRowPairs][kColumnPairs];
+  for (int i = 0; i < kRowPairs; ++i) {
+    for (int j = 0; j < kColumnPairs; ++j) sum[i][j] = splat(0.0f);
+  }
+  for (std::int64_t k = 0; k < depth; k += 2) {
+    bfloat16x8_t columns[kColumnPairs];
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumnPairs; ++j) columns[j] = vreinterpretq_bf16_f32(load(b + 4 * j));
+#pragma GCC unroll 8
+    for (int i = 0; i < kRowPairs; ++i) {
+      const bfloat16x8_t rows = vreinterpretq_bf16_f32(load(a + 4 * i));
+#pragma GCC unroll 8
+      for (int j = 0; j < kColumnPairs; ++j) sum[i][j] = vbfmmlaq_f32(sum[i][j], rows, columns[j]);
+    }
+    a += 2 * stride;
+    b += 2 * ldb;
+  }
+  for (int i = 0; i < R; ++i) {
+    float row[NV * W];
+    for (int j = 0; j < kColumnPairs; ++j)
+      vst1_f32(row + 2 * j, i % 2 == 0 ? vget_low_f32(sum[i / 2][j]) : vget_high_f32(sum[i / 2][j]));
+    for (int j = 0; j < NV * W && j < cols; j += W) {
+      Out* out = c + i * ldc + j;
+      write(out, accumulate ? read(out, cols - j) + load(row + j) : load(row + j), cols - j);
+    }
+  }
+}
+#endif
 
 template <typename Out>
 using TileFn = void (*)(std::int64_t, const float*, std::int64_t, const float*, std::int64_t, Out*, std::int64_t, std::int64_t,
@@ -76,8 +112,16 @@ using TileFn = void (*)(std::int64_t, const float*, std::int64_t, const float*, 
 
 template <typename Kind, typename Out, int NV, Layout layout, int... R>
 CAIRN_INLINE TileFn<Out> pick_tile(std::int64_t rows, std::integer_sequence<int, R...>) {
-  static constexpr TileFn<Out> kTiles[] = {tile<Kind, Out, R + 1, NV, layout>...};
-  return kTiles[rows - 1];
+#if defined(CAIRN_BF16_MATRIX)
+  if constexpr (Kind::kTogether == 2) {
+    static constexpr TileFn<Out> kTiles[] = {quads_tile<Out, R + 1, NV>...};
+    return kTiles[rows - 1];
+  } else
+#endif
+  {
+    static constexpr TileFn<Out> kTiles[] = {tile<Kind, Out, R + 1, NV, layout>...};
+    return kTiles[rows - 1];
+  }
 }
 // The tile of 1..kMr rows.
 template <int NV, Layout layout, typename Kind = Floats, typename Out = float>
