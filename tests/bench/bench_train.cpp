@@ -1,7 +1,7 @@
 // Speed of the training step on the cpu backend: tokens per second, where the time goes, operation by operation and product by
 // product, and the memory it took.
 //   bench_train [--model PRESET] [--batch B] [--seq T] [--threads N] [--steps N] [--optimizer adamw|ademamix|muon]
-//               [--precision f32|bf16] [--documents N]
+//               [--precision f32|bf16] [--documents N] [--recompute none|norms|...]
 // One JSON object on standard output; the table of times on standard error.
 #include <algorithm>
 #include <chrono>
@@ -127,9 +127,9 @@ double measure_product_peak(Context& context, Dtype dtype) {
 }
 
 std::map<std::string, std::string> read_options(int argc, char** argv) {
-  std::map<std::string, std::string> options{{"--model", "tiny-10m"}, {"--batch", "8"},    {"--seq", "512"},
-                                             {"--threads", "2"},      {"--steps", "5"},    {"--optimizer", "adamw"},
-                                             {"--precision", "f32"},  {"--documents", "1"}};
+  std::map<std::string, std::string> options{{"--model", "tiny-10m"}, {"--batch", "8"},     {"--seq", "512"},
+                                             {"--threads", "2"},      {"--steps", "5"},     {"--optimizer", "adamw"},
+                                             {"--precision", "f32"},  {"--documents", "1"}, {"--recompute", "none"}};
   for (int i = 1; i < argc; i += 2) {
     if (i + 1 == argc || options.count(argv[i]) == 0) fail_usage("bench_train: '{}' is not an option with a value", argv[i]);
     options[argv[i]] = argv[i + 1];
@@ -154,6 +154,7 @@ int main(int argc, char** argv) try {
   config.optimizer.method = train::optimizer_method(options["--optimizer"]);
   config.schedule = {train::LearningRateSchedule::Shape::constant, 0, 1e-4, 0, 0, 0, 0};
   config.bf16 = bf16;
+  config.recompute = model::parse_recompute(options["--recompute"]);
   model::Parameters parameters(shape, Dtype::f32);
   model::initialise(parameters, 28);
   train::Trainer trainer(context, config, std::move(parameters), train::Curriculum::plain(T, B, steps + 2),
