@@ -462,3 +462,42 @@ TEST_CASE("read set: the vectors of docs/format/permutation.md, stages and input
   }
   CHECK(vectors == 33);
 }
+
+TEST_CASE("loader: masks are the same in every input of a blend: end of document, padding and goldfish") {
+  std::vector<std::int32_t> first = tiny_tokens(600), second = tiny_tokens(900);
+  for (std::int32_t& id : second) id = id > 3 ? 39 - (id - 4) : id;
+  second[17] = 3;  // a label of padding inside of a stream
+  const MemoryTokens a(first), b(second);
+  const ReadSet read(9, Curriculum({{"", 16, {{4, 20}}, 0, {}, {2, 1}}, {"", 32, {{2, 20}}, 0, {}, {1, 3}}}),
+                     {{"a", 600, 0, 0}, {"b", 900, 0, 0}});
+  MaskOptions masks;
+  masks.pad = 3;
+  masks.goldfish = GoldfishParams{4, 3};
+  const Loader loader({&a, &b}, read, masks);
+  std::vector<std::int64_t> dropped(2), eod(2);
+  for (std::int64_t step = 0; step < read.steps(); ++step) {
+    const StepPlan plan = read.curriculum().at(step);
+    const TokenBatch batch = loader.batch(plan);
+    std::int64_t weighted = 0;
+    for (std::int64_t row = 0; row < batch.B; ++row) {
+      const SampleRef sample = read.sample_at(plan.stage, plan.position + row);
+      const std::vector<std::int32_t>& tokens = sample.data == 0 ? first : second;
+      std::vector<float> expected(static_cast<std::size_t>(batch.T), 1.0f);
+      const std::vector<std::int32_t> labels(tokens.begin() + sample.token + 1, tokens.begin() + sample.token + 1 + batch.T);
+      Goldfish(*masks.goldfish).mask(labels, masks.pad, expected);
+      for (std::size_t t = 0; t < expected.size(); ++t) {
+        dropped[static_cast<std::size_t>(sample.data)] += expected[t] == 0;
+        if (tokens[static_cast<std::size_t>(sample.token) + t] == 2)
+          expected[t] = 0, ++eod[static_cast<std::size_t>(sample.data)];
+        if (labels[t] == 3) expected[t] = 0;
+        weighted += expected[t] != 0;
+        REQUIRE(batch.weights[static_cast<std::size_t>(row * batch.T) + t] == expected[t]);
+      }
+    }
+    CHECK(batch.weighted == weighted);
+  }
+  for (const std::size_t input : {0, 1}) {
+    CHECK(dropped[input] > 0);
+    CHECK(eod[input] > 0);
+  }
+}
