@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/schema.h"
 #include "engine/data/decisions.h"
+#include "engine/data/optout.h"
 
 namespace cairn::app {
 namespace {
@@ -42,12 +43,25 @@ ExitCode impact(Session& session, const std::string& source) {
   lineage::Workspace& workspace = session.workspace_for_reading();
   const lineage::Ledger& ledger = workspace.ledger();
   const std::vector<std::string> sources = ledger.sources();
+  Json opted_out = Json::array();
+  for (const data::OptOut& entry : data::read_optouts(workspace.folder() / "optout")) {
+    if (!data::covers(entry, source)) continue;
+    opted_out.push_back({{"name", entry.name}, {"received", entry.received}, {"evidence", entry.evidence}});
+    if (!session.json()) print_wrapped(fmt::format("{} opted out, received {}", entry.name, entry.received));
+  }
+  if (!opted_out.empty() && std::find(sources.begin(), sources.end(), source) == sources.end()) {
+    if (session.json())
+      print_json({{"source", source}, {"opted_out", opted_out}, {"curations", Json::array()}, {"trainings", Json::array()}});
+    else
+      fmt::print("no documents of a source of that name are stored here\n");
+    return ExitCode::done;
+  }
   if (std::find(sources.begin(), sources.end(), source) == sources.end()) {
     const std::string near = nearest_name(source, sources);
     fail_usage("no documents of a source '{}' are stored here{}", source,
                near.empty() ? "" : fmt::format(". Did you mean '{}'?", near));
   }
-  Json report = {{"source", source}, {"curations", Json::array()}, {"trainings", Json::array()}};
+  Json report = {{"source", source}, {"opted_out", opted_out}, {"curations", Json::array()}, {"trainings", Json::array()}};
   const bool json = session.json();
   for (const lineage::Run& run : ledger.runs()) {
     if (run.state != lineage::RunState::done || run.reproduction_of) continue;

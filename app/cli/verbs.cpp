@@ -14,6 +14,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_run(line, session);
   add_exec(line, session);
   add_adopt(line, session);
+  add_optout(line, session);
 
   add_runs(line, session);
   add_watch(line, session);
@@ -25,6 +26,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_when(line, session);
   add_sample(line, session);
   add_impact(line, session);
+  add_robots(line, session);
   add_stale(line, session);
 
   add_audit(line, session);

@@ -15,6 +15,7 @@ void add_run(CommandLine& line, Session& session);
 void add_steps(CommandLine& line, Session& session);  // run.cpp: every registered step as a verb
 void add_exec(CommandLine& line, Session& session);
 void add_adopt(CommandLine& line, Session& session);
+void add_optout(CommandLine& line, Session& session);
 
 void add_runs(CommandLine& line, Session& session);
 void add_watch(CommandLine& line, Session& session);
@@ -26,6 +27,7 @@ void add_sample(CommandLine& line, Session& session);
 void add_when(CommandLine& line, Session& session);
 void add_why(CommandLine& line, Session& session);
 void add_impact(CommandLine& line, Session& session);
+void add_robots(CommandLine& line, Session& session);
 
 void add_stale(CommandLine& line, Session& session);
 

@@ -65,10 +65,12 @@ ExitCode why(Session& session, const std::string& text) {
            {"filter", d.filter},
            {"rule", d.rule},
            {"reason", d.reason},
+           {"evidence", d.evidence},
            {"edited", d.edited},
            {"duplicate_of", d.duplicate_of ? Json(std::string(data::kIdPrefix) + d.duplicate_of->hex()) : Json(nullptr)}});
     } else {
       print_wrapped((one ? std::string() : d.url + ": ") + sentence(*curation, d));
+      if (one && !d.evidence.empty()) print_wrapped("  by " + d.evidence);
     }
   }
   Json readings = Json::array();

@@ -141,9 +141,15 @@ LineReader::LineReader(std::unique_ptr<ByteSource> source, std::string name, std
 
 bool LineReader::next(std::string_view& line) {
   constexpr std::size_t kStep = 1 << 18;
+  can_go_on_ = false;
   for (;;) {
     const char* found = static_cast<const char*>(
         scanned_ < buffer_.size() ? std::memchr(buffer_.data() + scanned_, '\n', buffer_.size() - scanned_) : nullptr);
+    if (in_long_line_ && (found != nullptr || at_end_)) {
+      begin_ = scanned_ = found ? static_cast<std::size_t>(found - buffer_.data()) + 1 : buffer_.size();
+      in_long_line_ = false;
+      continue;
+    }
     if (found != nullptr || (at_end_ && begin_ < buffer_.size())) {
       const std::size_t end = found ? static_cast<std::size_t>(found - buffer_.data()) : buffer_.size();
       line = std::string_view(buffer_).substr(begin_, end - begin_);
@@ -153,10 +159,16 @@ bool LineReader::next(std::string_view& line) {
       return true;
     }
     if (at_end_) return false;
-    buffer_.erase(0, begin_);
+    buffer_.erase(0, in_long_line_ ? buffer_.size() : begin_);
     begin_ = 0;
     scanned_ = buffer_.size();
-    if (buffer_.size() > max_line_) fail("{}: line {}: longer than {} bytes", name_, line_number_ + 1, max_line_);
+    if (buffer_.size() > max_line_) {
+      ++line_number_;
+      in_long_line_ = can_go_on_ = true;
+      buffer_.clear();
+      scanned_ = 0;
+      fail("{}: line {}: longer than {} bytes", name_, line_number_, max_line_);
+    }
     const std::size_t filled = buffer_.size();
     buffer_.resize(filled + kStep);
     const std::size_t got = source_->read(buffer_.data() + filled, kStep);

@@ -36,9 +36,10 @@ std::string decompress_all(std::string_view bytes, const std::string& name, std:
 // Lines without their '\n' (and without a '\r' before it). The view holds until the next call.
 class LineReader {
  public:
-  // Error when a line is longer than `max_line` bytes.
+  // A line of more than about `max_line` bytes is an Error, after which the next call goes on with the line behind it.
   LineReader(std::unique_ptr<ByteSource> source, std::string name, std::size_t max_line = std::size_t{1} << 30);
   bool next(std::string_view& line);
+  bool can_go_on() const { return can_go_on_; }              // after an Error
   std::int64_t line_number() const { return line_number_; }  // of the line just returned, from 1
   std::uint64_t offset() const { return source_->offset(); }
 
@@ -50,6 +51,8 @@ class LineReader {
   std::size_t begin_ = 0;    // unread part of buffer_
   std::size_t scanned_ = 0;  // no '\n' in [begin_, scanned_)
   bool at_end_ = false;
+  bool can_go_on_ = false;
+  bool in_long_line_ = false;  // what comes up to the next '\n' belongs to a line that was an Error
   std::int64_t line_number_ = 0;
 };
 

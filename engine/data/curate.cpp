@@ -63,8 +63,8 @@ std::vector<std::uint64_t> keys_of(const Document& document, const std::vector<D
 }
 
 // Runs the filters of a stage over a document that is still in, and appends what becomes of it.
-void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::string edited_by, const Stage& stage,
-           const std::vector<MinHasher>& hashers, CuratedPieceWriter& out) {
+void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::string edited_by, std::string evidence,
+           const Stage& stage, const std::vector<MinHasher>& hashers, CuratedPieceWriter& out) {
   CuratedRow row;
   row.bytes_in = bytes_in;
   Judgement last;
@@ -72,6 +72,7 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
   std::optional<TextAnalysis> analysis(std::in_place, document.text);
   for (const NamedFilter& filter : stage.filters) {
     last = filter.filter->judge(document, *analysis);
+    if (!last.evidence.empty()) evidence += fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", filter.name, last.evidence);
     if (last.action == Judgement::Action::drop) {
       dropped_by = filter.name;
       break;
@@ -89,7 +90,11 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
   row.licence = document.licence;
   row.language = document.language;
   row.retrieved = document.retrieved;
+  row.record_id = document.record_id;
+  row.record_place = document.record_place;
+  row.content_type = document.content_type;
   row.edited_by = edited_by;
+  row.evidence = evidence;
   std::vector<std::uint64_t> keys;
   if (!dropped_by.empty()) {
     row.dropped = true;
@@ -193,7 +198,8 @@ class OutputWriter {
 
   void append(const CuratedRow& row, Decision& decision) {
     writer_.append({std::string(row.id), std::string(row.text), std::string(row.source), std::string(row.url),
-                    std::string(row.licence), std::string(row.language), std::string(row.retrieved)});
+                    std::string(row.licence), std::string(row.language), std::string(row.retrieved), std::string(row.record_id),
+                    std::string(row.record_place), std::string(row.content_type)});
     decision.shard = static_cast<std::uint32_t>(writer_.shard());
     decision.ordinal = static_cast<std::uint32_t>(writer_.ordinal());
     const std::string shard = DocumentWriter::shard_name(writer_.shard());
@@ -239,6 +245,7 @@ Decision decision_of(const Row& row, bool held_out, const std::vector<Row>& rows
   d.language = r.language;
   d.edited = !r.edited_by.empty();
   d.reason = r.reason;
+  d.evidence = r.evidence;
   if (row.removal) {
     d.verdict = Verdict::dropped;
     d.filter = row.removal->filter;
@@ -320,7 +327,7 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
     if (!ctx.stop_token().stop_requested() && !CuratedPiece::is_whole(path_of(piece))) {
       CuratedPieceWriter out;
       if (before.empty()) {
-        for (Document& document : pieces.read(piece)) judge(document, document.text.size(), "", "", stage, hashers, out);
+        for (Document& document : pieces.read(piece)) judge(document, document.text.size(), "", "", "", stage, hashers, out);
       } else {
         for (const Row& row : before[piece]) {
           CuratedRow carried = *row.row;
@@ -329,10 +336,12 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
             out.append(carried);
             continue;
           }
-          Document document{std::string(carried.id),       std::string(carried.text),    std::string(carried.source),
-                            std::string(carried.url),      std::string(carried.licence), std::string(carried.language),
-                            std::string(carried.retrieved)};
-          judge(document, carried.bytes_in, std::string(carried.reason), std::string(carried.edited_by), stage, hashers, out);
+          Document document{std::string(carried.id),          std::string(carried.text),      std::string(carried.source),
+                            std::string(carried.url),         std::string(carried.licence),   std::string(carried.language),
+                            std::string(carried.retrieved),   std::string(carried.record_id), std::string(carried.record_place),
+                            std::string(carried.content_type)};
+          judge(document, carried.bytes_in, std::string(carried.reason), std::string(carried.edited_by),
+                std::string(carried.evidence), stage, hashers, out);
         }
       }
       out.write(ctx.disk(), path_of(piece));
@@ -345,8 +354,16 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
   return done;
 }
 
+std::vector<steps::External> filter_files(const Config& config) {
+  std::vector<steps::External> found;
+  for (const fs::path& path : files_of_filters(config.objects("filters"))) found.push_back({"filter_files", path, {}});
+  return found;
+}
+
 void curate(steps::StepContext& ctx) {
-  const std::vector<Stage> stages = make_filter_chain(ctx.config().objects("filters"));
+  std::vector<fs::path> files;
+  for (const steps::StepInput& input : ctx.inputs("filter_files")) files.push_back(input.path);
+  const std::vector<Stage> stages = make_filter_chain(ctx.config().objects("filters"), files);
   const auto piece_bytes = static_cast<std::uint64_t>(ctx.runtime().integer("piece_bytes"));
   const InputPieces pieces(ctx.inputs("documents"), piece_bytes);
 
@@ -406,6 +423,10 @@ void curate(steps::StepContext& ctx) {
   kept.finish();
   held_out_writer.finish();
   const GroupTally total = report.total;
+  std::int64_t dropped = 0;
+  for (const auto& [name, count] : total.dropped_by) dropped += count;
+  if (total.in != total.kept + total.held_out + dropped || total.in != static_cast<std::int64_t>(rows.size()))
+    fail("curate: the funnel does not add up: {} in, {} kept, {} held out, {} dropped", total.in, total.kept, total.held_out, dropped);
   write_file_atomically(ctx.disk(), ctx.staging("decisions"), decisions_file(std::move(decisions)));
   ctx.disk().make_directories(ctx.staging("report"));
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.json", pretty_json(report_json(report)));
@@ -419,9 +440,11 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 1,
+    .version = 2,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
-    .inputs = {{"documents", "documents", "what to curate, in this order", false, true}},
+    .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
+               {"filter_files", "raw", "files that filters name: robots.txt files, a public suffix list, an opt-out register",
+                true, true}},
     .outputs = {{"documents", "documents", "kept documents, clustered by source, sorted by address"},
                 {"held_out", "documents", "documents set aside for evaluation, never to be trained on"},
                 {"decisions", "decisions", "what became of every document, and why (docs/format/decisions.md)"},
@@ -441,6 +464,7 @@ const steps::StepSpec kCurate{
     .runtime =
         object({field("piece_bytes", integer().min(1).def(1'000'000), "compressed bytes that one thread takes at a time")}),
     .exactness = steps::Exactness::everywhere,
+    .externals = filter_files,
     .run = curate,
 };
 

@@ -9,13 +9,14 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::string_view kMagic = "CAIRNPC1";
+constexpr std::string_view kMagic = "CAIRNPC2";
 constexpr std::size_t kHeaderBytes = 24;  // magic, hash of the rest, number of rows
 
 template <typename Row, typename Fn>
 void for_each_string(Row& row, Fn&& fn) {
-  for (auto* text : {&row.id, &row.text, &row.source, &row.url, &row.licence, &row.language, &row.retrieved, &row.filter,
-                     &row.rule, &row.reason, &row.edited_by, &row.sample}) {
+  for (auto* text :
+       {&row.id, &row.text, &row.source, &row.url, &row.licence, &row.language, &row.retrieved, &row.record_id, &row.record_place,
+        &row.content_type, &row.filter, &row.rule, &row.reason, &row.edited_by, &row.evidence, &row.sample}) {
     fn(*text);
   }
 }

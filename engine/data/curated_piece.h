@@ -18,8 +18,10 @@ namespace cairn::data {
 // A document on its way through the chain. Views into whatever holds the row.
 struct CuratedRow {
   std::string_view id, text, source, url, licence, language, retrieved;  // text is empty once dropped
+  std::string_view record_id, record_place, content_type;
   std::string_view filter, rule, reason;  // of a dropped document; of a kept one `reason` tells the edits
   std::string_view edited_by;             // names of the filters that edited, separated by spaces
+  std::string_view evidence;              // what filters kept with their judgements
   std::string_view sample;                // of a dropped document: how its text begins
   std::span<const std::uint64_t> keys;    // what the stage's deduplicators compare, one after the other
   std::uint64_t bytes_in = 0;             // of its text as it came in

@@ -15,13 +15,13 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are written as they lie");
 
 constexpr std::string_view kMagic = "CAIRNDEC";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kHeaderBytes = 32;
-constexpr std::size_t kRecordBytes = 112;
+constexpr std::size_t kRecordBytes = 120;
 
 // Offsets inside a record.
 constexpr std::size_t kId = 0, kDuplicate = 32, kUrl = 64, kReason = 72, kSource = 80, kLanguage = 84, kFilter = 88, kRule = 92,
-                      kShard = 96, kOrdinal = 100, kVerdict = 104, kFlags = 105;
+                      kShard = 96, kOrdinal = 100, kVerdict = 104, kFlags = 105, kEvidence = 112;
 constexpr std::uint8_t kEdited = 1, kHasDuplicate = 2;
 
 template <typename Number>
@@ -96,6 +96,7 @@ std::string decisions_file(std::vector<Decision> decisions) {
     put(records, at + kRule, static_cast<std::uint32_t>(strings.add(d.rule)));
     put(records, at + kUrl, strings.add(d.url));
     put(records, at + kReason, strings.add(d.reason));
+    put(records, at + kEvidence, strings.add(d.evidence));
     put(records, at + kShard, d.shard);
     put(records, at + kOrdinal, d.ordinal);
     put(records, at + kVerdict, static_cast<std::uint8_t>(d.verdict));
@@ -165,6 +166,7 @@ Decision Decisions::at(std::size_t index) const {
   d.edited = flags & kEdited;
   d.url = url(index);
   d.reason = string_at(get<std::uint64_t>(r, kReason));
+  d.evidence = string_at(get<std::uint64_t>(r, kEvidence));
   d.source = string_at(get<std::uint32_t>(r, kSource));
   d.language = string_at(get<std::uint32_t>(r, kLanguage));
   d.filter = string_at(get<std::uint32_t>(r, kFilter));

@@ -23,9 +23,10 @@ struct Decision {
   std::string url, source, language;
   Verdict verdict = Verdict::kept;
   bool edited = false;
-  std::string filter;  // of a dropped document: which dropped it, "gopher_repetition"
-  std::string rule;    // and by which of its rules, "top_2_gram"
-  std::string reason;  // in words with numbers; of a kept and edited one: the edits
+  std::string filter;    // of a dropped document: which dropped it, "gopher_repetition"
+  std::string rule;      // and by which of its rules, "top_2_gram"
+  std::string reason;    // in words with numbers; of a kept and edited one: the edits
+  std::string evidence;  // what filters kept with their judgements: "robots: allowed by ..."
   std::optional<Digest> duplicate_of;
   std::uint32_t shard = 0, ordinal = 0;  // kept and held out: place in the output
 };

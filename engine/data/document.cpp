@@ -43,6 +43,9 @@ std::string* field_of(Document& document, std::string_view key) {
   if (key == "licence" || key == "license") return &document.licence;
   if (key == "language") return &document.language;
   if (key == "retrieved") return &document.retrieved;
+  if (key == "record_id") return &document.record_id;
+  if (key == "record_place") return &document.record_place;
+  if (key == "content_type") return &document.content_type;
   return nullptr;
 }
 
@@ -72,6 +75,9 @@ void append_document_line(std::string& out, const Document& document) {
   member(",\"licence\":", document.licence);
   member(",\"language\":", document.language);
   member(",\"retrieved\":", document.retrieved);
+  if (!document.record_id.empty()) member(",\"record_id\":", document.record_id);
+  if (!document.record_place.empty()) member(",\"record_place\":", document.record_place);
+  if (!document.content_type.empty()) member(",\"content_type\":", document.content_type);
   out += "}}";
 }
 

@@ -21,6 +21,11 @@ struct Document {
   std::string licence;    // SPDX expression, or "unknown"
   std::string language;   // BCP 47 as declared ("de", "zh-cn"), or "und"
   std::string retrieved;  // ISO 8601, UTC
+
+  // Of a page out of a web archive; else empty.
+  std::string record_id = {};     // "urn:uuid:..."
+  std::string record_place = {};  // "source/file.warc.gz:BYTE", of the record in the file as stored
+  std::string content_type = {};  // "text/html"
 };
 
 inline constexpr std::string_view kIdPrefix = "sha256:";

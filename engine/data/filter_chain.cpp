@@ -6,7 +6,10 @@
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
 #include "engine/data/filters/licence.h"
+#include "engine/data/filters/optout.h"
 #include "engine/data/filters/pii.h"
+#include "engine/data/filters/robots.h"
+#include "engine/data/filters/url.h"
 
 namespace cairn::data {
 
@@ -16,28 +19,50 @@ namespace {
 struct FilterKind {
   Variant (*variant)();
   std::unique_ptr<Filter> (*make)(const Config&);
+  // Of those that name files: the fields that do, and another way to make it.
+  std::vector<const char*> file_fields = {};
+  std::unique_ptr<Filter> (*make_with_files)(const Config&, const std::vector<std::filesystem::path>&) = nullptr;
 };
-constexpr FilterKind kKinds[] = {
-    {LicenceFilter::variant, LicenceFilter::make},
-    {PiiFilter::variant, PiiFilter::make},
-    {GopherQualityFilter::variant, GopherQualityFilter::make},
-    {GopherRepetitionFilter::variant, GopherRepetitionFilter::make},
-    {C4Filter::variant, C4Filter::make},
-    {FineWebQualityFilter::variant, FineWebQualityFilter::make},
-};
+
+const std::vector<FilterKind>& kinds() {
+  static const std::vector<FilterKind> all = {
+      {RobotsFilter::variant, nullptr, {"file"}, RobotsFilter::make},
+      {OptOutFilter::variant, nullptr, {"file"}, OptOutFilter::make},
+      {UrlFilter::variant, nullptr, {"file", "suffixes"}, UrlFilter::make},
+      {LicenceFilter::variant, LicenceFilter::make},
+      {PiiFilter::variant, PiiFilter::make},
+      {GopherQualityFilter::variant, GopherQualityFilter::make},
+      {GopherRepetitionFilter::variant, GopherRepetitionFilter::make},
+      {C4Filter::variant, C4Filter::make},
+      {FineWebQualityFilter::variant, FineWebQualityFilter::make},
+  };
+  return all;
+}
 
 }  // namespace
 
 Schema filter_chain_schema() {
   std::vector<Variant> variants;
-  for (const FilterKind& kind : kKinds) variants.push_back(kind.variant());
+  for (const FilterKind& kind : kinds()) variants.push_back(kind.variant());
   variants.push_back(exact_dedup_variant());
   variants.push_back(minhash_variant());
   return list(tagged("filter", std::move(variants)));
 }
 
-std::vector<Stage> make_filter_chain(const std::vector<Config>& filters) {
+std::vector<std::filesystem::path> files_of_filters(const std::vector<Config>& filters) {
+  std::vector<std::filesystem::path> files;
+  for (const Config& config : filters) {
+    for (const FilterKind& kind : kinds()) {
+      if (kind.variant().name != config.string("filter")) continue;
+      for (const char* field : kind.file_fields) files.emplace_back(config.string(field));
+    }
+  }
+  return files;
+}
+
+std::vector<Stage> make_filter_chain(const std::vector<Config>& filters, const std::vector<std::filesystem::path>& files) {
   std::vector<Stage> stages(1);
+  std::size_t file = 0;
   for (const Config& config : filters) {
     const std::string name = config.string("filter");
     if (name == "exact_dedup") {
@@ -47,9 +72,16 @@ std::vector<Stage> make_filter_chain(const std::vector<Config>& filters) {
     } else {
       if (!stages.back().deduplicators.empty()) stages.emplace_back();
       bool known = false;
-      for (const FilterKind& kind : kKinds) {
+      for (const FilterKind& kind : kinds()) {
         if (kind.variant().name != name) continue;
-        stages.back().filters.push_back({name, kind.make(config)});
+        std::vector<std::filesystem::path> own;
+        for (const char* field : kind.file_fields) {
+          const std::filesystem::path given = config.string(field);
+          own.push_back(file < files.size() ? files[file] : given);
+          ++file;
+        }
+        std::unique_ptr<Filter> filter = own.empty() ? kind.make(config) : kind.make_with_files(config, own);
+        stages.back().filters.push_back({name, std::move(filter)});
         known = true;
       }
       if (!known) fail_usage("unknown filter '{}'", name);

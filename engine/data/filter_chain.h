@@ -3,6 +3,7 @@
 // A stage is some filters (filters/filter.h) and then some deduplicators; a round over all documents runs one stage.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <variant>
@@ -32,8 +33,10 @@ struct Stage {
 
 // The schema of a list of filters: {"filter": NAME, parameters...}.
 Schema filter_chain_schema();
-// At least one stage. `filters`: the members of a completed list.
-std::vector<Stage> make_filter_chain(const std::vector<Config>& filters);
+// The files that filters name in their config, in order: inputs of the step.
+std::vector<std::filesystem::path> files_of_filters(const std::vector<Config>& filters);
+// At least one stage. `filters`: the members of a completed list; `files`: where what files_of_filters() names lies now.
+std::vector<Stage> make_filter_chain(const std::vector<Config>& filters, const std::vector<std::filesystem::path>& files = {});
 // Names in order, as in the config.
 std::vector<std::string> filter_names(const std::vector<Stage>& stages);
 

@@ -1,5 +1,7 @@
-// step ingest: HTML, plain text and JSONL files -> documents, each with its source, address, licence, language and retrieval
-// time.
+// step ingest: web archives, HTML, plain text, JSONL and Parquet files -> documents, each with its source, address, licence,
+// language and retrieval time.
+//
+// The funnel adds up: records that came in = documents + without text + skipped (by reason) + damaged (by reason).
 //
 // Documents stand in the order of the config's sources, within one in the order of the files' paths, within a file as they come;
 // for any number of threads.
@@ -17,6 +19,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "engine/data/document.h"
+#include "engine/data/public_suffix.h"
 #include "engine/data/sources/language.h"
 #include "engine/data/sources/licence_file.h"
 #include "engine/data/sources/source_reader.h"
@@ -27,12 +30,14 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::size_t kBatchFiles = 128;    // read side by side, then written in order
-constexpr std::size_t kListedFiles = 1000;  // names of empty and damaged files in the report, at most
+constexpr std::size_t kBatchFiles = 128;           // read side by side, then written in order
+constexpr std::uint64_t kBatchBytes = 64'000'000;  // for each thread; a larger file is a batch's last
+constexpr std::size_t kListed = 1000;              // files without text and damaged records that the report names, at most
 
 struct Source {
   std::string name, kind, licence, language, url_prefix, retrieved;
   std::unique_ptr<LanguageRule> language_rule;
+  const PublicSuffixList* by_domain = nullptr;  // documents are of their address's registrable domain
 };
 
 struct File {
@@ -42,7 +47,9 @@ struct File {
 };
 
 struct Tally {
-  std::int64_t files = 0, documents = 0, empty = 0, damaged = 0;
+  std::int64_t files = 0, documents = 0;
+  std::int64_t records = 0, read = 0, empty = 0;         // that came in; of them documents, and without text
+  std::map<std::string, std::int64_t> skipped, damaged;  // records, by reason
   std::uint64_t bytes = 0, text_bytes = 0;
 };
 
@@ -51,6 +58,7 @@ std::vector<steps::External> externals(const Config& config) {
   for (const Config& source : config.objects("sources")) {
     found.push_back({"sources", source.string("path"), source.strings("glob")});
   }
+  if (config.has("suffixes")) found.push_back({"suffixes", config.string("suffixes"), {}});
   for (const Config& source : config.objects("sources")) {
     if (source.has("licence_file")) found.push_back({"licence_files", source.string("licence_file"), {}});
   }
@@ -77,7 +85,8 @@ std::vector<File> files_of(const steps::StepInput& input, std::size_t source) {
 }
 
 // Licence, retrieval time and rules of each source of the config.
-std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std::vector<File>>& files) {
+std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std::vector<File>>& files,
+                                 const PublicSuffixList* suffixes) {
   std::vector<Source> sources;
   std::size_t licence_files = 0;
   for (const Config& config : ctx.config().objects("sources")) {
@@ -88,6 +97,11 @@ std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std:
     if (config.has("language_from")) source.language_rule = std::make_unique<LanguageRule>(config.string("language_from"));
     if (config.has("url_prefix")) source.url_prefix = config.string("url_prefix");
     source.licence = "unknown";
+    if (config.boolean("by_domain")) {
+      if (suffixes == nullptr)
+        fail_usage("config.sources: {}: by_domain needs config.suffixes, a public suffix list", source.name);
+      source.by_domain = suffixes;
+    }
     if (config.has("licence_file")) {
       source.licence = licence_of_copyright_file(MappedFile(ctx.inputs("licence_files").at(licence_files++).path).text());
     }
@@ -108,6 +122,8 @@ std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std:
 void complete(Document& document, const Source& source, const File& file, std::size_t index, std::size_t count) {
   document.text = std::string(text::utf8_lossy(document.text));
   document.id = document_id(document.text);
+  if (source.by_domain != nullptr && document.source.empty() && document.url.find("://") != std::string::npos)
+    document.source = text::utf8_lossy(source.by_domain->registrable(canonical_host(document.url)));
   if (document.source.empty()) document.source = source.name;
   if (document.url.empty()) {
     document.url = text::utf8_lossy(source.url_prefix + file.member);
@@ -120,33 +136,85 @@ void complete(Document& document, const Source& source, const File& file, std::s
   if (document.retrieved.empty()) document.retrieved = source.retrieved;
 }
 
-struct ReadFile {
+// What a file gave.
+class ReadFile : public Intake {
+ public:
+  explicit ReadFile(bool skip_damaged = true) : skip_damaged_(skip_damaged) {}
+  void document(Document&& document) override {
+    ++records;
+    if (document.text.find_first_not_of(" \t\r\n") == std::string::npos)
+      ++empty;
+    else
+      documents.push_back(std::move(document));
+  }
+  void skipped(std::string_view reason) override {
+    ++records;
+    ++skipped_by[std::string(reason)];
+  }
+  void damaged(std::string_view reason, const std::string& message) override {
+    if (!skip_damaged_) throw Error(message);
+    ++records;
+    ++damaged_by[std::string(reason)];
+    if (damage.size() < kListed) damage.push_back(message);
+  }
+
   std::vector<Document> documents;
-  std::int64_t empty = 0;
+  std::int64_t records = 0, empty = 0;
   std::uint64_t bytes = 0;
-  std::string damage;  // the error, when damaged files are skipped
+  std::map<std::string, std::int64_t> skipped_by, damaged_by;
+  std::vector<std::string> damage;  // in words
+
+ private:
+  bool skip_damaged_;
 };
 
 ReadFile read_one(const Source& source, const File& file, bool skip_damaged) {
-  ReadFile result;
+  ReadFile result(skip_damaged);
   const std::string name = source.name + "/" + file.member;
   try {
     const MappedFile mapped(file.path);
     result.bytes = mapped.size();
-    source_reader(source.kind, file.member, mapped.text()).read(mapped.text(), name, [&result](Document&& document) {
-      if (document.text.find_first_not_of(" \t\r\n") == std::string::npos)
-        ++result.empty;
-      else
-        result.documents.push_back(std::move(document));
-    });
-    const std::size_t count = result.documents.size();
-    for (std::size_t i = 0; i < count; ++i) complete(result.documents[i], source, file, i, count);
-  } catch (const Error& error) {
+    source_reader(source.kind, file.member, mapped.text()).read(mapped.text(), name, result);
+  } catch (const Error& error) {  // what was read before it stays
     if (!skip_damaged || error.code() != ExitCode::failed) throw;
-    result = ReadFile{};
-    result.damage = error.what();
+    const std::string what = error.what();
+    result.damaged("file", what.starts_with(name) ? what : name + ": " + what);
   }
+  const std::size_t count = result.documents.size();
+  for (std::size_t i = 0; i < count; ++i) complete(result.documents[i], source, file, i, count);
   return result;
+}
+
+// Files from `begin` on that are read side by side: bounded in number and, but for the last, in bytes.
+std::size_t batch_end(const std::vector<File>& files, std::size_t begin, int threads) {
+  std::uint64_t bytes = 0;
+  std::size_t end = begin;
+  while (end < files.size() && end - begin < kBatchFiles && bytes < kBatchBytes * static_cast<std::uint64_t>(threads)) {
+    std::error_code unreadable;  // told when it is read
+    const std::uint64_t size = fs::file_size(files[end++].path, unreadable);
+    bytes += unreadable ? 0 : size;
+  }
+  return end;
+}
+
+std::int64_t sum(const std::map<std::string, std::int64_t>& by_reason) {
+  std::int64_t all = 0;
+  for (const auto& [reason, count] : by_reason) all += count;
+  return all;
+}
+
+void add(std::map<std::string, std::int64_t>& to, const std::map<std::string, std::int64_t>& from) {
+  for (const auto& [reason, count] : from) to[reason] += count;
+}
+
+Json records(const Tally& tally) {
+  if (tally.records != tally.read + tally.empty + sum(tally.skipped) + sum(tally.damaged))
+    fail("ingest: the funnel does not add up");
+  return {{"in", tally.records},
+          {"documents", tally.read},
+          {"without_text", tally.empty},
+          {"skipped", tally.skipped},
+          {"damaged", tally.damaged}};
 }
 
 Json tallies(const std::map<std::string, Tally>& of) {
@@ -154,8 +222,7 @@ Json tallies(const std::map<std::string, Tally>& of) {
   for (const auto& [name, tally] : of) {
     out[name] = {{"documents", tally.documents}, {"text_bytes", tally.text_bytes}};
     if (tally.files > 0) {
-      out[name].update(
-          {{"files", tally.files}, {"file_bytes", tally.bytes}, {"without_text", tally.empty}, {"damaged", tally.damaged}});
+      out[name].update({{"files", tally.files}, {"file_bytes", tally.bytes}, {"records", records(tally)}});
     }
   }
   return out;
@@ -165,7 +232,9 @@ void ingest(steps::StepContext& ctx) {
   const std::vector<steps::StepInput>& inputs = ctx.inputs("sources");
   std::vector<std::vector<File>> files_by_source;
   for (std::size_t i = 0; i < inputs.size(); ++i) files_by_source.push_back(files_of(inputs[i], i));
-  const std::vector<Source> sources = read_sources(ctx, files_by_source);
+  std::unique_ptr<PublicSuffixList> suffixes;
+  if (ctx.has_input("suffixes")) suffixes = std::make_unique<PublicSuffixList>(MappedFile(ctx.input("suffixes").path).text());
+  const std::vector<Source> sources = read_sources(ctx, files_by_source, suffixes.get());
   std::vector<File> files;
   for (const std::vector<File>& of_source : files_by_source) files.insert(files.end(), of_source.begin(), of_source.end());
   const bool skip_damaged = ctx.config().string("damaged") == "skip";
@@ -177,8 +246,8 @@ void ingest(steps::StepContext& ctx) {
   Progress& progress = ctx.progress("ingest", "files");
   progress.set_total(files.size());
   std::map<std::pair<std::string, std::string>, steps::SourcePosting> postings;
-  for (std::size_t begin = 0; begin < files.size(); begin += kBatchFiles) {
-    const std::size_t count = std::min(kBatchFiles, files.size() - begin);
+  for (std::size_t begin = 0, count = 0; begin < files.size(); begin += count) {
+    count = batch_end(files, begin, ctx.threads().threads()) - begin;
     std::vector<ReadFile> batch(count);
     ctx.threads().parallel_for(static_cast<std::int64_t>(count), [&](std::int64_t i) {
       const File& file = files[begin + static_cast<std::size_t>(i)];
@@ -191,11 +260,16 @@ void ingest(steps::StepContext& ctx) {
       Tally& tally = by_source[sources[file.source].name];
       ++tally.files, ++total.files;
       tally.bytes += batch[i].bytes, total.bytes += batch[i].bytes;
-      tally.empty += batch[i].empty, total.empty += batch[i].empty;
-      if (batch[i].empty > 0 && without_text.size() < kListedFiles) without_text.push_back(text::utf8_lossy(name));
-      if (!batch[i].damage.empty()) {
-        ++tally.damaged, ++total.damaged;
-        if (damaged.size() < kListedFiles) damaged.push_back(text::utf8_lossy(batch[i].damage));
+      if (batch[i].empty > 0 && without_text.size() < kListed) without_text.push_back(text::utf8_lossy(name));
+      for (Tally* t : {&tally, &total}) {
+        t->records += batch[i].records;
+        t->read += static_cast<std::int64_t>(batch[i].documents.size());
+        t->empty += batch[i].empty;
+        add(t->skipped, batch[i].skipped_by);
+        add(t->damaged, batch[i].damaged_by);
+      }
+      for (const std::string& what : batch[i].damage) {
+        if (damaged.size() < kListed) damaged.push_back(text::utf8_lossy(what));
       }
       for (const Document& document : batch[i].documents) {
         writer.append(document);
@@ -217,32 +291,32 @@ void ingest(steps::StepContext& ctx) {
   const Json report = {{"files", total.files},
                        {"documents", total.documents},
                        {"text_bytes", total.text_bytes},
-                       {"without_text", total.empty},
-                       {"damaged", total.damaged},
+                       {"records", records(total)},
                        {"by_source", tallies(by_source)},
                        {"by_language", tallies(by_language)},
                        {"by_licence", tallies(by_licence)},
                        {"files_without_text", without_text},
-                       {"damaged_files", damaged}};
+                       {"damaged_records", damaged}};
   write_file_atomically(ctx.disk(), ctx.staging("report"), pretty_json(report));
   ctx.describe_output("documents", "documents", total.documents);
   ctx.describe_output("documents", "languages", by_language.size());
   ctx.describe_output("documents", "text_bytes", total.text_bytes);
   ctx.summarise(fmt::format("{} documents, {} of text, {} languages, {} sources{}", total.documents,
                             format_bytes(total.text_bytes), by_language.size(), by_source.size(),
-                            total.damaged > 0 ? fmt::format(", {} damaged files", total.damaged) : ""));
+                            total.damaged.empty() ? "" : fmt::format(", {} damaged records", sum(total.damaged))));
 }
 
 }  // namespace
 
 const steps::StepSpec kIngest{
     .name = "ingest",
-    .version = 1,
-    .summary = "read HTML, text and JSONL files into documents",
+    .version = 2,
+    .summary = "read web archives, HTML, text, JSONL and Parquet files into documents",
     .inputs = {{"sources", "raw", "the files that the config's sources name", true, true},
+               {"suffixes", "raw", "the public suffix list that config.suffixes names", true, false},
                {"licence_files", "raw", "copyright files that the config's sources name", true, true}},
     .outputs = {{"documents", "documents", "JSONL.zst shards in the order of sources and paths"},
-                {"report", "report", "JSON: counts per source, language and licence; files without text; damaged files"}},
+                {"report", "report", "JSON: counts per source, language and licence; files without text; damaged records"}},
     .config = object({
         field("sources",
               list(object({
@@ -250,8 +324,10 @@ const steps::StepSpec kIngest{
                        field("path", string().min(1), "file or folder"),
                        field("glob", list(string()).def(Json::array()),
                              "of a folder: patterns of the files that belong; empty = all"),
-                       field("kind", string().one_of({"html", "text", "jsonl", "auto"}).def("auto"),
-                             "auto: by file name, else by content"),
+                       field("by_domain", boolean().def(false),
+                             "documents with a URL are of the source of its registrable domain, which can opt out"),
+                       field("kind", string().one_of({"html", "text", "jsonl", "warc", "parquet", "auto"}).def("auto"),
+                             "warc: also WET and ARC; auto: by file name, else by content"),
                        field("licence", string().def(nullptr), "SPDX expression; before licence_file"),
                        field("licence_file", string().def(nullptr), "a Debian copyright file to read the licence from"),
                        field("language", string().def(nullptr),
@@ -264,8 +340,9 @@ const steps::StepSpec kIngest{
                    }))
                   .min(1),
               "what to read, in order"),
-        field("damaged", string().one_of({"fail", "skip"}).def("fail"),
-              "a file that cannot be decoded: fail, or skip and list it in the report"),
+        field("suffixes", string().def(nullptr), "public_suffix_list.dat, for by_domain"),
+        field("damaged", string().one_of({"fail", "skip"}).def("skip"),
+              "a record or file that cannot be read: fail, or skip, count and name it in the report"),
         field("shard_bytes", integer().min(1).def(64'000'000), "text in one shard, at most"),
     }),
     .exactness = steps::Exactness::everywhere,

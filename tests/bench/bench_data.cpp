@@ -1,5 +1,7 @@
 // What tests/bench/curate.py runs: parts of the data engine on given files, timed, one JSON line each on standard output.
 //   bench_data extract FOLDER OUT.jsonl      main content of FOLDER/*.html.gz as {"id", "text"}
+//   bench_data robots FOLDER                  decisions by FOLDER/HOST (robots.txt files) for a list of agents
+//   bench_data warc FILE                      records and documents of a web archive
 //   bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps, outputs under OUT
 #include <algorithm>
 #include <chrono>
@@ -17,7 +19,11 @@
 #include "engine/data/curate.h"
 #include "engine/data/ingest.h"
 #include "engine/data/json_line.h"
+#include "engine/data/robots/robots.h"
+#include "engine/data/robots/robots_files.h"
 #include "engine/data/sources/html_text.h"
+#include "engine/data/sources/warc.h"
+#include "engine/data/sources/warc_source.h"
 #include "engine/steps/external.h"
 #include "engine/steps/step_context.h"
 
@@ -52,6 +58,71 @@ void extract(const fs::path& folder, const fs::path& out) {
     lines << line << "}\n";
   }
   fmt::print("{{\"pages\": {}, \"mb\": {:.2f}, \"seconds\": {:.4f}}}\n", files.size(), bytes / 1e6, seconds);
+}
+
+// Each file's hosts asked for addresses that its own rules name and for others, for the 15 agents of Apertus.
+void robots(const fs::path& folder) {
+  const std::vector<std::string> agents = robots_agents({"apertus-code@1"});
+  struct Host {
+    RobotsRules rules;
+    std::vector<std::string> urls;
+  };
+  for (const RobotsReading reading : {RobotsReading::rfc, RobotsReading::protego}) {
+    std::vector<Host> hosts;
+    std::size_t bytes = 0;
+    const auto parsing = std::chrono::steady_clock::now();
+    for_each_robots_file(folder, "2025-01-15", [&](const RobotsSnapshot& file) {
+      bytes += file.body.size();
+      Host& host = hosts.emplace_back();
+      host.rules = RobotsRules(file.body, agents, reading);
+      for (std::size_t at = file.body.find("llow: /"); at != std::string_view::npos && host.urls.size() < 20;
+           at = file.body.find("llow: /", at + 1)) {
+        const std::string_view path = file.body.substr(at + 6, file.body.find_first_of("*$ \r\n", at + 6) - at - 6);
+        host.urls.push_back(fmt::format("https://{}{}some/page-{}.html?id={}", file.host, path, at, at));
+      }
+      for (int i = 0; i < 20; ++i)
+        host.urls.push_back(fmt::format("https://{}/articles/2024/03/{}/a-title-of-some-words.html", file.host, i));
+    });
+    const double parsed = seconds_since(parsing);
+    std::size_t decisions = 0, blocked = 0;
+    const auto start = std::chrono::steady_clock::now();
+    while (seconds_since(start) < 1) {
+      for (const Host& host : hosts) {
+        for (const std::string& url : host.urls) blocked += !host.rules.decide(url).blocked.empty();
+        decisions += host.urls.size();
+      }
+    }
+    const double seconds = seconds_since(start);
+    fmt::print(
+        "{{\"reading\": \"{}\", \"files\": {}, \"parse_mb_per_s\": {:.1f}, \"documents_per_s\": {:.0f}, "
+        "\"agent_decisions_per_s\": {:.0f}, \"blocked\": {:.3f}}}\n",
+        reading == RobotsReading::rfc ? "rfc" : "protego", hosts.size(), bytes / 1e6 / parsed, decisions / seconds,
+        decisions * agents.size() / seconds, static_cast<double>(blocked) / static_cast<double>(decisions));
+  }
+}
+
+void warc(const fs::path& path) {
+  struct Count : Intake {
+    void document(Document&& document) override { ++documents, text += document.text.size(); }
+    void skipped(std::string_view) override { ++others; }
+    void damaged(std::string_view, const std::string&) override { ++others; }
+    std::size_t documents = 0, others = 0, text = 0;
+  } count;
+  const MappedFile file(path);
+  const std::string plain = decompress_all(file.text(), path.filename().string(), std::uint64_t{1} << 34);
+  const auto start = std::chrono::steady_clock::now();
+  WarcReader().read(file.text(), path.filename().string(), count);
+  const double seconds = seconds_since(start);
+  ArchiveReader records(file.text(), [](const RecordDamage&) {});
+  ArchiveRecord record;
+  const auto again = std::chrono::steady_clock::now();
+  while (records.next(record)) {
+  }
+  fmt::print(
+      "{{\"records\": {}, \"documents\": {}, \"unpacked_mb\": {:.2f}, \"records_mb_per_s\": {:.1f}, \"documents_mb_per_s\": "
+      "{:.1f}}}\n",
+      count.documents + count.others, count.documents, plain.size() / 1e6, plain.size() / 1e6 / seconds_since(again),
+      plain.size() / 1e6 / seconds);
 }
 
 // One step without a ledger.
@@ -103,8 +174,10 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() == 3 && words[0] == "extract") return extract(words[1], words[2]), 0;
+    if (words.size() == 2 && words[0] == "robots") return robots(words[1]), 0;
+    if (words.size() == 2 && words[0] == "warc") return warc(words[1]), 0;
     if (words.size() == 4 && words[0] == "run") return run(words[1], words[2], std::stoi(words[3])), 0;
-    std::cerr << "usage: bench_data extract FOLDER OUT.jsonl | run PIPELINE.json OUT THREADS\n";
+    std::cerr << "usage: bench_data extract FOLDER OUT.jsonl | robots FOLDER | warc FILE | run PIPELINE.json OUT THREADS\n";
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << "\n";

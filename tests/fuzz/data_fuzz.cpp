@@ -13,10 +13,19 @@
 #include "engine/data/filters/gopher_repetition.h"
 #include "engine/data/filters/minhash.h"
 #include "engine/data/filters/pii.h"
+#include "engine/data/filters/url.h"
+#include "engine/data/optout.h"
+#include "engine/data/public_suffix.h"
+#include "engine/data/robots/robots.h"
+#include "engine/data/robots/robots_files.h"
+#include "engine/data/sources/block_codecs.h"
 #include "engine/data/sources/encoding.h"
 #include "engine/data/sources/html_text.h"
+#include "engine/data/sources/http_response.h"
 #include "engine/data/sources/language.h"
 #include "engine/data/sources/licence_file.h"
+#include "engine/data/sources/parquet.h"
+#include "engine/data/sources/warc_source.h"
 #include "engine/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -83,6 +92,104 @@ TEST_CASE("fuzz: compressed streams and documents in them") {
          Document document;
          parse_document_line(bytes, document);
        });
+}
+
+TEST_CASE("fuzz: web archives") {
+  struct Nowhere : Intake {
+    void document(Document&& document) override { CHECK(text::valid_utf8_prefix(document.text) == document.text.size()); }
+    void skipped(std::string_view) override {}
+    void damaged(std::string_view, const std::string&) override {}
+  };
+  const std::string warc =
+      "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: <http://a.org/>\r\nWARC-Date: 2020-01-02T03:04:05Z\r\nContent-Length: "
+      "107\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n8\r\n<p>text\n\r\n0\r\n\r\n\r\n\r\n";
+  const std::string arc =
+      "filedesc://x 0.0.0.0 20140216050221 text/plain 4\n1 0\n\nhttp://a.org/ 1.2.3.4 20140216050220 text/html 30\nHTTP/1.0 200 "
+      "OK\n\n<p>x</p>   \n\n";
+  const std::string gz("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x4c\x4a\x06\x00\xc2\x41\x24\x35\x03\x00\x00\x00", 23);
+  feed("warc", {warc + warc, arc, gz + gz, std::string("\x5d\x2a\x4d\x18\x04\x00\x00\x00", 8) + "dict"}, fuzz_rounds(1000),
+       [](const std::string& bytes) {
+         Nowhere intake;
+         WarcReader().read(bytes, "x", intake);
+       });
+  feed("http", {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n17\r\n" + gz + "\r\n0\r\n\r\n"},
+       fuzz_rounds(), [](const std::string& bytes) {
+         if (const auto response = parse_http_response(bytes)) decoded_body(*response, 1 << 20);
+       });
+}
+
+TEST_CASE("fuzz: robots.txt files, addresses, public suffixes, lists of addresses, requests to be left out") {
+  const std::vector<std::string> agents = {"CCBot/2.0", "GPTBot", "*"};
+  const std::string robots =
+      "\xef\xbb\xbfUser-agent: GPTBot\r\nDisallow: /a*b$ # c\nAllow: /%7e\xc3\xa9/index.html\ruser agent ccbot\ndisallow "
+      "/x?y;z=1\nSitemap: "
+      "http://h.org/s\n";
+  feed("robots", {robots, robots + robots}, fuzz_rounds(), [&agents](const std::string& bytes) {
+    for (const RobotsReading reading : {RobotsReading::rfc, RobotsReading::protego}) {
+      const RobotsRules rules(bytes, agents, reading);
+      rules.decide("http://h.org/a%7eb/\xc3\xa9?x=y#z");
+    }
+  });
+  feed("urls", {"https://me@www.Example.co.uk:80/a;b?c=d#e", "http://[::1]:8/", "//a?b"}, fuzz_rounds(),
+       [&](const std::string& url) {
+         for (const RobotsReading reading : {RobotsReading::rfc, RobotsReading::protego}) {
+           robots_host(url, reading);
+           const std::optional<std::string> path = robots_path(url, reading);
+           if (path) CHECK((path->starts_with('/') || reading == RobotsReading::protego));
+         }
+         const PublicSuffixList suffixes("uk\nco.uk\n*.ck\n!www.ck\n");
+         suffixes.registrable(canonical_host(url));
+         UrlLists lists;
+         lists.substrings = {"ab", "bc"};
+         UrlFilter(lists, suffixes).judge_url(url);
+       });
+  feed("suffixes", {"// a\nuk\nco.uk\n*.ck\n!www.ck\n\xe5\x85\xac\xe5\x8f\xb8.cn\n"}, fuzz_rounds(500),
+       [](const std::string& bytes) { PublicSuffixList(bytes).registrable("a.b.co.uk"); });
+  test::TemporaryFolder folder;
+  const auto file_of = [&folder](const char* name, const std::string& bytes) {
+    fs::remove(folder.path() / name);
+    real_disk().create(folder.path() / name)->write(bytes);
+    return folder.path() / name;
+  };
+  feed("robots-lines",
+       {"{\"host\": \"a.org\", \"fetched\": \"2024-05-01\", \"status\": 200, \"body\": \"user-agent: *\\ndisallow: /\"}\n"},
+       fuzz_rounds(1000),
+       [&](const std::string& bytes) { for_each_robots_file(file_of("r.jsonl", bytes), "", [](const RobotsSnapshot&) {}); });
+  feed("url-lists", {"{\"domains\": [\"a.org\"], \"substrings\": [\"xy\", \"y\"]}"}, fuzz_rounds(1000),
+       [&](const std::string& bytes) { read_url_lists(file_of("l.json", bytes)); });
+  feed("optouts", {"{\"name\": \"a.org\", \"received\": \"2026-11-24\", \"added\": \"x\", \"evidence\": \"y\"}"},
+       fuzz_rounds(1000), [&](const std::string& bytes) {
+         file_of("e.optout.json", bytes);
+         OptOutRegister(folder.path()).covering("a.org", "https://b.a.org/");
+       });
+}
+
+TEST_CASE("fuzz: Parquet files") {
+  std::string file;
+  const std::string hex = read_file(test::source_folder() / "tests/golden/parquet/documents.hex");
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) file += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  feed("parquet", {file}, fuzz_rounds(), [](const std::string& bytes) {
+    const ParquetFile parquet(bytes);
+    for (std::size_t group = 0; group < parquet.row_groups(); ++group) {
+      for (std::size_t column = 0; column < parquet.columns().size(); ++column) {
+        const auto reader = parquet.read(group, column);
+        ParquetCell cell;
+        for (int left = 10'000; left > 0 && reader->next(cell); --left) {
+        }
+      }
+    }
+  });
+  feed("snappy", {"\x0b\x10hello\x09\x05"}, fuzz_rounds(), [](const std::string& bytes) {
+    try {
+      unpack_snappy(bytes, 11);
+    } catch (const Error&) {
+    }
+    try {
+      unpack_lz4_block(bytes, 11);
+    } catch (const Error&) {
+    }
+  });
 }
 
 TEST_CASE("fuzz: decisions files") {

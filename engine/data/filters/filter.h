@@ -20,6 +20,7 @@ struct Judgement {
   std::string rule;    // which of the filter's rules: "top_2_gram"; stable, for counting
   std::string reason;  // "top 2-gram covers 0.31 of characters, limit 0.20"
   std::string text;    // edit: the new text
+  std::string evidence = {};  // what the judgement rests on, to be kept with it: "line 7 of robots.txt sha256:..., 2025-01-15"
 };
 
 inline Judgement keep() {

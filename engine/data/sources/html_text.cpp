@@ -459,9 +459,9 @@ void read_head(const xmlNode* node, HtmlText& page, int depth) {
 
 }  // namespace
 
-HtmlText extract_html(std::string_view bytes) {
+HtmlText extract_html(std::string_view bytes, std::string_view charset) {
   HtmlText page;
-  const std::string utf8 = to_utf8(bytes, declared_encoding(bytes));
+  const std::string utf8 = to_utf8(bytes, known_encoding(charset) ? std::string(charset) : declared_encoding(bytes));
   if (strip(std::string_view(utf8).substr(0, 256)).empty() && strip(utf8).empty()) return page;
   const int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_COMPACT |
                       HTML_PARSE_IGNORE_ENC;

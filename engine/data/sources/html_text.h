@@ -19,6 +19,7 @@ struct HtmlText {
   std::string language;  // as declared in <html lang>, else in <meta>; empty when not
 };
 
-HtmlText extract_html(std::string_view bytes);
+// `charset`: what the server said, before what the page declares; a byte order mark comes before both.
+HtmlText extract_html(std::string_view bytes, std::string_view charset = {});
 
 }  // namespace cairn::data

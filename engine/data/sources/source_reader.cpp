@@ -1,10 +1,14 @@
 #include "engine/data/sources/source_reader.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "engine/data/characters.h"
 #include "engine/data/compressed.h"
 #include "engine/data/sources/encoding.h"
 #include "engine/data/sources/html_text.h"
+#include "engine/data/sources/parquet_source.h"
+#include "engine/data/sources/warc_source.h"
 
 namespace cairn::data {
 
@@ -19,42 +23,50 @@ std::string plain_name(std::string_view name) {
   return lower;
 }
 
-bool looks_like_html(std::string_view head) {
-  const std::string lower = lower_case_ascii(head.substr(0, 1024));
+}  // namespace
+
+bool looks_like_html(std::string_view bytes) {
+  const std::string lower = lower_case_ascii(bytes.substr(0, 1024));
   return lower.find("<html") != std::string::npos || lower.find("<!doctype html") != std::string::npos ||
          lower.find("<body") != std::string::npos;
 }
 
-}  // namespace
-
-void HtmlReader::read(std::string_view bytes, const std::string& name, const EmitDocument& emit) const {
+void HtmlReader::read(std::string_view bytes, const std::string& name, Intake& intake) const {
   const HtmlText page = compression_of(bytes) == Compression::none ? extract_html(bytes.substr(0, kMaxTextFile))
                                                                    : extract_html(decompress_all(bytes, name, kMaxTextFile));
   Document document;
   document.text = page.text;
   document.language = page.language;
-  emit(std::move(document));
+  intake.document(std::move(document));
 }
 
-void TextReader::read(std::string_view bytes, const std::string& name, const EmitDocument& emit) const {
+void TextReader::read(std::string_view bytes, const std::string& name, Intake& intake) const {
   Document document;
   document.text =
       to_utf8(compression_of(bytes) == Compression::none ? std::string(bytes) : decompress_all(bytes, name, kMaxTextFile));
-  emit(std::move(document));
+  intake.document(std::move(document));
 }
 
-void JsonlReader::read(std::string_view bytes, const std::string& name, const EmitDocument& emit) const {
-  LineReader lines(decompress(bytes, name), name);
+void JsonlReader::read(std::string_view bytes, const std::string& name, Intake& intake) const {
+  LineReader lines(decompress(bytes, name), name, kMaxJsonLine);
   std::string_view line;
-  while (lines.next(line)) {
+  for (;;) {
+    try {
+      if (!lines.next(line)) return;
+    } catch (const Error& error) {
+      if (!lines.can_go_on()) throw;
+      intake.damaged("too_large", error.what());
+      continue;
+    }
     if (strip(line.substr(0, 64)).empty() && strip(line).empty()) continue;
     Document document;
     try {
       parse_document_line(line, document);
     } catch (const Error& error) {
-      throw Error(fmt::format("{}: line {}: {}", name, lines.line_number(), error.what()), error.code());
+      intake.damaged("line", fmt::format("{}: line {}: {}", name, lines.line_number(), error.what()));
+      continue;
     }
-    emit(std::move(document));
+    intake.document(std::move(document));
   }
 }
 
@@ -62,13 +74,19 @@ const SourceReader& source_reader(std::string_view kind, std::string_view name, 
   static const HtmlReader html;
   static const TextReader text;
   static const JsonlReader jsonl;
+  static const WarcReader warc;
+  static const ParquetReader parquet;
   if (kind == "html") return html;
   if (kind == "text") return text;
   if (kind == "jsonl") return jsonl;
-  if (kind != "auto") fail_usage("unknown kind of source '{}'; known: html, text, jsonl, auto", kind);
+  if (kind == "warc") return warc;
+  if (kind == "parquet") return parquet;
+  if (kind != "auto") fail_usage("unknown kind of source '{}'; known: html, text, jsonl, warc, parquet, auto", kind);
   const std::string plain = plain_name(name);
   if (plain.ends_with(".html") || plain.ends_with(".htm") || plain.ends_with(".xhtml")) return html;
   if (plain.ends_with(".jsonl") || plain.ends_with(".ndjson")) return jsonl;
+  if (plain.ends_with(".warc") || plain.ends_with(".wet") || plain.ends_with(".arc")) return warc;
+  if (plain.ends_with(".parquet")) return parquet;
   if (plain.ends_with(".txt") || plain.ends_with(".md") || plain.ends_with(".rst")) return text;
   if (compression_of(bytes) == Compression::none && looks_like_html(bytes)) return html;
   return text;
