@@ -13,7 +13,7 @@ struct KindOf {
 };
 template <>
 struct KindOf<Bf16> {
-  using Type = Narrow;
+  using Type = NarrowWords;
 };
 
 constexpr std::int64_t kQueries = kNr;   // in a block

@@ -6,6 +6,8 @@
 
 #include "kernels/cpu/vector/simd.h"
 
+// For bfloat16: Narrow is the kind of packed products, NarrowDots that of dot products (it has `along`), NarrowWords that of
+// operands whose words lie one beside the other.
 namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
@@ -50,6 +52,7 @@ struct Pairs {
 };
 using Narrow = Pairs;
 using NarrowDots = Pairs;
+using NarrowWords = Pairs;
 
 #elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC) && !defined(CAIRN_FOUR_FLOATS)
 #define CAIRN_BF16_MATRIX 1
@@ -75,11 +78,13 @@ struct Pairs {
 };
 using Narrow = Quads;
 using NarrowDots = Pairs;
+using NarrowWords = WordsOfFloat<Bf16>;
 
 #else
 
 using Narrow = WordsOfFloat<Bf16>;
 using NarrowDots = Narrow;
+using NarrowWords = Narrow;
 
 #endif
 

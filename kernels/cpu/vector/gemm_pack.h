@@ -63,6 +63,27 @@ requires(Kind::kTogether == 1) CAIRN_INLINE
   }
 }
 
+// Packs `columns` columns of `depth` rows that are `ld` apart into one panel: dst[k * width + column]. Lanes from `columns` to
+// `width` become 0.
+template <typename Kind>
+CAIRN_INLINE void pack_copied(const typename Kind::Number* src, std::int64_t ld, std::int64_t columns, std::int64_t depth,
+                              float* dst, std::int64_t width) {
+  const std::int64_t words = words_of<Kind>(depth);
+  for (std::int64_t k = 0; k < words; ++k) {
+    const typename Kind::Number* from = src + k * Kind::kNumbers * ld;
+    const std::int64_t rows = depth - k * Kind::kNumbers;
+    float* to = dst + k * width;
+    for (std::int64_t i = 0; i < width; i += W) {
+      const Vec v = i < columns ? Kind::across(from + i, ld, rows, columns - i) : splat(0.0f);
+      if (i + W <= width || k + 1 < words) {
+        store(to + i, v);  // beyond the row lies the next, which comes later
+      } else {
+        store_first(to + i, v, width - i);
+      }
+    }
+  }
+}
+
 #if defined(CAIRN_BF16_MATRIX)
 // Both, for numbers four at a time.
 template <typename Kind>
