@@ -194,7 +194,7 @@ double multiply_add_rounds(std::int64_t rounds, float* sink) {
   Vec total = sum[0];
   for (int i = 1; i < kChains; ++i) total = total + sum[i];
   *sink = sum_lanes(total);
-  return 2.0 * Kind::kNumbers * W * kChains * static_cast<double>(rounds);
+  return 2.0 * Kind::kNumbers * Kind::kTogether * W * kChains * static_cast<double>(rounds);
 }
 template double multiply_add_rounds<float>(std::int64_t, float*);
 template double multiply_add_rounds<Bf16>(std::int64_t, float*);

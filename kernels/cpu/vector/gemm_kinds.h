@@ -62,6 +62,9 @@ using NarrowWords = Pairs;
 struct Quads {
   using Number = Bf16;
   static constexpr int kNumbers = 2, kTogether = 2;
+  CAIRN_INLINE static Vec multiply_add(Vec a, Vec b, Vec c) {
+    return vbfmmlaq_f32(c, vreinterpretq_bf16_f32(a), vreinterpretq_bf16_f32(b));
+  }
 };
 // Dot products take pairs: BFDOT.
 struct Pairs {
