@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -59,7 +60,8 @@ class FileWriter {
   std::string gathered_;
 };
 
-// Hashes on another thread. The digests are there after wait(); the destructor waits too, because jobs write into them.
+// Hashes on another thread, in order; who waits takes a part in what is left. The digests are there after wait(); the destructor
+// waits for the piece being hashed, because its digest is written here.
 class PieceHashes {
  public:
   explicit PieceHashes(BackgroundQueue& queue) : queue_(queue) {}
@@ -67,15 +69,42 @@ class PieceHashes {
 
   // The place of the digest stays where it is until the end.
   const Digest* hash(std::string_view bytes) {
-    digests_.push_back(std::make_unique<Digest>());
-    queue_.submit([bytes, out = digests_.back().get()] { *out = sha256(bytes); });
-    return digests_.back().get();
+    Piece* piece = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      piece = pieces_.emplace_back(std::make_unique<Piece>(Piece{bytes, {}})).get();
+    }
+    queue_.submit([this] { hash_next(); });
+    return &piece->digest;
   }
-  void wait() { queue_.wait(); }
+  void wait() {
+    while (hash_next()) {
+    }
+    queue_.wait();
+  }
 
  private:
+  struct Piece {
+    std::string_view bytes;
+    Digest digest;
+  };
+
+  // False when every piece is taken.
+  bool hash_next() {
+    Piece* piece = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (next_ == pieces_.size()) return false;
+      piece = pieces_[next_++].get();
+    }
+    piece->digest = sha256(piece->bytes);
+    return true;
+  }
+
   BackgroundQueue& queue_;
-  std::vector<std::unique_ptr<Digest>> digests_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Piece>> pieces_;
+  std::size_t next_ = 0;
 };
 
 struct WrittenTensor {
