@@ -1,7 +1,7 @@
 """The training step (forward, backward, clip, AdamW) on two threads beside transformers in PyTorch, compiled, each precision against its like in the same
 run: tiny-10m (batch 8 x 512) and small-60m (batch 4 x 512), f32 and bf16. Prints one JSON line a figure, then what eight documents in a sample cost or
 save; the tables of times per operation go to standard error.
-Usage: train.py [--build build] [--threads 2] [--model NAME] [--precision f32|bf16] [--steps 5] [--recompute none] [--no-peer]
+Usage: train.py [--build build] [--threads 2] [--model NAME] [--precision f32|bf16] [--steps 5] [--recompute norms] [--no-peer]
 The peer is ../shared/peers/train_step.py; it needs torch and transformers in the Python that runs this script (or CAIRN_PYTHON)."""
 import argparse
 import json
@@ -15,6 +15,7 @@ import sys
 SHAPES = {"tiny-10m": (8, 512), "small-60m": (4, 512)}
 GOALS = {("tiny-10m", "f32"): 1.35, ("tiny-10m", "bf16"): 1.8, ("small-60m", "f32"): 1.15, ("small-60m", "bf16"): 1.3}
 MEMORY_GOAL = 0.6  # of the peer's peak
+RECOMPUTE = {"tiny-10m": "none", "small-60m": "norms+activation"}  # what the backward computes again: memory for no time that shows
 
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", default="build")
@@ -22,7 +23,7 @@ ap.add_argument("--threads", type=int, default=2)
 ap.add_argument("--model", choices=SHAPES)
 ap.add_argument("--precision", choices=["f32", "bf16"])
 ap.add_argument("--steps", type=int, default=5)
-ap.add_argument("--recompute", default="none", help="what Cairn's backward computes again for memory: norms, norms+activation, block")
+ap.add_argument("--recompute", help="what Cairn's backward computes again for memory: none, norms, norms+activation, block")
 ap.add_argument("--no-peer", action="store_true")
 a = ap.parse_args()
 
@@ -39,7 +40,7 @@ def run(command):
 def ours(model, precision, documents=1):
     batch, seq = SHAPES[model]
     result = run([f"{a.build}/tests/bench/bench_train", "--model", model, "--batch", batch, "--seq", seq, "--threads", a.threads,
-                  "--steps", a.steps, "--precision", precision, "--documents", documents, "--recompute", a.recompute])
+                  "--steps", a.steps, "--precision", precision, "--documents", documents, "--recompute", a.recompute or RECOMPUTE[model]])
     return result or sys.exit("bench_train failed; is it built?")
 
 
@@ -64,7 +65,7 @@ def compare(model, precision):
     value = statistics.median(rates)
     peak = best["peak_gflops"] * (2 if precision == "bf16" and best["isa"] == "avx512bf16" else 1)  # its dot products do twice the work
     line = {"what": f"train step {model} batch {batch} x {seq} {precision}, {a.threads} threads", "value": round(value, 1), "unit": "tokens/s",
-            "peer": None, "peer_value": None, "ratio": None, "goal": GOALS[model, precision], "machine": machine(), "isa": best["isa"], "recompute": a.recompute,
+            "peer": None, "peer_value": None, "ratio": None, "goal": GOALS[model, precision], "machine": machine(), "isa": best["isa"], "recompute": a.recompute or RECOMPUTE[model],
             "mfu": round(best["gflops"] / peak, 3), "share_of_product_peak": round(best["share_of_product_peak"], 3),
             "product_peak_gflops": round(best["product_peak_gflops"], 1), "best": round(max(rates), 1),
             "shares_of_time": {k: round(v, 3) for k, v in best["shares_of_time"].items()},
