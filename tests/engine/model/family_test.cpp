@@ -135,11 +135,10 @@ TEST_CASE("families: config.json is written as transformers writes it") {
     const ModelConfig config = parse_hf_config(theirs, "config.json");
     if (config.architecture.family != Family::mistral) theirs.erase("sliding_window");
     CHECK(to_hf_config(config, theirs["dtype"].get<std::string>()) == theirs);
-    CHECK(config.parameters() == [&] {
-      std::int64_t count = 0;
-      for (const NamedTensor& named : Parameters(config, Dtype::f32).all()) count += named.tensor.size();
-      return count;
-    }());
+    const Parameters parameters(config, Dtype::f32);
+    std::int64_t count = 0;
+    for (const NamedTensor& named : parameters.all()) count += named.tensor.size();
+    CHECK(config.parameters() == count);
   }
 }
 

@@ -187,9 +187,10 @@ TEST_CASE("model: float32 agrees with float64 on ref, in each family") {
 }
 
 // A bfloat16 number is within 2^-9 of the exact one. Through two narrow blocks and back that grows to some percent of a
-// gradient's norm. A key's bias acts through the rotation alone (the softmax does not see what it adds to all scores of a query):
-// its gradient is a small difference of large numbers.
-TEST_CASE("model: bfloat16 activations stay near float64: the loss within 1%, each gradient within 12% of its norm") {
+// gradient's norm; to 15% at most where the processor multiplies pairs of bfloat16, as the weights of attention and their
+// gradients are rounded too. A key's bias acts through the rotation alone (the softmax does not see what it adds to all scores of
+// a query): its gradient is a small difference of large numbers.
+TEST_CASE("model: bfloat16 activations stay near float64: the loss within 1%, each gradient within 18% of its norm") {
   for (const test::Variant& variant : test::variants()) {
     CAPTURE(variant.name);
     const Outcome exact = outcome_of(ref_backend(), variant.config, Dtype::f64);
@@ -199,7 +200,7 @@ TEST_CASE("model: bfloat16 activations stay near float64: the loss within 1%, ea
       CHECK(rounded.loss != exact.loss);
       for (std::size_t p = 0; p < exact.gradients.all().size(); ++p) {
         const Distance d = distance(exact.gradients.all()[p].tensor, rounded.gradients.all()[p].tensor);
-        const double bound = exact.gradients.all()[p].name.ends_with("k_proj.bias") ? 0.5 : 0.12;
+        const double bound = exact.gradients.all()[p].name.ends_with("k_proj.bias") ? 0.5 : 0.18;
         CHECK_MESSAGE(d.of_norm < bound, backend->name, " ", exact.gradients.all()[p].name, ": off by ", d.of_norm);
       }
     }

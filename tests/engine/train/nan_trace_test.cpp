@@ -77,8 +77,8 @@ TEST_CASE("nan trace: the layer, the part, the tensor and the token, forward and
   CHECK(Pass().trace_with("attention_forward", 2, 16 * 9) ==
         "block 1 attention: o" + bad + ", first at token 9 (attention_forward)");
   CHECK(Pass().trace_with("cross_entropy", 1, 7) == "losses" + bad + ", first at token 7 (cross_entropy)");
-  // The loss of 80 tokens is taken in chunks of 64: the fourth of the second chunk.
-  CHECK(Pass(40, 70'000).trace_with("cross_entropy", 2, 3) == "losses" + bad + ", first at token 67 (cross_entropy)");
+  // The loss of 320 tokens is taken in chunks of 256: the fourth of the second chunk.
+  CHECK(Pass(160, 20'000).trace_with("cross_entropy", 2, 3) == "losses" + bad + ", first at token 259 (cross_entropy)");
   // Backward begins with the last block.
   CHECK(Pass().trace_with("xielu_backward", 1, 24 * 2) == "block 1 mlp: du" + bad + ", first at token 2 (xielu_backward)");
   CHECK(Pass().trace_with("attention_backward", 2, 0) ==
