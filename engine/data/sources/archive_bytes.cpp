@@ -168,6 +168,14 @@ std::uint64_t ArchiveBytes::offset() const {
   return !decoder_ || members_.empty() ? at_ : members_.front().stored;
 }
 
+std::size_t ArchiveBytes::member_behind(std::size_t least) const {
+  const std::uint64_t here = unpacked_ - (buffer_.size() - begin_);
+  for (const Member& member : members_) {
+    if (member.unpacked >= here + least) return static_cast<std::size_t>(member.unpacked - here);
+  }
+  return std::string::npos;
+}
+
 bool ArchiveBytes::resync() {
   if (!decoder_ || !broken_) return false;
   broken_ = in_member_ = false;

@@ -28,6 +28,10 @@ class ArchiveBytes {
   // In `stored`: of the next byte, or for compressed ones of the member or frame that it lies in.
   std::uint64_t offset() const;
 
+  // How far from here the first member or frame begins that begins `least` bytes from here or later, of those that the last
+  // look() decoded; npos when none does.
+  std::size_t member_behind(std::size_t least) const;
+
   // Decoding met damage, and look() gives no more than what came before it.
   bool broken() const { return broken_; }
   std::uint64_t broken_member() const { return broken_member_; }  // where the member that could not be decoded begins

@@ -17,7 +17,7 @@ namespace {
 // Name without a compression suffix, in lower case.
 std::string plain_name(std::string_view name) {
   std::string lower = lower_case_ascii(name);
-  for (const std::string_view suffix : {".gz", ".zst", ".zstd"}) {
+  for (const std::string_view suffix : {".gz", ".zst", ".zstd", ".lz4"}) {
     if (lower.ends_with(suffix)) return lower.substr(0, lower.size() - suffix.size());
   }
   return lower;

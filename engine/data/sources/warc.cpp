@@ -269,7 +269,10 @@ bool ArchiveReader::take_block(ArchiveRecord& record, std::uint64_t length) {
     seek_record();
     return false;
   }
+  // Up to the next member, which may be damaged without being this record's fault.
   std::string_view behind = bytes.substr(length);
+  if (const std::size_t member = bytes_.member_behind(length); member != std::string::npos)
+    behind = behind.substr(0, member - length);
   behind.remove_prefix(std::min(behind.find_first_not_of(std::string_view("\r\n\0", 3)), behind.size()));
   if (!behind.empty() && !begins_record(behind)) {
     give_up("length", record.offset, fmt::format("no record begins behind its {} bytes", length));

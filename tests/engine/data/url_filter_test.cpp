@@ -109,6 +109,7 @@ TEST_CASE("optout: the register keeps requests with their evidence and refuses w
   REQUIRE(entries.size() == 2);
   CHECK(entries[0].name == "example.org");
   CHECK(read_file(place / "evidence" / entries[0].evidence) == "please leave us out");
+  fs::create_directories(folder.path() / "page");
   const auto refused = [&](const char* domain, const char* day) {
     return error_of([&] { add_optout(real_disk(), place, {domain, day, added, ""}, folder.path() / "letter.txt"); });
   };
@@ -123,6 +124,11 @@ TEST_CASE("optout: the register keeps requests with their evidence and refuses w
   CHECK(known.covering("some-dataset", "row#1") != nullptr);
   CHECK(known.covering("crawl", "https://notexample.org/x") == nullptr);
   CHECK(known.covering("crawl", "https://org/x") == nullptr);
+  // The example of the page is an entry.
+  const std::string page = read_file(test::source_folder() / "docs/format/optout.md");
+  const std::size_t begin = page.find("```json\n") + 8;
+  write_file_atomically(folder.path() / "page/a.optout.json", page.substr(begin, page.find("```", begin) - begin));
+  CHECK(read_optouts(folder.path() / "page").at(0).name == "example.org");
   write_file_atomically(place / "x.optout.json", "{\"name\": 3}");
   CHECK(error_of([&] { read_optouts(place); }).ends_with("x.optout.json: expected a string in \"name\""));
   CHECK(error_of([&] { OptOutRegister(folder.path() / "none"); }).find("no register") != std::string::npos);
