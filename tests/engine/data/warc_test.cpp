@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/disk.h"
+#include "engine/data/compressed.h"
 #include "engine/data/ingest.h"
 #include "engine/data/sources/http_response.h"
 #include "engine/data/sources/source_reader.h"
@@ -238,8 +239,8 @@ TEST_CASE("warc: what lies behind damage is read: a member, a frame, a length th
   CHECK(gather(std::string(300'000, 'x')).told() == "0 damaged:no_record 1");
 }
 
-TEST_CASE("warc: a record of 2 GB in a small file is passed over in bounded memory") {
-  // 2 GB of zeros, 64 MB at a time, in one gzip member after another would do; one member that claims and holds it is worse.
+TEST_CASE("warc: a record of half a gigabyte in a small file is passed over in bounded memory") {
+  // One member that claims and holds it.
   z_stream stream{};
   REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) == Z_OK);
   std::string packed(4'000'000, '\0');
@@ -259,6 +260,46 @@ TEST_CASE("warc: a record of 2 GB in a small file is passed over in bounded memo
   packed.resize(stream.total_out);
   deflateEnd(&stream);
   CHECK(gather(packed + gzip_member(record(page("<p>text</p>")))).told() == "1 damaged:too_large 1");
+}
+
+TEST_CASE("warc: WET's text is taken as it is; zstd frames with the file's own dictionary") {
+  const std::string text = "Una giada\n\n- two \xc3\xa9";
+  const std::string wet = fmt::format(
+      "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://a.org/p\r\nWARC-Date: "
+      "2020-01-02T03:04:05Z\r\nWARC-Record-ID: "
+      "<urn:uuid:2>\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{}\r\n\r\n",
+      text.size(), text);
+  Gathered gathered = gather("WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 0\r\n\r\n\r\n\r\n" + wet);
+  REQUIRE(gathered.told() == "1 warcinfo 1");
+  CHECK(gathered.documents[0].text == text);
+  CHECK(gathered.documents[0].record_id == "urn:uuid:2");
+  CHECK(gathered.documents[0].content_type == "text/plain");
+
+  const std::string dictionary = wet.substr(0, 150);
+  const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  std::string frame(ZSTD_compressBound(wet.size()), '\0');
+  frame.resize(ZSTD_compress_usingDict(context.get(), frame.data(), frame.size(), wet.data(), wet.size(), dictionary.data(),
+                                       dictionary.size(), 3));
+  const auto with = [&](const std::string& stored) {
+    return std::string("\x5d\x2a\x4d\x18", 4) + static_cast<char>(stored.size()) + std::string(3, '\0') + stored + frame + frame;
+  };
+  CHECK(gather(with(dictionary)).told() == "2");
+  CHECK(gather(with(zstd_frame(dictionary))).told() == "2");
+  CHECK(gather(frame).documents.empty());  // without it
+}
+
+TEST_CASE("lines: one that is too long costs itself, the next is read") {
+  const std::string text = "first\n" + std::string(3'000'000, 'x') + "\nthird\n" + std::string(2'000'000, 'y');
+  LineReader lines(decompress(text, "x"), "x", 1'000'000);
+  std::string_view line;
+  REQUIRE(lines.next(line));
+  CHECK(error_of([&] { lines.next(line); }) == "x: line 2: longer than 1000000 bytes");
+  CHECK(lines.can_go_on());
+  REQUIRE(lines.next(line));
+  CHECK(line == "third");
+  CHECK(lines.line_number() == 3);
+  CHECK(error_of([&] { lines.next(line); }) == "x: line 4: longer than 1000000 bytes");
+  CHECK(!lines.next(line));
 }
 
 TEST_CASE("ingest: archives; the funnel adds up; the same for any number of threads") {
