@@ -1,7 +1,5 @@
 #include "engine/train/training_config.h"
-#include "engine/train/run_checkpoints.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -167,11 +165,11 @@ LearningRateSchedule read_schedule(const Config& config, const Curriculum& curri
   const bool cools = s.shape == Shape::wsd;
   const std::int64_t cooldown =
       cools ? integer_or(config, "cooldown_steps", share_of(steps, config.number("cooldown_share"))) : 0;
-  if (s.shape != Shape::constant && (warmup > steps || cooldown > steps - warmup)) {
+  if (warmup > steps || cooldown > steps - warmup) {
     fail_usage("schedule: warm-up of {} and cooldown of {} steps do not fit into {}", warmup, cooldown, steps);
   }
   s.total_tokens = curriculum.tokens();
-  s.warmup_tokens = tokens_before(curriculum, std::min(warmup, steps));
+  s.warmup_tokens = tokens_before(curriculum, warmup);
   s.cooldown_tokens = s.total_tokens - tokens_before(curriculum, steps - cooldown);
   s.check();
   return s;

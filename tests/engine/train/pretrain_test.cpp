@@ -260,6 +260,11 @@ TEST_CASE("pretrain: bad configs are refused with their place") {
   CHECK(error_with({{"optimizer", {{"name", "adam"}}}}).find("adamw") != std::string::npos);
   CHECK(error_with({{"optimizer", {{"name", "adamw"}, {"alpha", 3}}}}).find("alpha") != std::string::npos);
   CHECK(error_with({{"schedule", {{"warmup_steps", 8}, {"cooldown_steps", 8}}}}).find("do not fit") != std::string::npos);
+  for (const char* shape : {"constant", "cosine", "linear", "wsd"}) {
+    CHECK(error_with({{"schedule", {{"name", shape}, {"warmup_steps", 10}, {"cooldown_share", 0.0}}}}) ==
+          "schedule: warm-up of 10 and cooldown of 0 steps do not fit into 9");
+    CHECK(error_with({{"schedule", {{"name", shape}, {"warmup_steps", 9}, {"cooldown_share", 0.0}}}}).empty());
+  }
   const Json huge = {{"model", {{"layers", 400}, {"width", 16384}, {"heads", 128}, {"mlp_width", 65536}}}};
   CHECK(error_with(huge).find(" GB free") != std::string::npos);  // before weights are made
   CHECK(error_with(Json{{"precision", "f16"}}).find("bf16") != std::string::npos);
