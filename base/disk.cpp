@@ -223,6 +223,34 @@ Disk& real_disk() {
   return disk;
 }
 
+void GatheringFile::write(std::string_view bytes) {
+  constexpr std::size_t kGather = 1 << 20;
+  if (gathered_.size() + bytes.size() > kGather) flush();
+  if (bytes.size() > kGather) {
+    file_->write(bytes);
+  } else {
+    gathered_ += bytes;
+  }
+}
+
+void GatheringFile::finish() {
+  flush();
+  file_->sync();
+  file_->close();
+}
+
+void GatheringFile::flush() {
+  if (!gathered_.empty()) file_->write(gathered_);
+  gathered_.clear();
+}
+
+void write_new_file(Disk& disk, const fs::path& path, std::string_view bytes) {
+  const std::unique_ptr<DiskFile> file = disk.create(path);
+  file->write(bytes);
+  file->sync();
+  file->close();
+}
+
 void write_file_atomically(Disk& disk, const fs::path& path, std::string_view bytes) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   // Another writer, or a crashed one, may hold the first name; the exclusive create decides.

@@ -60,6 +60,22 @@ Disk& real_disk();
 // check and rename is replaced.
 bool rename_new_in_two_steps(const fs::path& from, const fs::path& to);
 
+// A new file, written front to back; small pieces are gathered, so that many of them are not as many system calls.
+class GatheringFile {
+ public:
+  GatheringFile(Disk& disk, const fs::path& path) : file_(disk.create(path)) {}
+  void write(std::string_view bytes);
+  void finish();  // syncs and closes
+
+ private:
+  void flush();
+  std::unique_ptr<DiskFile> file_;
+  std::string gathered_;
+};
+
+// A new file of these bytes, synced: for a folder that nobody reads yet.
+void write_new_file(Disk& disk, const fs::path& path, std::string_view bytes);
+
 // Writes a whole file so that readers see the old bytes or all of the new ones: temporary name in the same folder, write, sync,
 // rename, sync the folder.
 void write_file_atomically(Disk& disk, const fs::path& path, std::string_view bytes);

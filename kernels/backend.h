@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/ops.h"
@@ -60,6 +61,41 @@ struct Backend {
   void (*norm_rope_backward)(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
                              const Tensor& inv_rms, const Tensor& cos, const Tensor& sin, const Tensor& positions) = nullptr;
 };
+
+// The entries by name, for who does something with each of them: declares the function, enters it into a table, wraps it.
+#define CAIRN_REQUIRED_OPERATIONS(DO) \
+  DO(embedding_forward)               \
+  DO(embedding_backward)              \
+  DO(rmsnorm_forward)                 \
+  DO(rmsnorm_backward)                \
+  DO(matmul)                          \
+  DO(bias_forward)                    \
+  DO(bias_backward)                   \
+  DO(rope)                            \
+  DO(attention_forward)               \
+  DO(attention_backward)              \
+  DO(xielu_forward)                   \
+  DO(xielu_backward)                  \
+  DO(swiglu_forward)                  \
+  DO(swiglu_backward)                 \
+  DO(relu2_forward)                   \
+  DO(relu2_backward)                  \
+  DO(add)                             \
+  DO(scale)                           \
+  DO(axpby)                           \
+  DO(convert)                         \
+  DO(cross_entropy)                   \
+  DO(sum_of_squares)                  \
+  DO(adamw)                           \
+  DO(ademamix)
+#define CAIRN_FUSED_OPERATIONS(DO) \
+  DO(add_rmsnorm_forward)          \
+  DO(norm_rope_forward)            \
+  DO(norm_rope_backward)
+#define CAIRN_OPERATIONS(DO) CAIRN_REQUIRED_OPERATIONS(DO) CAIRN_FUSED_OPERATIONS(DO)
+
+// Declares, in a backend's own namespace, its function for an entry: of the entry's type and name.
+#define CAIRN_DECLARE_OPERATION(entry) std::remove_pointer_t<decltype(Backend::entry)> entry;
 
 // The cpu backend for one instruction set, and the names of those that this machine can run, best first ("generic" is always
 // last). cpu_backend() is the first. Error (usage) for a name that is unknown or that this machine cannot run.

@@ -4,8 +4,8 @@
 
 namespace cairn::ops {
 
-Dtype statistics_type(Dtype activations) {
-  return activations == Dtype::f64 ? Dtype::f64 : Dtype::f32;
+bool on_host(const Tensor& tensor) {
+  return tensor.device.kind == DeviceKind::cpu;
 }
 
 void Checks::refuse(const Named& argument, const std::string& expected) const {
@@ -56,7 +56,7 @@ void Checks::indices(const Named& argument, std::int64_t size) const {
 }
 
 void Checks::range(const char* what, const Tensor& indices, std::int64_t limit) const {
-  if (indices.device.kind != DeviceKind::cpu) return;  // what is on a GPU was checked where it was copied from
+  if (!on_host(indices)) return;
   const std::int32_t* values = indices.as<std::int32_t>();
   for (std::int64_t n = 0; n < indices.size(); ++n) {
     if (values[n] < 0 || values[n] >= limit) fail("{}: {} {} at position {} is outside [0, {})", op_, what, values[n], n, limit);

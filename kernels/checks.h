@@ -49,6 +49,7 @@ class Checks {
   const Backend& backend_;
 };
 
-Dtype statistics_type(Dtype activations);
+// Whether the numbers of a tensor can be looked at here: what lies on a GPU was checked where it was copied from.
+bool on_host(const Tensor& tensor);
 
 }  // namespace cairn::ops

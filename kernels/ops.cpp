@@ -7,7 +7,15 @@
 #include "kernels/backend.h"
 #include "kernels/checks.h"
 
-namespace cairn::ops {
+namespace cairn {
+
+Dtype statistics_type(Dtype activations) {
+  if (activations == Dtype::f64) return Dtype::f64;
+  if (activations == Dtype::f32 || activations == Dtype::bf16) return Dtype::f32;
+  fail("operations compute in float64, float32 or bfloat16, not {}", dtype_name(activations));
+}
+
+namespace ops {
 namespace {
 
 void check_embedding(const Checks& check, const Named& table, const Named& rows, const Tensor& tokens) {
@@ -55,6 +63,7 @@ void check_attention(const char* op, const Checks& check, double scale, const Na
   if (!(scale > 0)) fail("{}: scale {} must be positive", op, scale);
   if (K == 0 || H % K != 0) fail("{}: {} query heads are no multiple of {} key heads", op, H, K);
   check.indices({"first_key", first_key}, B * T);
+  if (!on_host(first_key)) return;
   const std::int32_t* first = first_key.as<std::int32_t>();
   for (std::int64_t b = 0; b < B; ++b) {
     for (std::int64_t t = 0; t < T; ++t) {
@@ -62,6 +71,16 @@ void check_attention(const char* op, const Checks& check, double scale, const Na
       if (first[b * T + t] < 0 || first[b * T + t] > last) {
         fail("{}: first_key {} of query [{}, {}] is outside [0, {}]", op, first[b * T + t], b, t, last);
       }
+    }
+  }
+}
+
+void check_targets(const Tensor& targets, const Tensor& weights, std::int64_t V) {
+  const std::int32_t* target = targets.as<std::int32_t>();
+  for (std::int64_t n = 0; n < targets.size(); ++n) {
+    const bool counts = weights.dtype == Dtype::f64 ? weights.as<double>()[n] != 0 : weights.as<float>()[n] != 0;
+    if (counts && (target[n] < 0 || target[n] >= V)) {
+      fail("cross_entropy: target {} at position {} is outside [0, {})", target[n], n, V);
     }
   }
 }
@@ -338,13 +357,7 @@ void cross_entropy(Context& context, Tensor losses, Tensor logits, Tensor target
   check.size({"losses", losses}, N);
   check.size({"weights", weights}, N);
   check.indices({"targets", targets}, N);
-  const std::int32_t* target = targets.as<std::int32_t>();
-  for (std::int64_t n = 0; n < N; ++n) {
-    const bool counts = weights.dtype == Dtype::f64 ? weights.as<double>()[n] != 0 : weights.as<float>()[n] != 0;
-    if (counts && (target[n] < 0 || target[n] >= V)) {
-      fail("cross_entropy: target {} at position {} is outside [0, {})", target[n], n, V);
-    }
-  }
+  if (on_host(targets)) check_targets(targets, weights, V);
   if (!(z_loss >= 0)) fail("cross_entropy: z_loss {} must not be negative", z_loss);
   context.backend.cross_entropy(context, losses, logits, targets, weights, with_gradient, z_loss);
 }
@@ -366,4 +379,5 @@ void ademamix(Context& context, Tensor p, Tensor m1, Tensor m2, Tensor v, Tensor
   context.backend.ademamix(context, p, m1, m2, v, g, params, copy);
 }
 
-}  // namespace cairn::ops
+}  // namespace ops
+}  // namespace cairn

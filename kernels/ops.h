@@ -31,13 +31,16 @@ namespace cuda {
 class Queue;
 }
 
-// What an operation runs with: the backend's table and threads; on a GPU also the queue that it goes to (kernels/cuda/queue.h). The
-// cpu and ref backends keep what scratch memory they need, per thread.
+// What an operation runs with: the backend's table and threads; on a GPU also the queue that it goes to (kernels/cuda/queue.h).
+// The cpu and ref backends keep what scratch memory they need, per thread.
 struct Context {
   const Backend& backend;
   ThreadPool& pool;
   const cuda::Queue* queue = nullptr;
 };
+
+// The statistics type S that goes with activation type A (see above). Error for a type that nothing computes in.
+Dtype statistics_type(Dtype activations);
 
 enum class Transpose : bool { no = false, yes = true };
 

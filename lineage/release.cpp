@@ -93,10 +93,7 @@ class Maker {
   void write(const std::string& name, std::string_view text) {
     const fs::path path = folder_ / name;
     disk_.make_directories(path.parent_path());
-    const std::unique_ptr<DiskFile> file = disk_.create(path);
-    file->write(text);
-    file->sync();
-    file->close();
+    write_new_file(disk_, path, text);
   }
 
  private:

@@ -45,10 +45,7 @@ void write_row_index(Disk& disk, const fs::path& path, const PackedRows& packed,
   std::sort(by_token.begin(), by_token.end(),
             [&](std::uint32_t a, std::uint32_t b) { return packed.pieces[a].first < packed.pieces[b].first; });
   for (const std::uint32_t piece : by_token) put(bytes, piece);
-  const auto file = disk.create(path);
-  file->write(bytes);
-  file->sync();
-  file->close();
+  write_new_file(disk, path, bytes);
 }
 
 RowIndex RowIndex::open(const fs::path& path) {

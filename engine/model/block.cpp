@@ -146,8 +146,13 @@ struct Block {
     }
   }
 
-  void add_attention() {  // x_mid
-    add_output(block.x_mid, block.x, block.o, p.wo, p.bo, block.attention_out, block.attention_inv_rms, p.attention_norm);
+  void add_attention() {  // x_mid; and m = norm(x_mid), where norms stand on the input
+    if (!norm_on_input) {
+      return add_output(block.x_mid, block.x, block.o, p.wo, p.bo, block.attention_out, block.attention_inv_rms,
+                        p.attention_norm);
+    }
+    linear_forward(ctx, block.x_mid, block.o, p.wo, p.bo);
+    ops::add_rmsnorm_forward(ctx, block.x_mid, block.m, block.mlp_inv_rms, block.x_mid, block.x, p.mlp_norm, config.norm_eps);
   }
   void add_mlp(Tensor y) {
     add_output(y, block.x_mid, block.g, p.w_down, p.b_down, block.mlp_out, block.mlp_inv_rms, p.mlp_norm);
@@ -161,7 +166,7 @@ struct Block {
     if (recompute.residual || !norm_on_input) add_attention();
   }
   void mlp_again(const Recompute& recompute) {
-    if (!recompute.keeps_norm_of_mid()) norm_input(block.m, block.mlp_inv_rms, block.x_mid, p.mlp_norm);
+    if (!recompute.keeps_norm_of_mid() && !recompute.residual) norm_input(block.m, block.mlp_inv_rms, block.x_mid, p.mlp_norm);
     if (!recompute.keeps_mlp()) expand();
     if (!recompute.keeps_activation()) activate();
     if (!recompute.keeps_mlp() && !norm_on_input) linear_forward(ctx, block.mlp_out, block.g, p.w_down, p.b_down);
@@ -177,13 +182,12 @@ void block_forward(Context& ctx, const ModelConfig& config, const LayerParameter
   // x_mid = x + attention(norm(x))
   b.norm_input(block.a, block.attention_inv_rms, block.x, p.attention_norm);  // [N, D]
   b.attend(keys, values);                                                     // [N, H*E]
-  b.add_attention();                                                          // [N, D]
+  b.add_attention();                                                          // [N, D], and norm(x_mid)
 
   // y = x_mid + mlp(norm(x_mid))
-  b.norm_input(block.m, block.mlp_inv_rms, block.x_mid, p.mlp_norm);  // [N, D]
-  b.expand();                                                         // [N, F]
-  b.activate();                                                       // [N, F]
-  b.add_mlp(y);                                                       // [N, D]
+  b.expand();    // [N, F]
+  b.activate();  // [N, F]
+  b.add_mlp(y);  // [N, D]
 }
 
 void block_backward(Context& ctx, const ModelConfig& config, const LayerParameters& p, const LayerParameters& grad,

@@ -118,13 +118,6 @@ void read_generation_config(const std::filesystem::path& path, ModelConfig& conf
   config.eos = std::move(eos);
 }
 
-void write_text(Disk& disk, const std::filesystem::path& path, const std::string& text) {
-  const std::unique_ptr<DiskFile> file = disk.create(path);
-  file->write(text);
-  file->sync();
-  file->close();
-}
-
 std::int64_t stored_bytes(const TensorToStore& item) {
   return item.tensor.size() * stored_type_bytes(item.type);
 }
@@ -154,7 +147,7 @@ void write_weights(Disk& disk, const std::filesystem::path& folder, const std::v
     for (const TensorToStore& item : files[i]) map[item.name] = name;
   }
   const Json index = {{"metadata", {{"total_parameters", elements}, {"total_size", total}}}, {"weight_map", map}};
-  write_text(disk, folder / "model.safetensors.index.json", pretty_json(index));
+  write_new_file(disk, folder / "model.safetensors.index.json", pretty_json(index));
 }
 
 }  // namespace
@@ -194,7 +187,7 @@ LoadedModel load_hf_folder(const std::filesystem::path& folder, Dtype dtype) {
 void write_hf_folder(Disk& disk, const std::filesystem::path& folder, const Parameters& parameters, StoredType type,
                      std::int64_t max_file_bytes) {
   disk.make_directories(folder);
-  for (const NamedText& file : hf_config_files(parameters.config(), type)) write_text(disk, folder / file.name, file.text);
+  for (const NamedText& file : hf_config_files(parameters.config(), type)) write_new_file(disk, folder / file.name, file.text);
   write_weights(disk, folder, hf_tensors(parameters.all(), type), max_file_bytes);
   disk.sync_directory(folder);
 }
@@ -204,9 +197,8 @@ std::vector<NamedText> hf_config_files(const ModelConfig& config, StoredType typ
       {StoredType::f32, "float32"}, {StoredType::bf16, "bfloat16"}, {StoredType::f16, "float16"}};
   if (!names.count(type)) fail_usage("model folders are written as F32, BF16 or F16, not {}", stored_type_name(type));
   const Json shape = to_hf_config(config, names.at(type));
-  const Json generation = {{"bos_token_id", shape["bos_token_id"]},
-                           {"eos_token_id", shape["eos_token_id"]},
-                           {"pad_token_id", shape["pad_token_id"]}};
+  const Json generation = {
+      {"bos_token_id", shape["bos_token_id"]}, {"eos_token_id", shape["eos_token_id"]}, {"pad_token_id", shape["pad_token_id"]}};
   return {{"config.json", pretty_json(shape)}, {"generation_config.json", pretty_json(generation)}};
 }
 

@@ -205,13 +205,6 @@ fs::path rank_file(const fs::path& folder, std::int64_t rank) {
   return folder / fmt::format("mp_rank_{:02}", rank) / "model.safetensors";
 }
 
-void write_text(Disk& disk, const fs::path& path, const std::string& text) {
-  const std::unique_ptr<DiskFile> file = disk.create(path);
-  file->write(text);
-  file->sync();
-  file->close();
-}
-
 // The tensor of a rank's file, by the name that it has there: norms may be named either way.
 const StoredTensor& find_tensor(const SafetensorsFile& file, const MegatronTensor& separate, const MegatronTensor& fused) {
   const StoredTensor* found = file.find(separate.name);
@@ -278,7 +271,7 @@ void write_megatron_folder(Disk& disk, const fs::path& folder, const Parameters&
     write_safetensors(disk, path, stored);
     disk.sync_directory(path.parent_path());
   }
-  write_text(disk, folder / "config.json", hf_config_files(parameters.config(), options.type).front().text);
+  write_new_file(disk, folder / "config.json", hf_config_files(parameters.config(), options.type).front().text);
   disk.sync_directory(folder);
 }
 

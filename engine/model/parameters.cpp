@@ -49,12 +49,6 @@ std::vector<LayerParameter> layer_parameters(const ModelConfig& config) {
   return all;
 }
 
-Dtype statistics_type(Dtype activations) {
-  if (activations == Dtype::f64) return Dtype::f64;
-  if (activations == Dtype::f32 || activations == Dtype::bf16) return Dtype::f32;
-  fail("a model computes in float64, float32 or bfloat16, not {}", dtype_name(activations));
-}
-
 struct Parameters::State {
   ModelConfig config;
   Dtype dtype;

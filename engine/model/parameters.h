@@ -43,9 +43,6 @@ struct LayerParameter {
 // Those of one layer, in canonical order.
 std::vector<LayerParameter> layer_parameters(const ModelConfig& config);
 
-// f64 for f64, else f32. Error for a type that no model computes in.
-Dtype statistics_type(Dtype activations);
-
 struct NamedTensor {
   std::string name;  // the Hugging Face name, e.g. model.layers.3.mlp.up_proj.weight
   Tensor tensor;

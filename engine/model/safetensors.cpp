@@ -341,35 +341,6 @@ std::string safetensors_header(const std::vector<StoredTensor>& tensors, const s
 
 namespace {
 
-// Gathers small pieces, so that a file of many small tensors is not as many system calls.
-class GatheringFile {
- public:
-  explicit GatheringFile(std::unique_ptr<DiskFile> file) : file_(std::move(file)) {}
-
-  void write(std::string_view bytes) {
-    if (gathered_.size() + bytes.size() > kGather) flush();
-    if (bytes.size() > kGather) {
-      file_->write(bytes);
-    } else {
-      gathered_ += bytes;
-    }
-  }
-  void finish() {
-    flush();
-    file_->sync();
-    file_->close();
-  }
-
- private:
-  static constexpr std::size_t kGather = 1 << 20;
-  void flush() {
-    if (!gathered_.empty()) file_->write(gathered_);
-    gathered_.clear();
-  }
-  std::unique_ptr<DiskFile> file_;
-  std::string gathered_;
-};
-
 // Writes elements converted by `convert`, a block at a time.
 template <typename In, typename Convert>
 void write_converted(GatheringFile& file, const In* values, std::int64_t count, Convert convert) {
@@ -431,7 +402,7 @@ void write_safetensors(Disk& disk, const std::filesystem::path& path, const std:
     stored.push_back({item.name, item.type, {item.tensor.shape.begin(), item.tensor.shape.begin() + item.tensor.dims}, 0, 0});
   }
   const std::string header = safetensors_header(stored, metadata);
-  GatheringFile file(disk.create(path));
+  GatheringFile file(disk, path);
   file.write(header);
   for (const TensorToStore& item : tensors) write_elements(file, item);
   file.finish();

@@ -31,35 +31,6 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// One file, written front to back; small pieces are gathered, so that many small tensors are not as many system calls.
-class FileWriter {
- public:
-  FileWriter(Disk& disk, const fs::path& path) : file_(disk.create(path)) {}
-
-  void write(std::string_view bytes) {
-    if (gathered_.size() + bytes.size() > kGather) flush();
-    if (bytes.size() > kGather) {
-      file_->write(bytes);
-    } else {
-      gathered_ += bytes;
-    }
-  }
-  void finish() {
-    flush();
-    file_->sync();
-    file_->close();
-  }
-
- private:
-  static constexpr std::size_t kGather = 1 << 20;
-  void flush() {
-    if (!gathered_.empty()) file_->write(gathered_);
-    gathered_.clear();
-  }
-  std::unique_ptr<DiskFile> file_;
-  std::string gathered_;
-};
-
 // Hashes on another thread, in order; who waits takes a part in what is left. The digests are there after wait(); the destructor
 // waits for the piece being hashed, because its digest is written here.
 class PieceHashes {
@@ -148,12 +119,6 @@ std::string header_of(const TensorFile& file) {
   return model::safetensors_header(tensors);
 }
 
-void write_text(Disk& disk, const fs::path& path, std::string_view text) {
-  FileWriter file(disk, path);
-  file.write(text);
-  file.finish();
-}
-
 }  // namespace
 
 TensorBytes tensor_bytes(std::string name, const Tensor& tensor) {
@@ -214,7 +179,7 @@ void write_checkpoint_files(Disk& disk, const fs::path& folder, const Checkpoint
   };
   for (const TensorFile& file : files.tensors) {
     WrittenFile& out = written.emplace_back(WrittenFile{.name = file.name, .header = header_of(file)});
-    FileWriter writer(disk, folder / file.name);
+    GatheringFile writer(disk, folder / file.name);
     out.header_digest = hashes.hash(out.header);
     writer.write(out.header);
     out.bytes = out.header.size();
@@ -233,10 +198,10 @@ void write_checkpoint_files(Disk& disk, const fs::path& folder, const Checkpoint
   }
   for (const TextFile& text : files.texts) {
     written.push_back(WrittenFile{.name = text.name, .bytes = text.text.size(), .text = hashes.hash(text.text)});
-    write_text(disk, folder / text.name, text.text);
+    write_new_file(disk, folder / text.name, text.text);
   }
   hashes.wait();
-  write_text(disk, folder / kManifest, manifest_of(written, files.piece_bytes));
+  write_new_file(disk, folder / kManifest, manifest_of(written, files.piece_bytes));
   disk.sync_directory(folder);
 }
 

@@ -78,10 +78,7 @@ std::string line_of(const Instruction& instruction) {
 
 void write_lines(StepContext& ctx, const std::string& role, const std::string& text) {
   ctx.disk().make_directories(ctx.staging(role));
-  const auto file = ctx.disk().create(ctx.staging(role) / "conversations.jsonl");
-  file->write(text);
-  file->sync();
-  file->close();
+  write_new_file(ctx.disk(), ctx.staging(role) / "conversations.jsonl", text);
 }
 
 // Groups whose conversations are held out: `share` of them by chance, and at least one where there are two.

@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "engine/train/run_checkpoints.h"
 #include "engine/train/training_plan.h"
-#include "kernels/backend.h"
 #include "kernels/cpu/peak.h"
 
 namespace cairn::train {
@@ -119,9 +118,7 @@ Schema training_runtime() {
 
 double peak_flops(const steps::StepContext& ctx) {
   if (ctx.runtime().has("peak_gflops")) return ctx.runtime().number("peak_gflops") * 1e9;
-  // Where the processor multiplies bfloat16 in pairs, that is twice the work of a float32 multiply-add.
-  const bool pairs = ctx.config().string("precision") == "bf16" && cpu_isa() == "avx512bf16";
-  return measure_peak_flops(ctx.threads()) * (pairs ? 2 : 1);
+  return measure_peak_flops(ctx.threads(), ctx.config().string("precision") == "bf16" ? Dtype::bf16 : Dtype::f32);
 }
 
 namespace {

@@ -14,38 +14,13 @@
 namespace cairn {
 namespace {
 
+#define ENTER(entry) backend.entry = cpu::entry;
+
 cpu::CpuBackend make_backend(const cpu::Routines& routines) {
   cpu::CpuBackend backend;
   backend.name = "cpu";
   backend.isa = routines.isa;
-  backend.float64 = false;
-  backend.embedding_forward = cpu::embedding_forward;
-  backend.embedding_backward = cpu::embedding_backward;
-  backend.rmsnorm_forward = cpu::rmsnorm_forward;
-  backend.rmsnorm_backward = cpu::rmsnorm_backward;
-  backend.matmul = cpu::matmul;
-  backend.bias_forward = cpu::bias_forward;
-  backend.bias_backward = cpu::bias_backward;
-  backend.rope = cpu::rope;
-  backend.attention_forward = cpu::attention_forward;
-  backend.attention_backward = cpu::attention_backward;
-  backend.xielu_forward = cpu::xielu_forward;
-  backend.xielu_backward = cpu::xielu_backward;
-  backend.swiglu_forward = cpu::swiglu_forward;
-  backend.swiglu_backward = cpu::swiglu_backward;
-  backend.relu2_forward = cpu::relu2_forward;
-  backend.relu2_backward = cpu::relu2_backward;
-  backend.add = cpu::add;
-  backend.scale = cpu::scale;
-  backend.axpby = cpu::axpby;
-  backend.convert = cpu::convert;
-  backend.cross_entropy = cpu::cross_entropy;
-  backend.sum_of_squares = cpu::sum_of_squares;
-  backend.adamw = cpu::adamw;
-  backend.ademamix = cpu::ademamix;
-  backend.add_rmsnorm_forward = cpu::add_rmsnorm_forward;
-  backend.norm_rope_forward = cpu::norm_rope_forward;
-  backend.norm_rope_backward = cpu::norm_rope_backward;
+  CAIRN_OPERATIONS(ENTER)
   backend.routines = &routines;
   return backend;
 }

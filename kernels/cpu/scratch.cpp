@@ -5,6 +5,7 @@
 namespace cairn::cpu {
 
 float* thread_scratch(std::int64_t floats) {
+  if (floats == 0) return nullptr;
   thread_local Arena block;
   if (block.plan().bytes() < floats * 4) {
     ArenaPlan plan;

@@ -1,7 +1,10 @@
+// The choice among the attention kernels: those on tensor cores where they can, else the plain ones.
 #include "kernels/cuda/attention.h"
 
 #include <cstdint>
 #include <initializer_list>
+
+#include "kernels/cuda/ops.h"
 
 namespace cairn::cuda {
 namespace {

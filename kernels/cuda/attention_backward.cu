@@ -88,6 +88,13 @@ __device__ void store(const View<Bf16>& to, std::int64_t b, std::int64_t t, std:
         pack(sum[e][2 * half] * factor, sum[e][2 * half + 1] * factor);
 }
 
+// A score becomes its probability, and the gradient of the probability that of the score (before the scale). `log_sum` is in
+// powers of two.
+__device__ inline void to_probability(float& p, float& ds, bool seen, float scale, float log_sum, float mean) {
+  p = seen ? exp2f(p * scale * kLog2e - log_sum) : 0.0f;
+  ds = p * (ds - mean);
+}
+
 // Scores are held transposed, keys down and queries across: P^T is then the left operand of dV as it stands in the registers.
 template <int E>
 __global__ void __launch_bounds__(kThreads) dk_dv_kernel(BackwardViews g, AttentionShape s) {
@@ -132,8 +139,7 @@ __global__ void __launch_bounds__(kThreads) dk_dv_kernel(BackwardViews g, Attent
           const int column = n * 8 + lane % 4 * 2 + i % 2;
           const std::int64_t j = j0 + warp * 16 + lane / 4 + i / 2 * 8;
           const bool seen = j >= firsts[column] && j <= t0 + column && column < rows;
-          p[n][i] = seen ? exp2f(p[n][i] * s.scale * kLog2e - log_sums[column]) : 0.0f;
-          ds[n][i] = p[n][i] * (ds[n][i] - means[column]);
+          to_probability(p[n][i], ds[n][i], seen, s.scale, log_sums[column], means[column]);
         }
       }
       add_product<E, kQueryTile>(dv, p, gradients);
@@ -193,8 +199,7 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(BackwardViews g, Attention
       for (int i = 0; i < 4; ++i) {
         const std::int64_t j = j0 + n * 8 + lane % 4 * 2 + i % 2;
         const bool seen = j >= first[i / 2] && j <= last[i / 2];
-        const float weight = seen ? exp2f(p[n][i] * s.scale * kLog2e - log_sum[i / 2]) : 0.0f;
-        ds[n][i] = weight * (ds[n][i] - mean[i / 2]);
+        to_probability(p[n][i], ds[n][i], seen, s.scale, log_sum[i / 2], mean[i / 2]);
       }
     }
     add_product<E, kKeyTile>(dq, ds, keys);

@@ -1,5 +1,5 @@
-// Attention without tensor cores (kernels/ops.h): every type, head width up to 256, any strides. What the fast kernels are
-// compared with on the device, what runs under emulation, and what float32 models use. One warp owns one row of the result and
+// Attention without tensor cores (kernels/ops.h): every type, head width up to 256, any strides: for float32 models and what does
+// not fit the fast kernels. One warp owns one row of the result and
 // adds up in the order of keys (or of heads and queries): no atomics, no second stage.
 #include <cmath>
 

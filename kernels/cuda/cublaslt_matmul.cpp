@@ -1,10 +1,11 @@
 #include "kernels/cuda/cublaslt_matmul.h"
 
+#include <cuda_runtime_api.h>
+
 #include <array>
 #include <memory>
 
 #include "base/error.h"
-#include "kernels/cuda/backend.h"
 #include "kernels/cuda/ops.h"
 
 namespace cairn::cuda {
@@ -151,6 +152,15 @@ GemmAlgorithm CublasLtMatmul::choose(const Plan& plan, const GemmKey& key) const
 void CublasLtMatmul::run(void* stream, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb,
                          bool accumulate) {
   const GemmKey key = key_of(c, a, ta, b, tb, accumulate);
+  if (key.M == 0 || key.N == 0) return;
+  if (key.K == 0) {  // a matrix without columns is none to cuBLASLt
+    if (accumulate) return;
+    const std::size_t width = static_cast<std::size_t>(key.N * dtype_bytes(c.dtype));
+    const cudaError_t error = cudaMemset2DAsync(c.data, static_cast<std::size_t>(key.ldc * dtype_bytes(c.dtype)), 0, width,
+                                                static_cast<std::size_t>(key.M), static_cast<cudaStream_t>(stream));
+    if (error != cudaSuccess) fail("the GPU: clearing memory: {}", cudaGetErrorString(error));
+    return;
+  }
   const Plan plan(api_, key, a.dtype, c.dtype);
   const GemmAlgorithm* known = book_.find(key);
   if (!known) {
@@ -166,18 +176,9 @@ void CublasLtMatmul::run(void* stream, const Tensor& c, const Tensor& a, Transpo
     fail("cuBLASLt: the product {} failed with status {}", key.text(), static_cast<int>(status));
 }
 
-namespace {
-
 void matmul(Context& ctx, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
   const Queue& queue = queue_of(ctx);
   queue.matmul()->run(queue.stream(), c, a, ta, b, tb, accumulate);
-}
-
-}  // namespace
-
-const Backend& cuda_backend() {
-  static const Backend backend = make_backend("cuda", matmul);
-  return backend;
 }
 
 }  // namespace cairn::cuda

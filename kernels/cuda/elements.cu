@@ -33,10 +33,10 @@ struct Swiglu {
   __device__ float operator()(float gate, float up) const { return silu(gate, sigmoid_of(gate)) * up; }
 };
 struct Relu2 {
-  __device__ float operator()(float x) const { return x > 0 ? x * x : 0; }
+  __device__ float operator()(float x) const { return x <= 0 ? 0 : x * x; }  // what is no number stays none
 };
 struct Relu2Gradient {
-  __device__ float operator()(float dy, float x) const { return x > 0 ? 2 * x * dy : 0; }
+  __device__ float operator()(float dy, float x) const { return (x <= 0 ? 0 : 2 * x) * dy; }
 };
 
 __device__ std::int64_t first_element() {

@@ -1,5 +1,7 @@
 #include "kernels/cuda/gemm_book.h"
 
+#include <limits>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "base/schema.h"
@@ -10,16 +12,19 @@ namespace {
 constexpr const char* kFormat = "cairn gemm book";
 constexpr int kVersion = 1;
 
+constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+
 struct AlgorithmField {
   const char* name;
   std::int32_t GemmAlgorithm::*member;
+  std::int64_t most = kMost;
 };
 constexpr AlgorithmField kAlgorithm[] = {
     {"id", &GemmAlgorithm::id},
     {"tile", &GemmAlgorithm::tile},
     {"stages", &GemmAlgorithm::stages},
-    {"split_k", &GemmAlgorithm::split_k},
-    {"reduction", &GemmAlgorithm::reduction},
+    {"split_k", &GemmAlgorithm::split_k, 1},  // each element's products are added in one order
+    {"reduction", &GemmAlgorithm::reduction, 0},
     {"swizzle", &GemmAlgorithm::swizzle},
     {"custom", &GemmAlgorithm::custom},
     {"inner_shape", &GemmAlgorithm::inner_shape},
@@ -40,7 +45,8 @@ const Schema& entry_schema() {
     for (const char* name : {"transpose_a", "transpose_b", "accumulate"})
       fields.push_back(field(name, boolean(), "of the product"));
     for (const char* name : {"type_ab", "type_c"}) fields.push_back(field(name, string(), "of the product"));
-    for (const AlgorithmField& each : kAlgorithm) fields.push_back(field(each.name, integer(), "of the algorithm"));
+    for (const AlgorithmField& each : kAlgorithm)
+      fields.push_back(field(each.name, integer().min(0).max(each.most), "of the algorithm"));
     return object(std::move(fields));
   }();
   return schema;

@@ -61,26 +61,12 @@ std::string three_parts(std::size_t version, std::size_t major, std::size_t mino
   return fmt::format("{}.{}.{}", version / major, version % major / minor, version % minor);
 }
 
+#define BIND(member, symbol) opening.bind(f.member, #symbol);
+
 Library<CublasLt> open_cublaslt() {
   static CublasLt f{};
   Opening opening({"libcublasLt.so.13", "libcublasLt.so.12"});
-  opening.bind(f.get_version, "cublasLtGetVersion");
-  opening.bind(f.create, "cublasLtCreate");
-  opening.bind(f.destroy, "cublasLtDestroy");
-  opening.bind(f.matmul, "cublasLtMatmul");
-  opening.bind(f.desc_create, "cublasLtMatmulDescCreate");
-  opening.bind(f.desc_destroy, "cublasLtMatmulDescDestroy");
-  opening.bind(f.desc_set, "cublasLtMatmulDescSetAttribute");
-  opening.bind(f.layout_create, "cublasLtMatrixLayoutCreate");
-  opening.bind(f.layout_destroy, "cublasLtMatrixLayoutDestroy");
-  opening.bind(f.preference_create, "cublasLtMatmulPreferenceCreate");
-  opening.bind(f.preference_destroy, "cublasLtMatmulPreferenceDestroy");
-  opening.bind(f.preference_set, "cublasLtMatmulPreferenceSetAttribute");
-  opening.bind(f.heuristic, "cublasLtMatmulAlgoGetHeuristic");
-  opening.bind(f.algo_init, "cublasLtMatmulAlgoInit");
-  opening.bind(f.algo_check, "cublasLtMatmulAlgoCheck");
-  opening.bind(f.algo_get, "cublasLtMatmulAlgoConfigGetAttribute");
-  opening.bind(f.algo_set, "cublasLtMatmulAlgoConfigSetAttribute");
+  CAIRN_CUBLASLT(BIND)
   Library<CublasLt> library = finished("cuBLASLt", opening, f);
   if (library.functions) library.version = three_parts(f.get_version(), 10000, 100);
   return library;
@@ -90,18 +76,7 @@ Library<Cudnn> open_cudnn() {
 #ifdef CAIRN_HAS_CUDNN
   static Cudnn f{};
   Opening opening({"libcudnn.so.9"});
-  opening.bind(f.get_version, "cudnnGetVersion");
-  opening.bind(f.create, "cudnnCreate");
-  opening.bind(f.destroy, "cudnnDestroy");
-  opening.bind(f.set_stream, "cudnnSetStream");
-  opening.bind(f.error_string, "cudnnGetErrorString");
-  opening.bind(f.last_error, "cudnnGetLastErrorString");
-  opening.bind(f.create_descriptor, "cudnnBackendCreateDescriptor");
-  opening.bind(f.destroy_descriptor, "cudnnBackendDestroyDescriptor");
-  opening.bind(f.set_attribute, "cudnnBackendSetAttribute");
-  opening.bind(f.get_attribute, "cudnnBackendGetAttribute");
-  opening.bind(f.finalize, "cudnnBackendFinalize");
-  opening.bind(f.execute, "cudnnBackendExecute");
+  CAIRN_CUDNN(BIND)
   Library<Cudnn> library = finished("cuDNN", opening, f);
   if (library.functions) library.version = three_parts(f.get_version(), 10000, 100);
   return library;
@@ -114,19 +89,7 @@ Library<Nccl> open_nccl() {
 #ifdef CAIRN_HAS_NCCL
   static Nccl f{};
   Opening opening({"libnccl.so.2"});
-  opening.bind(f.get_version, "ncclGetVersion");
-  opening.bind(f.get_unique_id, "ncclGetUniqueId");
-  opening.bind(f.comm_init_rank, "ncclCommInitRank");
-  opening.bind(f.comm_destroy, "ncclCommDestroy");
-  opening.bind(f.error_string, "ncclGetErrorString");
-  opening.bind(f.all_reduce, "ncclAllReduce");
-  opening.bind(f.all_gather, "ncclAllGather");
-  opening.bind(f.reduce_scatter, "ncclReduceScatter");
-  opening.bind(f.broadcast, "ncclBroadcast");
-  opening.bind(f.send, "ncclSend");
-  opening.bind(f.recv, "ncclRecv");
-  opening.bind(f.group_start, "ncclGroupStart");
-  opening.bind(f.group_end, "ncclGroupEnd");
+  CAIRN_NCCL(BIND)
   Library<Nccl> library = finished("NCCL", opening, f);
   int version = 0;
   if (library.functions && f.get_version(&version) == ncclSuccess)
@@ -141,15 +104,7 @@ Library<Nvml> open_nvml() {
 #ifdef CAIRN_HAS_NVML
   static Nvml f{};
   Opening opening({"libnvidia-ml.so.1"});
-  opening.bind(f.init, "nvmlInit_v2");
-  opening.bind(f.shutdown, "nvmlShutdown");
-  opening.bind(f.error_string, "nvmlErrorString");
-  opening.bind(f.device, "nvmlDeviceGetHandleByIndex_v2");
-  opening.bind(f.clock, "nvmlDeviceGetClockInfo");
-  opening.bind(f.power_limit, "nvmlDeviceGetPowerManagementLimit");
-  opening.bind(f.power, "nvmlDeviceGetPowerUsage");
-  opening.bind(f.temperature, "nvmlDeviceGetTemperature");
-  opening.bind(f.driver_version, "nvmlSystemGetDriverVersion");
+  CAIRN_NVML(BIND)
   Library<Nvml> library = finished("NVML", opening, f);
   if (!library.functions) return library;
   if (const nvmlReturn_t started = f.init(); started != NVML_SUCCESS) {
@@ -163,12 +118,6 @@ Library<Nvml> open_nvml() {
 #else
   return {.name = "NVML", .reason = "this program was built without nvml.h"};
 #endif
-}
-
-template <typename Functions>
-const Functions& require(const Library<Functions>& library) {
-  if (!library.functions) fail("{} is needed and cannot be used: {}", library.name, library.reason);
-  return *library.functions;
 }
 
 }  // namespace
@@ -191,16 +140,9 @@ const Library<Nvml>& nvml_library() {
 }
 
 const CublasLt& cublaslt() {
-  return require(cublaslt_library());
-}
-const Cudnn& cudnn() {
-  return require(cudnn_library());
-}
-const Nccl& nccl() {
-  return require(nccl_library());
-}
-const Nvml& nvml() {
-  return require(nvml_library());
+  const Library<CublasLt>& library = cublaslt_library();
+  if (!library.functions) fail("{} is needed and cannot be used: {}", library.name, library.reason);
+  return *library.functions;
 }
 
 }  // namespace cairn::cuda

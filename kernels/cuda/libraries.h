@@ -23,74 +23,88 @@
 
 namespace cairn::cuda {
 
-struct CublasLt {
-  decltype(&cublasLtGetVersion) get_version;
-  decltype(&cublasLtCreate) create;
-  decltype(&cublasLtDestroy) destroy;
-  decltype(&cublasLtMatmul) matmul;
-  decltype(&cublasLtMatmulDescCreate) desc_create;
-  decltype(&cublasLtMatmulDescDestroy) desc_destroy;
-  decltype(&cublasLtMatmulDescSetAttribute) desc_set;
-  decltype(&cublasLtMatrixLayoutCreate) layout_create;
-  decltype(&cublasLtMatrixLayoutDestroy) layout_destroy;
-  decltype(&cublasLtMatmulPreferenceCreate) preference_create;
-  decltype(&cublasLtMatmulPreferenceDestroy) preference_destroy;
-  decltype(&cublasLtMatmulPreferenceSetAttribute) preference_set;
-  decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic;
-  decltype(&cublasLtMatmulAlgoInit) algo_init;
-  decltype(&cublasLtMatmulAlgoCheck) algo_check;
-  decltype(&cublasLtMatmulAlgoConfigGetAttribute) algo_get;
-  decltype(&cublasLtMatmulAlgoConfigSetAttribute) algo_set;
-};
-
-struct Cudnn {
+// The functions of each library: DO(member of its table, name in the library).
+#define CAIRN_CUBLASLT(DO)                                 \
+  DO(get_version, cublasLtGetVersion)                      \
+  DO(create, cublasLtCreate)                               \
+  DO(destroy, cublasLtDestroy)                             \
+  DO(matmul, cublasLtMatmul)                               \
+  DO(desc_create, cublasLtMatmulDescCreate)                \
+  DO(desc_destroy, cublasLtMatmulDescDestroy)              \
+  DO(desc_set, cublasLtMatmulDescSetAttribute)             \
+  DO(layout_create, cublasLtMatrixLayoutCreate)            \
+  DO(layout_destroy, cublasLtMatrixLayoutDestroy)          \
+  DO(preference_create, cublasLtMatmulPreferenceCreate)    \
+  DO(preference_destroy, cublasLtMatmulPreferenceDestroy)  \
+  DO(preference_set, cublasLtMatmulPreferenceSetAttribute) \
+  DO(heuristic, cublasLtMatmulAlgoGetHeuristic)            \
+  DO(algo_init, cublasLtMatmulAlgoInit)                    \
+  DO(algo_get, cublasLtMatmulAlgoConfigGetAttribute)       \
+  DO(algo_set, cublasLtMatmulAlgoConfigSetAttribute)
 #ifdef CAIRN_HAS_CUDNN
-  decltype(&cudnnGetVersion) get_version;
-  decltype(&cudnnCreate) create;
-  decltype(&cudnnDestroy) destroy;
-  decltype(&cudnnSetStream) set_stream;
-  decltype(&cudnnGetErrorString) error_string;
-  decltype(&cudnnGetLastErrorString) last_error;
-  decltype(&cudnnBackendCreateDescriptor) create_descriptor;
-  decltype(&cudnnBackendDestroyDescriptor) destroy_descriptor;
-  decltype(&cudnnBackendSetAttribute) set_attribute;
-  decltype(&cudnnBackendGetAttribute) get_attribute;
-  decltype(&cudnnBackendFinalize) finalize;
-  decltype(&cudnnBackendExecute) execute;
+#define CAIRN_CUDNN(DO)                                 \
+  DO(get_version, cudnnGetVersion)                      \
+  DO(create, cudnnCreate)                               \
+  DO(destroy, cudnnDestroy)                             \
+  DO(set_stream, cudnnSetStream)                        \
+  DO(error_string, cudnnGetErrorString)                 \
+  DO(last_error, cudnnGetLastErrorString)               \
+  DO(create_descriptor, cudnnBackendCreateDescriptor)   \
+  DO(destroy_descriptor, cudnnBackendDestroyDescriptor) \
+  DO(set_attribute, cudnnBackendSetAttribute)           \
+  DO(get_attribute, cudnnBackendGetAttribute)           \
+  DO(finalize, cudnnBackendFinalize)                    \
+  DO(execute, cudnnBackendExecute)
+#else
+#define CAIRN_CUDNN(DO)
 #endif
-};
-
-struct Nccl {
 #ifdef CAIRN_HAS_NCCL
-  decltype(&ncclGetVersion) get_version;
-  decltype(&ncclGetUniqueId) get_unique_id;
-  decltype(&ncclCommInitRank) comm_init_rank;
-  decltype(&ncclCommDestroy) comm_destroy;
-  decltype(&ncclGetErrorString) error_string;
-  decltype(&ncclAllReduce) all_reduce;
-  decltype(&ncclAllGather) all_gather;
-  decltype(&ncclReduceScatter) reduce_scatter;
-  decltype(&ncclBroadcast) broadcast;
-  decltype(&ncclSend) send;
-  decltype(&ncclRecv) recv;
-  decltype(&ncclGroupStart) group_start;
-  decltype(&ncclGroupEnd) group_end;
+#define CAIRN_NCCL(DO)                  \
+  DO(get_version, ncclGetVersion)       \
+  DO(get_unique_id, ncclGetUniqueId)    \
+  DO(comm_init_rank, ncclCommInitRank)  \
+  DO(comm_destroy, ncclCommDestroy)     \
+  DO(error_string, ncclGetErrorString)  \
+  DO(all_reduce, ncclAllReduce)         \
+  DO(all_gather, ncclAllGather)         \
+  DO(reduce_scatter, ncclReduceScatter) \
+  DO(broadcast, ncclBroadcast)          \
+  DO(send, ncclSend)                    \
+  DO(recv, ncclRecv)                    \
+  DO(group_start, ncclGroupStart)       \
+  DO(group_end, ncclGroupEnd)
+#else
+#define CAIRN_NCCL(DO)
 #endif
-};
-
-struct Nvml {
 #ifdef CAIRN_HAS_NVML
-  decltype(&nvmlInit_v2) init;
-  decltype(&nvmlShutdown) shutdown;
-  decltype(&nvmlErrorString) error_string;
-  decltype(&nvmlDeviceGetHandleByIndex_v2) device;
-  decltype(&nvmlDeviceGetClockInfo) clock;
-  decltype(&nvmlDeviceGetPowerManagementLimit) power_limit;
-  decltype(&nvmlDeviceGetPowerUsage) power;
-  decltype(&nvmlDeviceGetTemperature) temperature;
-  decltype(&nvmlSystemGetDriverVersion) driver_version;
+#define CAIRN_NVML(DO)                               \
+  DO(init, nvmlInit_v2)                              \
+  DO(shutdown, nvmlShutdown)                         \
+  DO(error_string, nvmlErrorString)                  \
+  DO(device, nvmlDeviceGetHandleByIndex_v2)          \
+  DO(clock, nvmlDeviceGetClockInfo)                  \
+  DO(power_limit, nvmlDeviceGetPowerManagementLimit) \
+  DO(power, nvmlDeviceGetPowerUsage)                 \
+  DO(temperature, nvmlDeviceGetTemperature)          \
+  DO(driver_version, nvmlSystemGetDriverVersion)
+#else
+#define CAIRN_NVML(DO)
 #endif
+
+#define CAIRN_MEMBER(member, symbol) decltype(&symbol) member;
+struct CublasLt {
+  CAIRN_CUBLASLT(CAIRN_MEMBER)
 };
+struct Cudnn {
+  CAIRN_CUDNN(CAIRN_MEMBER)
+};
+struct Nccl {
+  CAIRN_NCCL(CAIRN_MEMBER)
+};
+struct Nvml {
+  CAIRN_NVML(CAIRN_MEMBER)
+};
+#undef CAIRN_MEMBER
 
 // A library that was looked for. `functions` is null when it, or one of its symbols, is missing; then `reason` says what: "no
 // libcudnn.so.9: cannot open shared object file".
@@ -109,10 +123,6 @@ const Library<Cudnn>& cudnn_library();
 const Library<Nccl>& nccl_library();
 const Library<Nvml>& nvml_library();
 
-// The functions; Error with the reason when they are missing.
-const CublasLt& cublaslt();
-const Cudnn& cudnn();
-const Nccl& nccl();
-const Nvml& nvml();
+const CublasLt& cublaslt();  // the functions; Error with the reason when they are missing
 
 }  // namespace cairn::cuda

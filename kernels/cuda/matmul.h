@@ -1,11 +1,10 @@
-// Matrix products on the GPU by kind (kernels/ops.h).
+// Matrix products on the GPU without tensor cores or libraries.
 #pragma once
 
-#include "kernels/ops.h"
+#include "kernels/backend.h"
 
 namespace cairn::cuda {
 
-// Every shape and stride, no library: for comparison.
-void matmul_plain(Context&, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate);
+std::remove_pointer_t<decltype(Backend::matmul)> matmul_plain;  // every shape and stride
 
 }  // namespace cairn::cuda

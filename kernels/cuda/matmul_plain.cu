@@ -1,5 +1,5 @@
-// Matrix products without tensor cores or libraries (kernels/ops.h): what the library's are compared with on the device, and what
-// runs under emulation. Tiles of 32 x 32 through shared memory, K in ascending order.
+// Matrix products without tensor cores or libraries (kernels/ops.h), which under emulation stand in for cuBLASLt's. Tiles of 32 x
+// 32 through shared memory, K in ascending order.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/matmul.h"
 #include "kernels/cuda/ops.h"

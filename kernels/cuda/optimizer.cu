@@ -37,9 +37,15 @@ __device__ inline void round_moment(Bf16* to, float value, std::int64_t i, unsig
 }
 
 struct Constants {
-  float lr, beta1, beta2, beta3, alpha, eps, weight_decay, gradient_scale;
+  float beta1_rest, beta2_rest, beta3_rest;  // 1 - beta, combined in double
+  float lr, alpha, eps, weight_decay, gradient_scale;
   float correction1, root_correction2;  // 1 - beta1^t and sqrt(1 - beta2^t)
 };
+
+// Moments move by (1 - beta) of the distance: beta itself near 1 would be rounded away in float32.
+__device__ inline float towards(float before, float to, float rest) {
+  return before + rest * (to - before);
+}
 
 // m2 is null for AdamW: then alpha m2 is 0.
 template <typename M, typename V, typename C>
@@ -48,16 +54,16 @@ __global__ void update_kernel(float* p, M* m1, M* m2, V* v, const float* g, C* c
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= size) return;
   const float gradient = c.gradient_scale * g[i];
-  const float fast = c.beta1 * to_float(m1[i]) + (1 - c.beta1) * gradient;
+  const float fast = towards(to_float(m1[i]), gradient, c.beta1_rest);
   round_moment(m1 + i, fast, i, 0, rounding);
   float step = fast / c.correction1;
   unsigned next = 1;
   if (m2 != nullptr) {
-    const float slow = c.beta3 * to_float(m2[i]) + (1 - c.beta3) * gradient;
+    const float slow = towards(to_float(m2[i]), gradient, c.beta3_rest);
     round_moment(m2 + i, slow, i, next++, rounding);
     step += c.alpha * slow;
   }
-  const float square = c.beta2 * to_float(v[i]) + (1 - c.beta2) * gradient * gradient;
+  const float square = towards(to_float(v[i]), gradient * gradient, c.beta2_rest);
   round_moment(v + i, square, i, next, rounding);
   const float updated = p[i] - c.lr * (step / (sqrtf(square) / c.root_correction2 + c.eps) + c.weight_decay * p[i]);
   p[i] = updated;
@@ -68,9 +74,9 @@ template <typename Params>
 Constants constants_of(const Params& params) {
   const double steps = static_cast<double>(params.step);
   Constants c{};
+  c.beta1_rest = static_cast<float>(1 - params.beta1);
+  c.beta2_rest = static_cast<float>(1 - params.beta2);
   c.lr = static_cast<float>(params.lr);
-  c.beta1 = static_cast<float>(params.beta1);
-  c.beta2 = static_cast<float>(params.beta2);
   c.eps = static_cast<float>(params.eps);
   c.weight_decay = static_cast<float>(params.weight_decay);
   c.gradient_scale = static_cast<float>(params.options.gradient_scale);
@@ -107,7 +113,7 @@ void adamw(Context& ctx, const Tensor& p, const Tensor& m, const Tensor& v, cons
 void ademamix(Context& ctx, const Tensor& p, const Tensor& m1, const Tensor& m2, const Tensor& v, const Tensor& g,
               const AdEMAMixParams& params, const Tensor& copy) {
   Constants constants = constants_of(params);
-  constants.beta3 = static_cast<float>(params.beta3);
+  constants.beta3_rest = static_cast<float>(1 - params.beta3);
   constants.alpha = static_cast<float>(params.alpha);
   update(ctx, p, m1, m2, v, g, copy, constants, params.step, params.options);
 }

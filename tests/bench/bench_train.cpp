@@ -198,7 +198,7 @@ int main(int argc, char** argv) try {
                     {"isa", cpu_isa()},
                     {"threads", pool.threads()},
                     {"gflops", flops / 1e9},
-                    {"peak_gflops", measure_peak_flops(pool) / 1e9},
+                    {"peak_gflops", measure_peak_flops(pool, bf16 ? Dtype::bf16 : Dtype::f32) / 1e9},
                     {"product_peak_gflops", products / 1e9},
                     {"share_of_product_peak", flops / products},
                     {"shares_of_time", shares},

@@ -63,10 +63,9 @@ def compare(model, precision):
     rates = [rate for r in runs for rate in r["runs"]]
     best = max(runs, key=lambda r: r["value"])
     value = statistics.median(rates)
-    peak = best["peak_gflops"] * (2 if precision == "bf16" and best["isa"] == "avx512bf16" else 1)  # its dot products do twice the work
     line = {"what": f"train step {model} batch {batch} x {seq} {precision}, {a.threads} threads", "value": round(value, 1), "unit": "tokens/s",
             "peer": None, "peer_value": None, "ratio": None, "goal": GOALS[model, precision], "machine": machine(), "isa": best["isa"], "recompute": a.recompute or RECOMPUTE[model],
-            "mfu": round(best["gflops"] / peak, 3), "share_of_product_peak": round(best["share_of_product_peak"], 3),
+            "mfu": round(best["gflops"] / best["peak_gflops"], 3), "share_of_product_peak": round(best["share_of_product_peak"], 3),
             "product_peak_gflops": round(best["product_peak_gflops"], 1), "best": round(max(rates), 1),
             "shares_of_time": {k: round(v, 3) for k, v in best["shares_of_time"].items()},
             "seconds": {k: round(v, 4) for k, v in best["seconds"].items()}, "peak_rss_mb": round(best["peak_rss_mb"], 1)}

@@ -14,10 +14,7 @@
 
 #define __global__
 #define __device__
-#define __host__
-#define __forceinline__ inline
 #define __launch_bounds__(...)
-#define __restrict__ __restrict
 #define __shared__ static  // blocks run one after another in one thread: one instance is every block's own
 #define __align__(n) alignas(n)
 #define CAIRN_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(::cairn::emulation::dynamic_shared())
@@ -76,15 +73,6 @@ template <typename T>
 T __shfl_xor_sync(unsigned, T value, int mask) {
   return cairn::emulation::exchange_value(value, cairn::emulation::lane() ^ mask);
 }
-template <typename T>
-T __shfl_sync(unsigned, T value, int source) {
-  return cairn::emulation::exchange_value(value, source);
-}
-template <typename T>
-T __shfl_down_sync(unsigned, T value, unsigned offset) {
-  const int source = cairn::emulation::lane() + static_cast<int>(offset);
-  return cairn::emulation::exchange_value(value, source < 32 ? source : cairn::emulation::lane());
-}
 inline unsigned __float_as_uint(float value) {
   return std::bit_cast<unsigned>(value);
 }
@@ -96,22 +84,6 @@ inline float rsqrtf(float value) {
 }
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>((std::uint64_t{a} * b) >> 32);
-}
-template <typename T>
-T __ldg(const T* from) {
-  return *from;
-}
-template <typename T>
-T atomicAdd(T* at, T value) {
-  const T old = *at;
-  *at = old + value;
-  return old;
-}
-template <typename T>
-T atomicMax(T* at, T value) {
-  const T old = *at;
-  if (value > old) *at = value;
-  return old;
 }
 
 namespace cairn::cuda {

@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "kernels/cuda/backend.h"
@@ -19,20 +20,30 @@ void check(cudaError_t error) {
 
 DeviceCase::DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host)
     : case_(op_case), device_(device), A_(A), host_(host), context_{cuda::cuda_backend(), pool, &device.queue()} {
-  for (const Tensor& tensor : host.tensors()) {
-    memory_.emplace_back(device.facts().index, static_cast<std::size_t>(std::max<std::int64_t>(tensor.bytes(), 16)));
-    Tensor there = tensor;
-    there.data = memory_.back().data();
-    there.device = {DeviceKind::cuda, device.facts().index};
+  for (std::size_t i = 0; i < host.tensors().size(); ++i) {
+    Tensor there = host.tensors()[i];
+    const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(there.bytes(), 16));
+    if (op_case.arguments[i].kind == Kind::returned) {
+      there.data = returned_.emplace_back(bytes).data();
+    } else {
+      there.data = memory_.emplace_back(device.facts().index, bytes).data();
+      there.device = {DeviceKind::cuda, device.facts().index};
+    }
     tensors_.push_back(there);
   }
   reset();
 }
 
 void DeviceCase::reset() {
-  for (std::size_t i = 0; i < tensors_.size(); ++i)
-    cuda::copy_to_device(device_.queue(), tensors_[i].data, host_.tensors()[i].data,
-                         static_cast<std::size_t>(tensors_[i].bytes()));
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const Tensor &to = tensors_[i], &from = host_.tensors()[i];
+    const auto bytes = static_cast<std::size_t>(to.bytes());
+    if (to.device.kind == DeviceKind::cpu) {
+      std::memcpy(to.data, from.data, bytes);
+    } else {
+      cuda::copy_to_device(device_.queue(), to.data, from.data, bytes);
+    }
+  }
 }
 
 std::vector<std::byte> DeviceCase::bytes() {
@@ -41,7 +52,11 @@ std::vector<std::byte> DeviceCase::bytes() {
     if (!case_.arguments[i].compared) continue;
     const std::size_t size = static_cast<std::size_t>(tensors_[i].bytes()), at = all.size();
     all.resize(at + size);
-    cuda::copy_to_host(device_.queue(), all.data() + at, tensors_[i].data, size);
+    if (tensors_[i].device.kind == DeviceKind::cpu) {
+      std::memcpy(all.data() + at, tensors_[i].data, size);
+    } else {
+      cuda::copy_to_host(device_.queue(), all.data() + at, tensors_[i].data, size);
+    }
   }
   return all;
 }

@@ -1,6 +1,7 @@
-// A case of the harness on a GPU: its tensors in device memory.
+// A case of the harness on a GPU: its tensors in device memory, but for what the function returns.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "kernels/cuda/device.h"
@@ -27,6 +28,7 @@ class DeviceCase {
   Dtype A_;
   CaseMemory& host_;
   std::vector<cuda::DeviceMemory> memory_;
+  std::vector<std::vector<std::byte>> returned_;  // of Kind::returned
   std::vector<Tensor> tensors_;
   Context context_;
 };

@@ -6,8 +6,6 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "kernels/cuda/cublaslt_matmul.h"
-#include "kernels/cuda/matmul.h"
 #include "tests/gpu/device_case.h"
 #include "tests/support/test.h"
 
@@ -22,12 +20,6 @@ std::string why_not() {
 
 #define REQUIRE_GPU \
   if (const std::string reason = why_not(); !reason.empty()) SKIP_TEST(reason)
-
-// Larger than any float32 sum's error where tensor cores round between products, or where cuBLASLt orders sums as it likes.
-OpCase loosened(OpCase op_case, Dtype A) {
-  if (A == Dtype::bf16 && op_case.op.starts_with("attention")) op_case.roundings = std::max(op_case.roundings, 1.0);
-  return op_case;
-}
 
 // How often a production shape is repeated; CAIRN_GPU_REPEATS says otherwise.
 int repeats() {
@@ -44,7 +36,7 @@ TEST_CASE("on the GPU every small case agrees with the float64 reference") {
   for (const OpCase& each : op_cases()) {
     if (each.production) continue;
     for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
-      const OpCase op_case = loosened(each, A);
+      const OpCase op_case = on_gpu(each, A);
       const CaseMemory prepared = prepared_case(op_case, pool, A);
       const Outputs want = run(op_case, ref_backend(), pool, Dtype::f64, prepared);
       CaseMemory host(op_case, A, prepared);

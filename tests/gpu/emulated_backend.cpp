@@ -1,10 +1,10 @@
-#include "tests/gpu/emulated_backend.h"
-
+// What the CUDA backend has on the device alone, for its emulation: copies within one memory, and matrix products without
+// cuBLASLt.
 #include <cstring>
 
-#include "kernels/cuda/backend.h"
 #include "kernels/cuda/matmul.h"
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/ops.h"
 
 namespace cairn::cuda {
 
@@ -12,13 +12,8 @@ void copy_to_host(const Queue&, void* host, const void* device, std::size_t byte
   std::memcpy(host, device, bytes);
 }
 
-}  // namespace cairn::cuda
-
-namespace cairn::test {
-
-const Backend& emulated_cuda_backend() {
-  static const Backend backend = cuda::make_backend("cuda, emulated", cuda::matmul_plain);
-  return backend;
+void matmul(Context& ctx, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
+  matmul_plain(ctx, c, a, ta, b, tb, accumulate);
 }
 
-}  // namespace cairn::test
+}  // namespace cairn::cuda

@@ -3,8 +3,9 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "kernels/cuda/backend.h"
 #include "kernels/cuda/reduce.h"
-#include "tests/gpu/emulated_backend.h"
+#include "kernels/observed_backend.h"
 #include "tests/kernels/op_comparison.h"
 #include "tests/support/test.h"
 
@@ -15,7 +16,7 @@ struct Emulation {
   ThreadPool pool{2};
   std::vector<std::byte> scratch = std::vector<std::byte>(64 << 20);
   cuda::Queue queue{nullptr, scratch.data(), scratch.size()};
-  Context context{emulated_cuda_backend(), pool, &queue};
+  Context context{cuda::cuda_backend(), pool, &queue};
 };
 
 __global__ void sums_kernel(float* out, int threads) {
@@ -34,16 +35,47 @@ __global__ void lopsided_kernel(int* out) {
 }  // namespace
 
 TEST_CASE_FIXTURE(Emulation, "every small case of every operation agrees with the float64 reference") {
-  for (OpCase op_case : op_cases()) {
-    if (op_case.production || op_case.flops > 6e7) continue;
+  for (const OpCase& each : op_cases()) {
+    if (each.production || each.flops > 6e7) continue;
     for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
-      // On tensor cores the weights of attention, and in the backward their gradients, are bfloat16 between two products.
-      if (A == Dtype::bf16 && op_case.op.starts_with("attention")) op_case.roundings = std::max(op_case.roundings, 1.0);
+      const OpCase op_case = on_gpu(each, A);
       const CaseMemory prepared = prepared_case(op_case, pool, A);
       const Outputs want = run(op_case, ref_backend(), pool, Dtype::f64, prepared);
       compare(op_case, std::string("cuda, emulated, in ") + dtype_name(A), A, run(op_case, context, A, prepared), want);
     }
   }
+}
+
+TEST_CASE_FIXTURE(Emulation, "moments move by 1 - beta of the distance to the last digits, also where beta is near 1") {
+  std::vector<float> p(1), m1(1), m2(1), v(1), g{1};
+  const auto view = [](std::vector<float>& values) { return Tensor(values.data(), Dtype::f32, {1}); };
+  const double beta1 = 0.999, beta2 = 0.9999, beta3 = 0.999999;
+  ops::ademamix(context, view(p), view(m1), view(m2), view(v), view(g),
+                {.lr = 0, .beta1 = beta1, .beta2 = beta2, .beta3 = beta3, .alpha = 1, .eps = 1, .weight_decay = 0, .step = 1});
+  CHECK(m1[0] == static_cast<float>(1 - beta1));
+  CHECK(m2[0] == static_cast<float>(1 - beta3));
+  CHECK(v[0] == static_cast<float>(1 - beta2));
+}
+
+TEST_CASE_FIXTURE(Emulation, "numbers that are none stay none") {
+  const auto view = [](std::vector<float>& values) {
+    return Tensor(values.data(), Dtype::f32, {static_cast<std::int64_t>(values.size())});
+  };
+  std::vector<float> x(9, std::nanf("")), minus(9, -1), y(9), a{0.1f};
+  ops::relu2_forward(context, view(y), view(x));
+  for (const float value : y) CHECK(std::isnan(value));
+  ops::relu2_backward(context, view(y), view(x), view(minus));
+  for (const float value : y) CHECK(std::isnan(value));
+  ops::xielu_forward(context, view(y), view(x), view(a), view(a));
+  for (const float value : y) CHECK(std::isnan(value));
+}
+
+TEST_CASE_FIXTURE(Emulation, "operations that are watched go to the queue of their context") {
+  OperationObserver nobody;
+  const ObservedBackend watched = observe(cuda::cuda_backend(), nobody);
+  Context watching{watched, pool, &queue};
+  std::vector<float> x{3, 4};
+  CHECK(ops::sum_of_squares(watching, Tensor(x.data(), Dtype::f32, {2})) == 25);
 }
 
 TEST_CASE("sums of a block are right for any number of warps, also when the memory is used again") {
@@ -62,7 +94,7 @@ TEST_CASE("a barrier that some threads never reach is an error, not a hang") {
 
 TEST_CASE_FIXTURE(Emulation, "an operation that needs more scratch memory than there is says how much") {
   const cuda::Queue small{nullptr, scratch.data(), 64};
-  const Context poor{emulated_cuda_backend(), pool, &small};
+  const Context poor{cuda::cuda_backend(), pool, &small};
   OpCase shape;
   shape.arguments = {{"db", {100}}, {"dy", {3, 100}}};
   CaseMemory memory(shape, Dtype::f32);

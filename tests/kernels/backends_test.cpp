@@ -24,6 +24,13 @@ void compare_backends(const OpCase& op_case, ThreadPool& pool, bool ref_too) {
   }
 }
 
+// An entry that does nothing.
+template <typename Result, typename... Arguments>
+void stand_in(Result (*&entry)(Context&, Arguments...)) {
+  entry = [](Context&, Arguments...) { return Result(); };
+}
+#define STAND_IN(entry) stand_in(backend.entry);
+
 }  // namespace
 
 TEST_CASE("every backend and instruction set agrees with the float64 reference: odd and small shapes") {
@@ -86,23 +93,44 @@ TEST_CASE("the optimizers give the same bits on every instruction set, and momen
 
 TEST_CASE("what the cpu backend fuses agrees with the composition that stands in for it") {
   ThreadPool pool(2);
-  cpu::CpuBackend composed = static_cast<const cpu::CpuBackend&>(cpu_backend());
-  composed.add_rmsnorm_forward = nullptr;
-  composed.norm_rope_forward = nullptr;
-  composed.norm_rope_backward = nullptr;
   int compared = 0;
-  for (const OpCase& op_case : op_cases()) {
-    const bool adds = op_case.op == "add_rmsnorm_forward";
-    if (!adds && op_case.op.rfind("norm_rope", 0) != 0) continue;
-    for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
-      const CaseMemory prepared = prepared_case(op_case, pool, A);
-      const Outputs got = run(op_case, composed, pool, A, prepared);
-      compare(op_case, "composition", A, got, run(op_case, ref_backend(), pool, Dtype::f64, prepared));
-      if (adds) CHECK(got == run(op_case, cpu_backend(), pool, A, prepared));  // to the last bit
-      ++compared;
+  for (const std::string& isa : cpu_isa_names()) {
+    const Backend& fused = cpu_backend_for_isa(isa);
+    cpu::CpuBackend composed = static_cast<const cpu::CpuBackend&>(fused);
+    composed.add_rmsnorm_forward = nullptr;
+    composed.norm_rope_forward = nullptr;
+    composed.norm_rope_backward = nullptr;
+    for (const OpCase& op_case : op_cases()) {
+      const bool adds = op_case.op == "add_rmsnorm_forward";
+      if (!adds && op_case.op.rfind("norm_rope", 0) != 0) continue;
+      for (const Dtype A : {Dtype::f32, Dtype::bf16}) {
+        const CaseMemory prepared = prepared_case(op_case, pool, A);
+        const Outputs got = run(op_case, composed, pool, A, prepared);
+        compare(op_case, "composition, " + isa, A, got, run(op_case, ref_backend(), pool, Dtype::f64, prepared));
+        if (adds) CHECK(got == run(op_case, fused, pool, A, prepared));  // to the last bit
+        ++compared;
+      }
     }
   }
   CHECK(compared > 10);
+}
+
+TEST_CASE("no operation looks at what lies on a GPU: shapes and types are checked without") {
+  Backend backend{.name = "nothing", .isa = "any"};
+  CAIRN_OPERATIONS(STAND_IN)
+  ThreadPool pool(1);
+  Context context{backend, pool};
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.production) continue;
+    CaseMemory memory(op_case, Dtype::f32);
+    std::vector<Tensor> tensors = memory.tensors();
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      if (op_case.arguments[i].kind == Kind::returned) continue;
+      tensors[i].data = reinterpret_cast<void*>(4096);  // nothing is mapped there
+      tensors[i].device = {DeviceKind::cuda, 0};
+    }
+    CHECK(error_of([&] { op_case.run(context, tensors); }) == "");
+  }
 }
 
 TEST_CASE("a matrix product's element does not depend on how many other rows and columns there are") {

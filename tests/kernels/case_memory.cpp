@@ -79,7 +79,8 @@ double Traffic::bytes(Dtype A) const {
 
 Dtype dtype_of(const Argument& argument, Dtype A) {
   if (is_index(argument.fill)) return Dtype::i32;
-  return argument.kind == Kind::statistics && A == Dtype::bf16 ? Dtype::f32 : A;
+  const bool statistics = argument.kind == Kind::statistics || argument.kind == Kind::returned;
+  return statistics && A == Dtype::bf16 ? Dtype::f32 : A;
 }
 
 namespace {

@@ -30,6 +30,7 @@ enum class Kind {
   activation,  // A
   statistics,  // S
   moment,      // A, rounded stochastically: up to one unit of bfloat16 away
+  returned,    // S, in host memory also on a GPU: what the function returns
 };
 
 struct Argument {

@@ -11,7 +11,7 @@ namespace cairn::cpu::CAIRN_ISA {
 namespace {
 
 std::int64_t rows_in_group(std::int64_t D) {
-  return D <= 1024 || W < 4 ? W : 4;
+  return D <= 1024 ? W : 4;
 }
 
 // Lane r: the sum over row r, where term(r, d, left, sum) adds the numbers from d on, `left` of them or W, to a sum.
@@ -40,6 +40,17 @@ CAIRN_INLINE Vec row_sums(std::int64_t rows, std::int64_t D, Term&& term) {
 // 1 / rms of rows whose squares sum to `squares`.
 CAIRN_INLINE Vec inverse_rms(Vec squares, std::int64_t D, float eps) {
   return splat(1.0f) / sqrt(fma(squares, splat(1.0f / static_cast<float>(D)), splat(eps)));
+}
+
+// y = x * inverse_rms * w of a group's rows.
+template <typename A>
+CAIRN_INLINE void write_normed(std::int64_t rows, std::int64_t D, A* y, const A* x, const float* inverse_rms, const float* w) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const Vec inverse = splat(inverse_rms[r]);
+    for (std::int64_t d = 0; d < D; d += W) {
+      write(y + r * D + d, read(x + r * D + d, D - d) * inverse * read(w + d, D - d), D - d);
+    }
+  }
 }
 
 // Calls group(first, rows) for the groups of n rows.
@@ -72,13 +83,7 @@ void NormOps<A>::rmsnorm_forward(std::int64_t n, std::int64_t D, A* y, float* in
       return fma(v, v, sum);
     });
     store_first(inv_rms + first, inverse_rms(squares, D, eps), rows);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const Vec inverse = splat(inv_rms[first + r]);
-      A* to = y + (first + r) * D;
-      for (std::int64_t d = 0; d < D; d += W) {
-        write(to + d, read(from + r * D + d, D - d) * inverse * read(w + d, D - d), D - d);
-      }
-    }
+    write_normed(rows, D, y + first * D, from, inv_rms + first, w);
   });
 }
 
@@ -94,13 +99,7 @@ void NormOps<A>::add_rmsnorm_forward(std::int64_t n, std::int64_t D, A* sum, A* 
       return fma(v, v, squares_so_far);
     });
     store_first(inv_rms + first, inverse_rms(squares, D, eps), rows);
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const Vec inverse = splat(inv_rms[first + r]);
-      A* to = y + (first + r) * D;
-      for (std::int64_t d = 0; d < D; d += W) {
-        write(to + d, read(total + r * D + d, D - d) * inverse * read(w + d, D - d), D - d);
-      }
-    }
+    write_normed(rows, D, y + first * D, total, inv_rms + first, w);
   });
 }
 

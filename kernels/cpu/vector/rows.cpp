@@ -7,6 +7,7 @@
 #include "kernels/cpu/vector/simd_math.h"
 
 namespace cairn::cpu::CAIRN_ISA {
+
 template <typename A>
 void RowOps<A>::bias_forward(std::int64_t n, std::int64_t M, A* y, const float* b) {
   for (std::int64_t row = 0; row < n; ++row, y += M) {

@@ -147,6 +147,9 @@ TEST_CASE("presets: the published sizes of Apertus, and the training sizes of th
   CHECK(preset("tiny-10m").matmul_parameters() == 9'175'040);
   CHECK(preset("tiny-10m").train_flops_per_token(512) == 6.0 * 9'175'040 + 6.0 * 8 * 256 * 512);
   CHECK(preset("demo-2m").parameters() == 1'967'622);
+  CHECK(preset("tiny-10m").parameters() == 11'277'072);
+  CHECK(preset("small-60m").parameters() == 76'036'120);
+  CHECK(preset("apertus-1b").parameters() == 1'510'021'152);
   CHECK(test::error_of([] { preset("tiny-10"); }).find("unknown model preset 'tiny-10'. Did you mean 'tiny-10m'?") == 0);
   for (const std::string& name : preset_names()) CHECK(preset(name).layers > 0);
 }
