@@ -28,8 +28,8 @@ class Scorer : public LanguageModel {
 
  private:
   std::vector<text::TokenId> encode(const std::string& text, bool may_add_bos) const;
-  // Score of tokens[scored..] given what precedes them; the sequence is cut back to `keep` tokens first.
   text::TokenId first_token() const;  // in front of a text: BOS, or the end token of a model without one
+  // Score of tokens[scored..] given what precedes them; the sequence is cut back to `keep` tokens first.
   Loglikelihood score(std::int64_t keep, const std::vector<text::TokenId>& tokens, std::size_t scored);
 
   const model::ModelConfig& config_;

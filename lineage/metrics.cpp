@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kPiece = 1 << 20;  // bytes read at a time
 constexpr int kMostDepth = 4;            // of objects within a line
+constexpr double kMostStep = 1e15;       // whole numbers beyond are no doubles any more, and no steps
 
 double infinity_or_nan(const std::string& text) {
   if (text == "inf") return std::numeric_limits<double>::infinity();
@@ -86,7 +87,7 @@ void RunMetrics::take_line(std::size_t attempt, std::string_view text) {
   }
   MetricRow row{rows_.empty() ? 0 : rows_.back().step + 1, 0, attempt};
   if (const auto step = line.find("step"); step != line.end()) {
-    if (!step->is_number_integer()) {
+    if (!step->is_number_integer() || std::abs(step->get<double>()) > kMostStep) {
       ++damaged_;
       return;
     }
@@ -177,7 +178,8 @@ double RunMetrics::seconds() const {
   const MetricSeries& step_seconds = series("step_s");
   double seconds = 0;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (i > 0 && rows_[i].attempt == rows_[i - 1].attempt) {
+    const bool told = i > 0 && rows_[i].attempt == rows_[i - 1].attempt && rows_[i].time != 0 && rows_[i - 1].time != 0;
+    if (told) {
       seconds += std::max(0.0, static_cast<double>(rows_[i].time - rows_[i - 1].time) * 1e-6);
       continue;
     }

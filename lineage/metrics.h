@@ -49,8 +49,8 @@ class RunMetrics {
   explicit RunMetrics(std::vector<std::filesystem::path> files);
 
   // Takes in the whole lines that were added since the last call. A last line without its newline waits; a line that is not a
-  // JSON object, or whose step is no whole number, is counted and passed over. A file that became shorter is read anew, and
-  // with it everything. True when something changed. Error when a file that exists cannot be read.
+  // JSON object, or whose step is no whole number (of 15 digits at most), is counted and passed over. A file that became shorter
+  // is read anew, and with it everything. True when something changed. Error when a file that exists cannot be read.
   bool refresh();
 
   // One row a step, ascending. A line without "step" is the step after the last; several lines of one step are one row, and of
@@ -68,7 +68,8 @@ class RunMetrics {
   // The row as it was written, the lines of its step joined: {"loss":3.1,"step":7,"time":..}.
   Json row_json(std::size_t row) const;
 
-  // Seconds that the attempts ran, from line to line; what lies between two attempts is not counted.
+  // Seconds that the attempts ran, from line to line; what lies between two attempts is not counted. Where a line has no time,
+  // its "step_s".
   double seconds() const;
 
  private:

@@ -27,7 +27,8 @@ std::vector<SeriesPiece> downsample(const MetricSeries& series, std::int64_t fro
     piece.high = std::max(piece.high, value);
     piece.last = value;
     ++piece.points;
-    piece.mean += (value - piece.mean) / static_cast<double>(piece.points);
+    const auto points = static_cast<double>(piece.points);
+    piece.mean += value / points - piece.mean / points;
   }
   return result;
 }
@@ -48,6 +49,10 @@ MetricSeries smoothed(const MetricSeries& series, double window) {
     result.values.push_back(sum / weight);
   }
   return result;
+}
+
+double last_of(const MetricSeries& series) {
+  return series.empty() ? std::numeric_limits<double>::quiet_NaN() : series.values.back();
 }
 
 double median(std::vector<double> values) {

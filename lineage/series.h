@@ -24,6 +24,9 @@ std::vector<SeriesPiece> downsample(const MetricSeries& series, std::int64_t fro
 // steps that are missing; non-finite values are left out. Computed on every value: draw it after, not before, downsampling.
 MetricSeries smoothed(const MetricSeries& series, double window);
 
+// The value of the last step that tells it, finite or not; NaN when there is none.
+double last_of(const MetricSeries& series);
+
 // Of the finite values; NaN when there is none.
 double median(std::vector<double> values);
 

@@ -51,17 +51,30 @@ const char* escape_of(Colour colour) {
   return "";
 }
 
+constexpr double kRounding = 1e-12;  // relative: values that differ by less are the same
+
+bool is_flat(double low, double high) {
+  return !(high - low > kRounding * std::max(std::abs(low), std::abs(high)));
+}
+
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
+
+  bool empty() const { return low > high; }
+  void widen(double to_low, double to_high) {
+    low = std::min(low, to_low);
+    high = std::max(high, to_high);
+  }
+  // Where a value of the range stands in it, 0 to 1; of a flat range, in the middle. Halves, for the difference of two doubles
+  // may be none.
+  double share_of(double value) const { return is_flat(low, high) ? 0.5 : (value / 2 - low / 2) / (high / 2 - low / 2); }
 };
 
 Range range_of(const std::vector<std::vector<SeriesPiece>>& pieces) {
   Range range;
   for (const auto& curve : pieces) {
     for (const SeriesPiece& piece : curve) {
-      if (piece.points == 0) continue;
-      range.low = std::min(range.low, piece.low);
-      range.high = std::max(range.high, piece.high);
+      if (piece.points > 0) range.widen(piece.low, piece.high);
     }
   }
   return range;
@@ -74,11 +87,8 @@ class Canvas {
     cells_.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   }
 
-  // The row of dots of a value, from the top; a flat curve lies in the middle.
-  int row_of(double value) const {
-    const double share = range_.high > range_.low ? (value - range_.low) / (range_.high - range_.low) : 0.5;
-    return static_cast<int>(std::lround((1 - share) * (height_ * 4 - 1)));
-  }
+  // The row of dots of a value, from the top.
+  int row_of(double value) const { return static_cast<int>(std::lround((1 - range_.share_of(value)) * (height_ * 4 - 1))); }
 
   void fill(int column, int row_a, int row_b, Colour colour) {
     for (int row = std::min(row_a, row_b); row <= std::max(row_a, row_b); ++row) {
@@ -180,7 +190,7 @@ struct Axis {
 // About `count` round values with their labels; whole numbers alone where `whole`.
 Axis axis_of(double low, double high, int count, bool whole) {
   Axis axis{round_ticks(low, high, count), {}};
-  for (int more = count + 1; axis.ticks.size() < 2 && more < 4 * count && high > low; ++more)
+  for (int more = count + 1; axis.ticks.size() < 2 && more < 4 * count && !is_flat(low, high); ++more)
     axis.ticks = round_ticks(low, high, more);
   if (whole) std::erase_if(axis.ticks, [](double tick) { return tick != std::round(tick); });
   const double distance = axis.ticks.size() > 1 ? axis.ticks[1] - axis.ticks[0] : std::max(std::abs(high) / 100, 1e-12);
@@ -233,7 +243,7 @@ std::string painted(std::string_view text, Colour colour, bool wanted) {
 }
 
 std::vector<double> round_ticks(double low, double high, int count) {
-  if (!(high > low)) return {low};
+  if (is_flat(low, high)) return {low};
   const double rough = (high - low) / std::max(1, count);
   const double power = std::pow(10, std::floor(std::log10(rough)));
   const double share = rough / power;
@@ -267,7 +277,7 @@ std::vector<std::string> draw_chart(const std::vector<Curve>& curves, const Char
     return cut;
   };
   const Range range = range_of(cut(1));
-  if (range.low > range.high) return {};
+  if (range.empty()) return {};
   const int height = std::max(2, frame.height);
   const Axis axis = axis_of(range.low, range.high, std::max(2, height / 3), false);
   int margin = 0;
@@ -303,17 +313,16 @@ std::string sparkline(const lineage::MetricSeries& series, std::int64_t from, st
   const std::vector<std::vector<SeriesPiece>> pieces{lineage::downsample(series, from, to, cells)};
   Range range;
   for (const SeriesPiece& piece : pieces[0]) {
-    if (piece.points > 0) range = {std::min(range.low, piece.high), std::max(range.high, piece.high)};
+    if (piece.points > 0) range.widen(piece.high, piece.high);
   }
-  if (range.low > range.high) return "";
+  if (range.empty()) return "";
   std::string text;
   for (const SeriesPiece& piece : pieces[0]) {
     if (piece.points == 0) {
       text += piece.non_finite ? "x" : " ";
       continue;
     }
-    const double share = range.high > range.low ? (piece.high - range.low) / (range.high - range.low) : 0.5;
-    text += kBlocks[static_cast<std::size_t>(std::lround(share * (kBlocks.size() - 1)))];
+    text += kBlocks[static_cast<std::size_t>(std::lround(range.share_of(piece.high) * (kBlocks.size() - 1)))];
   }
   return text;
 }

@@ -41,7 +41,8 @@ std::vector<std::string> draw_chart(const std::vector<Curve>& curves, const Char
 // and none is. "" without a finite value.
 std::string sparkline(const lineage::MetricSeries& series, std::int64_t from, std::int64_t to, int width);
 
-// Values of an axis for a person: the round numbers (1, 2 or 5 times a power of ten) in low..high, about `count` of them.
+// Values of an axis for a person: the round numbers (1, 2 or 5 times a power of ten) in low..high, about `count` of them; `low`
+// alone where the two differ by no more than rounding.
 std::vector<double> round_ticks(double low, double high, int count);
 // One of them as short as their distance allows: 0.05, 2.5, 1500, 120k, 1.25M, 2e-04. `greatest`: of the axis, which gives the
 // unit.

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "app/cli/report.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "engine/data/document.h"
 
 namespace cairn::app {
@@ -29,18 +31,25 @@ std::vector<Search> searches_for(const std::string& text) {
 
 }  // namespace
 
-DocumentSearch::DocumentSearch(lineage::Workspace& workspace) {
+std::vector<Curation> curations_of(lineage::Workspace& workspace, std::size_t* left_out) {
   const lineage::Ledger& ledger = workspace.ledger();
+  std::vector<Curation> curations;
   for (const lineage::Run& run : ledger.runs()) {
     if (run.state != lineage::RunState::done || run.reproduction_of) continue;
     for (const lineage::RunOutput& output : run.outputs) {
       if (ledger.artifact(output.artifact).kind != "decisions") continue;
       const std::string label = artifact_label(ledger, output.artifact);
       const std::size_t dot = label.find(".decisions");
-      curations_.push_back(
-          {run, dot == std::string::npos ? run.op : label.substr(0, dot), data::Decisions(workspace.path_of(output.artifact))});
+      try {
+        curations.push_back(
+            {run, dot == std::string::npos ? run.op : label.substr(0, dot), data::Decisions(workspace.path_of(output.artifact))});
+      } catch (const Error& error) {
+        log_warning(fmt::format("run {} is left out: {}", run.id, error.what()));
+        if (left_out != nullptr) ++*left_out;
+      }
     }
   }
+  return curations;
 }
 
 std::vector<std::pair<const Curation*, data::Decision>> DocumentSearch::find(const std::string& text) const {
@@ -55,10 +64,8 @@ std::vector<std::pair<const Curation*, data::Decision>> DocumentSearch::find(con
 }
 
 std::string DocumentSearch::address_of(const lineage::DocumentKey& key) const {
-  std::string hex;
-  for (const std::uint8_t byte : key) hex += fmt::format("{:02x}", byte);
   for (const Curation& curation : curations_) {
-    for (const std::size_t index : curation.decisions.by_id(hex, 1)) return curation.decisions.at(index).url;
+    for (const std::size_t index : curation.decisions.by_id(to_hex(key), 1)) return curation.decisions.at(index).url;
   }
   return "";
 }

@@ -18,13 +18,18 @@ struct Curation {
   data::Decisions decisions;
 };
 
+// All of a workspace, newest first, but for reproductions. Those that cannot be read, because an older program wrote them or
+// their bytes are gone, are left out with a warning; `left_out` gets their number.
+std::vector<Curation> curations_of(lineage::Workspace& workspace, std::size_t* left_out = nullptr);
+
 class DocumentSearch {
  public:
   static constexpr std::size_t kMostFound = 20;
 
-  explicit DocumentSearch(lineage::Workspace& workspace);
+  explicit DocumentSearch(lineage::Workspace& workspace) : curations_(curations_of(workspace, &left_out_)) {}
 
   const std::vector<Curation>& curations() const { return curations_; }  // newest first
+  std::size_t left_out() const { return left_out_; }                     // that are there but cannot be read
   // What `text` means: an address, an id or its first letters, the end of an address, the beginning of one; of these, what is
   // found in the first way that finds anything.
   std::vector<std::pair<const Curation*, data::Decision>> find(const std::string& text) const;
@@ -32,6 +37,7 @@ class DocumentSearch {
   std::string address_of(const lineage::DocumentKey& key) const;
 
  private:
+  std::size_t left_out_ = 0;
   std::vector<Curation> curations_;
 };
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/document_search.h"
 #include "app/cli/layout.h"
 #include "app/cli/readings.h"
 #include "app/cli/report.h"
@@ -12,7 +13,6 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/schema.h"
-#include "engine/data/decisions.h"
 #include "engine/data/optout.h"
 
 namespace cairn::app {
@@ -63,26 +63,22 @@ ExitCode impact(Session& session, const std::string& source) {
   }
   Json report = {{"source", source}, {"opted_out", opted_out}, {"curations", Json::array()}, {"trainings", Json::array()}};
   const bool json = session.json();
-  for (const lineage::Run& run : ledger.runs()) {
-    if (run.state != lineage::RunState::done || run.reproduction_of) continue;
-    for (const lineage::RunOutput& output : run.outputs) {
-      if (ledger.artifact(output.artifact).kind != "decisions") continue;
-      const Fates fates = fates_of(data::Decisions(workspace.path_of(output.artifact)), source);
-      if (fates.in == 0) continue;
-      if (json) {
-        report["curations"].push_back({{"run", run.id},
-                                       {"in", fates.in},
-                                       {"kept", fates.kept},
-                                       {"held_out", fates.held_out},
-                                       {"dropped_by", fates.dropped_by}});
-        continue;
-      }
-      std::string dropped;
-      for (const auto& [filter, count] : fates.dropped_by)
-        dropped += fmt::format("{}{} {}", dropped.empty() ? ": " : ", ", filter, count);
-      print_wrapped(fmt::format("curated in run {}: {} documents came in, {} kept, {} held out, {} dropped{}", run.id, fates.in,
-                                fates.kept, fates.held_out, fates.in - fates.kept - fates.held_out, dropped));
+  for (const Curation& curation : curations_of(workspace)) {
+    const Fates fates = fates_of(curation.decisions, source);
+    if (fates.in == 0) continue;
+    if (json) {
+      report["curations"].push_back({{"run", curation.run.id},
+                                     {"in", fates.in},
+                                     {"kept", fates.kept},
+                                     {"held_out", fates.held_out},
+                                     {"dropped_by", fates.dropped_by}});
+      continue;
     }
+    std::string dropped;
+    for (const auto& [filter, count] : fates.dropped_by)
+      dropped += fmt::format("{}{} {}", dropped.empty() ? ": " : ", ", filter, count);
+    print_wrapped(fmt::format("curated in run {}: {} documents came in, {} kept, {} held out, {} dropped{}", curation.run.id,
+                              fates.in, fates.kept, fates.held_out, fates.in - fates.kept - fates.held_out, dropped));
   }
   const std::vector<Training> trainings = trainings_of(workspace);
   for (const Training& training : trainings) {

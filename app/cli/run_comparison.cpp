@@ -22,10 +22,6 @@ using lineage::RunMetrics;
 constexpr std::size_t kLastSteps = 20;
 constexpr int kPiecesAveraged = 100;  // a curve is averaged over a hundredth of its steps
 
-double last_of(const MetricSeries& series) {
-  return series.empty() ? std::nan("") : series.values.back();
-}
-
 std::vector<double> finite_values(const MetricSeries& series) {
   std::vector<double> values;
   std::copy_if(series.values.begin(), series.values.end(), std::back_inserter(values), [](double v) { return std::isfinite(v); });
@@ -70,6 +66,26 @@ std::string differences_table(const std::vector<ComparedRun>& runs, int width) {
   return table.render(width);
 }
 
+Colour colour_of(std::size_t run) {
+  return static_cast<Colour>(static_cast<int>(Colour::first) + static_cast<int>(run) % kCurveColours);
+}
+
+// "loss, averaged:  a base@1 (run 5)  b base@2 (run 9)", in as many lines as it takes.
+std::vector<std::string> legend_of(const std::vector<ComparedRun>& runs, int width, bool colours) {
+  std::vector<std::string> lines{"loss, averaged:"};
+  int used = text_width(lines.back());
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const std::string text = cut_to_width(fmt::format("{} {}", run_letter(i), runs[i].title), std::max(1, width - 2));
+    if (used + 2 + text_width(text) > width) {
+      lines.emplace_back();
+      used = 0;
+    }
+    lines.back() += "  " + painted(text, colour_of(i), colours);
+    used += 2 + text_width(text);
+  }
+  return lines;
+}
+
 std::vector<std::string> curves_of(const std::vector<ComparedRun>& runs, int width, int height, bool colours) {
   std::vector<MetricSeries> averages(runs.size());
   std::int64_t from = std::numeric_limits<std::int64_t>::max(), to = std::numeric_limits<std::int64_t>::min();
@@ -82,9 +98,7 @@ std::vector<std::string> curves_of(const std::vector<ComparedRun>& runs, int wid
         lineage::smoothed(loss, std::max(1.0, static_cast<double>(loss.steps.back() - loss.steps.front()) / kPiecesAveraged));
   }
   std::vector<Curve> curves;
-  for (std::size_t i = 0; i < runs.size(); ++i)
-    curves.push_back({&averages[i], static_cast<Colour>(static_cast<int>(Colour::first) + static_cast<int>(i) % kCurveColours),
-                      run_letter(i)});
+  for (std::size_t i = 0; i < runs.size(); ++i) curves.push_back({&averages[i], colour_of(i), run_letter(i)});
   return draw_chart(curves, {.width = width, .height = height, .from = from, .to = to, .colours = colours});
 }
 
@@ -95,7 +109,7 @@ RunFigures figures_of(const RunMetrics& metrics) {
   const double none = std::nan("");
   const std::vector<double> losses = finite_values(metrics.series("loss"));
   figures.step = metrics.rows().empty() ? none : static_cast<double>(metrics.rows().back().step);
-  figures.tokens = last_of(metrics.series("tokens"));
+  figures.tokens = lineage::last_of(metrics.series("tokens"));
   figures.loss = losses.empty() ? none : losses.back();
   figures.best = losses.empty() ? none : *std::min_element(losses.begin(), losses.end());
   figures.loss_of_last = none;
@@ -155,12 +169,7 @@ std::vector<std::string> comparison_lines(const std::vector<ComparedRun>& runs, 
   const std::vector<std::string> curves = curves_of(runs, width, height, colours);
   if (curves.empty()) return lines;
   lines.emplace_back();
-  std::string legend = "loss, averaged:";
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    const Colour colour = static_cast<Colour>(static_cast<int>(Colour::first) + static_cast<int>(i) % kCurveColours);
-    legend += "  " + painted(fmt::format("{} {}", run_letter(i), runs[i].title), colour, colours);
-  }
-  lines.push_back(legend);
+  for (const std::string& line : legend_of(runs, width, colours)) lines.push_back(line);
   lines.insert(lines.end(), curves.begin(), curves.end());
   return lines;
 }

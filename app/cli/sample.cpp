@@ -10,25 +10,15 @@
 #include "app/cli/readings.h"
 #include "app/cli/verbs.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/json.h"
-#include "base/utf8.h"
+#include "engine/text/unicode.h"
 #include "engine/train/data_inputs.h"
 
 namespace cairn::app {
 namespace {
 
 constexpr std::size_t kCharactersShown = 160;  // of each row's text, where no row is asked for
-
-// Each byte that is no part of a character as U+FFFD: a row, or a preview of it, may begin and end inside of one.
-std::string valid_utf8(std::string_view text) {
-  std::string valid;
-  for (std::size_t at = 0; at < text.size();) {
-    const CodePoint next = decode_utf8(text, at);
-    append_utf8(valid, next.bytes > 0 ? next.value : 0xFFFD);
-    at += static_cast<std::size_t>(std::max(next.bytes, 1));
-  }
-  return valid;
-}
 
 struct Options {
   std::string run;
@@ -68,7 +58,9 @@ class StepReader {
     return row;
   }
 
-  std::string text_of(const Row& row) const { return tokenizer_ ? valid_utf8(tokenizer_->decode(row.window.tokens, false)) : ""; }
+  std::string text_of(const Row& row) const {
+    return tokenizer_ ? text::utf8_lossy(tokenizer_->decode(row.window.tokens, false)) : "";
+  }
   bool decodes() const { return tokenizer_.has_value(); }
   std::string address_of(const train::ReadDocument& one) const { return search_.address_of(one.document.key); }
   const train::MappedShard& shard_of(const train::ReadDocument& one) const { return training_.shards[one.shard]; }
@@ -83,16 +75,10 @@ class StepReader {
   DocumentSearch search_;
 };
 
-std::string key_hex(const lineage::DocumentKey& key) {
-  std::string hex;
-  for (const std::uint8_t byte : key) hex += fmt::format("{:02x}", byte);
-  return hex;
-}
-
 Json row_json(const StepReader& reader, const Training& training, const Row& row) {
   Json documents = Json::array();
   for (const train::ReadDocument& one : row.documents) {
-    documents.push_back({{"id", "sha256:" + key_hex(one.document.key)},  // its first half
+    documents.push_back({{"id", "sha256:" + to_hex(one.document.key)},  // its first half
                          {"address", reader.address_of(one)},
                          {"source", reader.source_of(one)},
                          {"shard", reader.shard_of(one).shard.filename().string()},
@@ -118,7 +104,7 @@ void print_row(const StepReader& reader, const Training& training, const Row& ro
   for (const train::ReadDocument& one : row.documents) {
     const std::string address = reader.address_of(one);
     print_wrapped(fmt::format("  {}  {}, its tokens {} to {} of {} ({}, document {})",
-                              address.empty() ? key_hex(one.document.key) : address, reader.source_of(one), one.offset,
+                              address.empty() ? to_hex(one.document.key) : address, reader.source_of(one), one.offset,
                               one.offset + one.tokens, one.document.tokens, reader.shard_of(one).shard.filename().string(),
                               one.document.ordinal));
   }
@@ -136,7 +122,7 @@ void print_row(const StepReader& reader, const Training& training, const Row& ro
   std::string line;
   for (const char c : text) line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   const bool cut = line.size() > kCharactersShown;
-  print_wrapped("  " + valid_utf8(line.substr(0, kCharactersShown)) + (cut ? " ..." : ""));
+  print_wrapped("  " + text::utf8_lossy(line.substr(0, kCharactersShown)) + (cut ? " ..." : ""));
 }
 
 ExitCode sample(Session& session, const Options& options) {

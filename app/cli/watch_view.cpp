@@ -14,6 +14,7 @@
 namespace cairn::app {
 namespace {
 
+using lineage::last_of;
 using lineage::MetricRow;
 using lineage::MetricSeries;
 using lineage::RunMetrics;
@@ -25,11 +26,7 @@ constexpr std::array<const char*, 6> kFills = {"█", "▓", "▒", "░", "▞"
 constexpr std::size_t kSkipsTold = 3;
 constexpr double kStalledAfter = 10;  // times the usual duration of a step
 
-// Of the values that are finite; NaN without one.
-double last_of(const MetricSeries& series) {
-  return series.empty() ? std::nan("") : series.values.back();
-}
-
+// Of the values of the last steps that are finite; NaN without one.
 double recent_mean(const MetricSeries& series) {
   double sum = 0;
   std::size_t count = 0;

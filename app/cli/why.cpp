@@ -28,6 +28,8 @@ std::string sentence(const Curation& curation, const data::Decision& d) {
 ExitCode why(Session& session, const std::string& text) {
   lineage::Workspace& workspace = session.workspace_for_reading();
   const DocumentSearch search(workspace);
+  if (search.curations().empty() && search.left_out() > 0)
+    fail("no curation of this workspace can be read, so nothing is known of documents; run its pipeline again");
   if (search.curations().empty()) fail("no curation has been run in this workspace, so nothing is known of documents");
   const std::vector<std::pair<const Curation*, data::Decision>> found = search.find(text);
   if (found.empty()) {
@@ -74,10 +76,12 @@ ExitCode why(Session& session, const std::string& text) {
     }
   }
   Json readings = Json::array();
+  bool stored = false;
   for (const Training& training : trainings) {
     const train::Reading reading =
         train::reading_of_document(training.read, training.shards, std::string(data::kIdPrefix) + documents.begin()->first.hex());
     if (reading.stored == 0) continue;
+    stored = true;
     if (session.json()) {
       readings.push_back({{"checkpoint", training.label},
                           {"run", training.run.id},
@@ -93,7 +97,7 @@ ExitCode why(Session& session, const std::string& text) {
   }
   if (session.json())
     print_json({{"documents", list}, {"readings", readings}});
-  else if (one && trainings.empty() && found[0].second.verdict == data::Verdict::kept)
+  else if (one && !stored && found[0].second.verdict == data::Verdict::kept)
     fmt::print("no checkpoint of this workspace has read it\n");
   return ExitCode::done;
 }

@@ -110,6 +110,10 @@ Compression compression_of(std::string_view first_bytes) {
   return Compression::none;
 }
 
+void refuse_lz4(std::string_view first_bytes) {
+  if (first_bytes.starts_with("\x04\x22\x4d\x18")) fail("compressed with lz4, which is not read; gzip, zstd and plain files are");
+}
+
 std::unique_ptr<ByteSource> decompress(std::string_view bytes, std::string name) {
   switch (compression_of(bytes)) {
     case Compression::gzip:

@@ -26,6 +26,7 @@ class ByteSource {
 
 enum class Compression { none, gzip, zstd };
 Compression compression_of(std::string_view first_bytes);  // by magic number
+void refuse_lz4(std::string_view first_bytes);             // Error for a file in lz4, which nothing here reads
 
 // `bytes` must outlive the source; `name` is what errors call it. Several gzip members or zstd frames in a row are one stream.
 std::unique_ptr<ByteSource> decompress(std::string_view bytes, std::string name);

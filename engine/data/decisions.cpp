@@ -119,7 +119,8 @@ Decisions::Decisions(const std::filesystem::path& path) : name_(path.string()), 
   const std::string_view bytes = file_.text();
   if (bytes.size() < kHeaderBytes || !bytes.starts_with(kMagic)) fail("{}: not a decisions file", name_);
   if (get<std::uint32_t>(bytes, 8) != kVersion)
-    fail("{}: version {} of the format, this program reads {}", name_, get<std::uint32_t>(bytes, 8), kVersion);
+    fail("{}: decisions in format {}, which another version of this program wrote; this one reads {}. Run the curation again",
+         name_, get<std::uint32_t>(bytes, 8), kVersion);
   if (get<std::uint32_t>(bytes, 12) != kRecordBytes)
     fail("{}: byte 12: records of {} bytes, expected {}", name_, get<std::uint32_t>(bytes, 12), kRecordBytes);
   const auto count = get<std::uint64_t>(bytes, 16), string_bytes = get<std::uint64_t>(bytes, 24);

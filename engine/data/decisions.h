@@ -36,7 +36,8 @@ std::string decisions_file(std::vector<Decision> decisions);
 
 class Decisions {
  public:
-  explicit Decisions(const std::filesystem::path& path);  // Error naming the file when header, sizes or offsets are wrong
+  // Error naming the file when its format is another version, or header, sizes or offsets are wrong.
+  explicit Decisions(const std::filesystem::path& path);
 
   std::size_t size() const { return count_; }
   Decision at(std::size_t index) const;  // in order of id, then url; Error on a damaged record

@@ -176,9 +176,9 @@ ReadFile read_one(const Source& source, const File& file, bool skip_damaged) {
     result.bytes = mapped.size();
     source_reader(source.kind, file.member, mapped.text()).read(mapped.text(), name, result);
   } catch (const Error& error) {  // what was read before it stays
-    if (!skip_damaged || error.code() != ExitCode::failed) throw;
-    const std::string what = error.what();
-    result.damaged("file", what.starts_with(name) ? what : name + ": " + what);
+    const Error told = named(error, name);
+    if (!skip_damaged || error.code() != ExitCode::failed) throw told;
+    result.damaged("file", told.what());
   }
   const std::size_t count = result.documents.size();
   for (std::size_t i = 0; i < count; ++i) complete(result.documents[i], source, file, i, count);

@@ -54,8 +54,11 @@ class StaleFinder {
     return reasons = std::move(newest);
   }
 
+  // Kept per run: most make several artifacts, and what they read from outside is hashed again.
   Reasons reasons_of_run(const lineage::Run& run) {
-    Reasons reasons;
+    const auto [known, fresh] = of_runs_.try_emplace(run.id);
+    if (!fresh) return known->second;
+    Reasons& reasons = known->second;
     if (!registry_.knows(run.op)) {
       reasons.push_back(fmt::format("this program has no step {}", run.op));
     } else if (const int version = registry_.find(run.op).version; version != run.op_version) {
@@ -168,6 +171,7 @@ class StaleFinder {
   const std::vector<Ref> refs_;
   std::map<ArtifactId, std::string> current_;
   std::map<ArtifactId, Reasons> reasons_;
+  std::map<lineage::RunId, Reasons> of_runs_;
 };
 
 }  // namespace

@@ -76,6 +76,15 @@ TEST_CASE("chart: what is not finite leaves a gap and an x on the axis; a flat l
   const MetricSeries empty;
   CHECK(draw_chart({{&empty}}, {.width = 40, .height = 4, .from = 5, .to = 1}).empty());
   CHECK(chart_of(series_of({2.5}), 24, 3) != "");
+  // What an average makes of a loss that stays the same differs by rounding alone, and is as flat.
+  std::vector<double> rounded(50, 2.3);
+  for (std::size_t i = 1; i < rounded.size(); i += 2) rounded[i] = std::nextafter(2.3, 3);
+  CHECK(chart_of(series_of(rounded), 24, 3) == chart_of(series_of(std::vector<double>(50, 2.3)), 24, 3));
+  CHECK(sparkline(series_of(rounded), 1, 50, 4) == "▅▅▅▅");
+  // The difference of the two is no double.
+  const MetricSeries farthest = series_of({-1.7e308, 0, 1.7e308});
+  CHECK(sparkline(farthest, 1, 3, 3) == "▁▅█");
+  CHECK(draw_chart({{&farthest}}, frame_of(farthest, 40, 4)).size() == 6);
 }
 
 TEST_CASE("chart: curves are told apart by their letters, and by colours only where they are wanted") {
@@ -98,6 +107,7 @@ TEST_CASE("chart: ticks are round and inside; labels are as short as their dista
   CHECK(round_ticks(2.7, 8.4, 3) == std::vector<double>{4, 6, 8});
   CHECK(round_ticks(0, 1, 5).size() == 6);
   CHECK(round_ticks(5, 5, 4) == std::vector<double>{5});
+  CHECK(round_ticks(2.3, std::nextafter(2.3, 3), 4) == std::vector<double>{2.3});
   CHECK(tick_label(4, 2, 8.4) == "4");
   CHECK(tick_label(7.5, 0.5, 8) == "7.5");
   CHECK(tick_label(0.05, 0.01, 0.1) == "0.05");
@@ -113,6 +123,7 @@ TEST_CASE("sparkline: a cell a piece, the highest value of each; never more cell
   const MetricSeries series = series_of({0, 1, 2, 3, 4, 5, 6, 7});
   CHECK(sparkline(series, 1, 8, 20) == "▁▂▃▄▅▆▇█");
   CHECK(sparkline(series, 1, 8, 2) == "▁█");
+  CHECK(sparkline(series_of({0, 7, 1, 1, 2, 2, 3, 3}), 1, 8, 2) == "█▁");
   CHECK(sparkline(series_of({1, 1, NAN, 1}), 1, 4, 4) == "▅▅x▅");
   CHECK(sparkline(series_of({NAN}), 1, 1, 4) == "");
   CHECK(sparkline(MetricSeries{}, 1, 4, 4) == "");

@@ -1,5 +1,6 @@
 #include "app/cli/watch_view.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -215,6 +216,12 @@ TEST_CASE("comparison: figures, differences of config, and a letter on every cur
     CHECK(contains(text, "lr       0.1  0.2  -"));
     CHECK(contains(picture.at(picture.size() - 3), "a"));
   }
+  // Titles that do not fit beside one another stand below.
+  const std::string long_title = "a-name-of-some-forty-letters-or-more@12 (run 123)";
+  const std::vector<ComparedRun> many(5, {long_title, "done", {}, &a.metrics});
+  const auto named = comparison_lines(many, 60, 10, false);
+  for (const std::string& line : named) CHECK_MESSAGE(text_width(line) <= 60, line);
+  CHECK(std::count(named.begin(), named.end(), "  e " + long_title) == 1);
   const std::vector<ComparedRun> same{{"x", "done", {}, &none.metrics}, {"y", "done", {}, &none.metrics}};
   CHECK(contains(text_of(comparison_lines(same, 80, 10, false)), "no difference of config"));
 }

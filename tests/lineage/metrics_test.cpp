@@ -101,11 +101,11 @@ TEST_CASE("metrics: lines that are none are counted and passed over; numbers tha
   const fs::path file = folder.path() / "metrics.jsonl";
   write_text(file,
              "{\"step\":1,\"loss\":\"nan\",\"skipped\":true,\"reason\":\"not finite\",\"tokens\":7}\n"
-             "[1]\n{\"step\":\"two\"}\nnot json\n\n{\"step\":1.5}\n"
+             "[1]\n{\"step\":\"two\"}\nnot json\n\n{\"step\":1.5}\n{\"step\":18446744073709551615}\n"
              "{\"loss\":2,\"none\":null}\n{\"loss\":\"-inf\",\"gpu\":{\"0\":{\"c\":60}},\"norms\":[1.5,2.5]}\n");
   RunMetrics metrics({file});
   metrics.refresh();
-  CHECK(metrics.damaged_lines() == 5);
+  CHECK(metrics.damaged_lines() == 6);
   CHECK(steps_of(metrics) == std::vector<std::int64_t>{1, 2, 3});
   const MetricSeries& loss = metrics.series("loss");
   CHECK(std::isnan(loss.values[0]));
@@ -121,12 +121,13 @@ TEST_CASE("metrics: lines that are none are counted and passed over; numbers tha
 TEST_CASE("metrics: several lines of one step are one row; a step that lies back begins again from there") {
   const TemporaryFolder folder;
   const fs::path file = folder.path() / "metrics.jsonl";
-  write_text(file, lines(1, 3, 4) + "{\"step\":3,\"loss\":5,\"saved\":true}\n");
+  write_text(file, lines(1, 2, 4) + "{\"step\":3,\"loss\":4,\"lr\":0.5}\n{\"step\":3,\"loss\":5,\"saved\":true}\n");
   RunMetrics metrics({file});
   metrics.refresh();
   CHECK(metrics.rows().size() == 3);
   CHECK(metrics.series("loss").values == std::vector<double>{4, 4, 5});
   CHECK(metrics.series("saved").steps == std::vector<std::int64_t>{3});
+  CHECK(metrics.series("lr").steps == std::vector<std::int64_t>{3});  // of the first of the two
   append_text(file, lines(2, 2, 1));
   metrics.refresh();
   CHECK(metrics.series("loss").values == std::vector<double>{4, 1});
@@ -141,6 +142,9 @@ TEST_CASE("metrics: time is counted within attempts, not between them") {
   RunMetrics metrics({folder.path() / "a", folder.path() / "b"});
   metrics.refresh();
   CHECK(metrics.seconds() == doctest::Approx(2 + 3 + 4 + 5));
+  append_text(folder.path() / "b", "{\"step\":5,\"step_s\":6.0}\n{\"step\":6,\"step_s\":1.5,\"time\":117000000}\n");
+  metrics.refresh();
+  CHECK(metrics.seconds() == doctest::Approx(14 + 6 + 1.5));
 }
 
 TEST_CASE("metrics: the files of a run are those of its attempts, oldest first") {
@@ -208,6 +212,7 @@ TEST_CASE("series: the average starts at the first value, forgets with its windo
   for (const double value : constant.values) CHECK(value == doctest::Approx(3));
   const MetricSeries two = smoothed(series_of({0, 1}), 2);
   CHECK(two.values[1] == doctest::Approx(1 / (1 + std::exp(-0.5))));
+  CHECK(smoothed(series_of({0, NAN, NAN, 1}), 2).values[1] == doctest::Approx(1 / (1 + std::exp(-1.5))));  // three steps back
   CHECK(error_of([] { smoothed(MetricSeries{}, 0); }) != "");
   CHECK(median({3, NAN, 1, 2}) == 2);
   CHECK(median({4, 1, 3, 2}) == 2.5);

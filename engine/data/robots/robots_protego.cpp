@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <map>
+#include <unordered_map>
 
 #include "engine/data/characters.h"
 #include "engine/data/robots/robots.h"
@@ -179,9 +179,10 @@ bool split_field(std::string_view line, std::string& field, std::string& value) 
   return false;
 }
 
-struct Group {
-  std::string agent;
-  std::vector<RobotsRule> rules;
+// The agents that a row of lines names share the rules behind it; an agent may stand in many rows.
+struct Agent {
+  std::string name;
+  std::vector<std::size_t> blocks;  // of rules, ascending
 };
 
 }  // namespace
@@ -196,9 +197,10 @@ std::optional<std::string> protego_path(std::string_view url) {
 std::vector<std::vector<RobotsRule>> protego_rules(std::string_view file, std::span<const std::string> agents) {
   const std::vector<std::vector<RobotsRule>> nothing(agents.size());
   const std::string content = text::utf8_lossy(file);
-  std::vector<Group> groups;
-  std::map<std::string, std::size_t> group_of;
-  std::vector<std::size_t> current;
+  std::vector<std::vector<RobotsRule>> blocks;
+  std::vector<Agent> named;
+  std::unordered_map<std::string, std::size_t> place_of;  // in `named`
+  bool in_block = false;
   std::string previous, field, value;
   std::uint32_t number = 0;
   for (std::string_view line : split_lines(content)) {
@@ -209,44 +211,43 @@ std::vector<std::vector<RobotsRule>> protego_rules(std::string_view file, std::s
       previous = field;
       continue;
     }
-    if (current.empty() && !is_user_agent(field) && !is_sitemap(field)) continue;
+    if (!in_block && !is_user_agent(field) && !is_sitemap(field)) continue;
     if (is_user_agent(field)) {
-      if (!previous.empty() && !is_user_agent(previous)) current.clear();
+      if (!in_block || (!previous.empty() && !is_user_agent(previous))) blocks.emplace_back();
+      in_block = true;
       const std::string agent = lower_case_ascii(value);
       std::string without_star = agent;
       replace_all(without_star, "*", "");
       for (const std::string& name : {agent, agent == "*" || agent == without_star ? std::string() : without_star}) {
         if (name.empty()) continue;
-        const auto [known, fresh] = group_of.try_emplace(name, groups.size());
-        if (fresh) groups.push_back({name, {}});
-        if (std::find(current.begin(), current.end(), known->second) == current.end()) current.push_back(known->second);
+        const auto [known, fresh] = place_of.try_emplace(name, named.size());
+        if (fresh) named.push_back({name, {}});
+        std::vector<std::size_t>& of_agent = named[known->second].blocks;
+        if (of_agent.empty() || of_agent.back() != blocks.size() - 1) of_agent.push_back(blocks.size() - 1);
       }
     } else if (is_allow(field) || is_disallow(field)) {
-      for (const std::size_t group : current) {
-        if (!add_rule(groups[group].rules, value, is_allow(field), number)) return nothing;
-      }
+      if (!add_rule(blocks.back(), value, is_allow(field), number)) return nothing;
     }
     previous = field;
-  }
-  for (Group& group : groups) {
-    std::stable_sort(group.rules.begin(), group.rules.end(), [](const RobotsRule& a, const RobotsRule& b) {
-      return a.priority != b.priority ? a.priority > b.priority : a.allow > b.allow;
-    });
   }
   std::vector<std::vector<RobotsRule>> rules(agents.size());
   for (std::size_t i = 0; i < agents.size(); ++i) {
     const std::string name = lower_case_ascii(strip(agents[i]));
     std::size_t best = 0;
-    const Group* chosen = nullptr;
-    for (const Group& group : groups) {
-      const std::size_t score = group.agent == "*"                            ? 1
-                                : name.find(group.agent) != std::string::npos ? count_characters(group.agent)
-                                                                              : 0;
+    const Agent* chosen = nullptr;
+    for (const Agent& agent : named) {
+      const std::size_t score = agent.name == "*"                            ? 1
+                                : name.find(agent.name) != std::string::npos ? count_characters(agent.name)
+                                                                             : 0;
       if (score <= best) continue;
       best = score;
-      chosen = &group;
+      chosen = &agent;
     }
-    if (chosen != nullptr) rules[i] = chosen->rules;
+    if (chosen == nullptr) continue;
+    for (const std::size_t block : chosen->blocks) rules[i].insert(rules[i].end(), blocks[block].begin(), blocks[block].end());
+    std::stable_sort(rules[i].begin(), rules[i].end(), [](const RobotsRule& a, const RobotsRule& b) {
+      return a.priority != b.priority ? a.priority > b.priority : a.allow > b.allow;
+    });
   }
   return rules;
 }

@@ -27,6 +27,9 @@ class MemberDecoder {
   enum class Outcome { more, end, damage };
   virtual ~MemberDecoder() = default;
   virtual std::string_view magic() const = 0;
+  // Stored bytes that are enough to decode kTrial of a member: what begins like one need not be one, and may say that it goes on
+  // and on without giving anything.
+  virtual std::size_t trial_bytes() const = 0;
   virtual void begin() = 0;
   // Takes from `in` and appends to `out`, about `room` bytes; drops from `in` what it took.
   virtual Outcome decode(std::string_view& in, std::string& out, std::size_t room) = 0;
@@ -42,6 +45,7 @@ class GzipMembers : public MemberDecoder {
   }
   ~GzipMembers() override { inflateEnd(&stream_); }
   std::string_view magic() const override { return "\x1f\x8b\x08"; }
+  std::size_t trial_bytes() const override { return kTrial + 1000; }
   void begin() override { inflateReset(&stream_); }
   Outcome decode(std::string_view& in, std::string& out, std::size_t room) override {
     const std::size_t filled = out.size();
@@ -81,6 +85,7 @@ class ZstdFrames : public MemberDecoder {
       fail("damaged zstd dictionary");
   }
   std::string_view magic() const override { return kZstdFrame; }
+  std::size_t trial_bytes() const override { return ZSTD_BLOCKSIZE_MAX + 1000; }  // a block comes whole
   void begin() override { ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only); }
   Outcome decode(std::string_view& in, std::string& out, std::size_t room) override {
     const std::size_t filled = out.size();
@@ -106,7 +111,7 @@ class ZstdFrames : public MemberDecoder {
 
 ArchiveBytes::ArchiveBytes(std::string_view stored, bool (*begins_record)(std::string_view))
     : stored_(stored), begins_record_(begins_record) {
-  if (stored.starts_with("\x04\x22\x4d\x18")) fail("compressed with lz4, which is not read; gzip, zstd and plain archives are");
+  refuse_lz4(stored);
   const Compression compression = compression_of(stored);
   if (compression == Compression::gzip) decoder_ = std::make_unique<GzipMembers>();
   if (compression == Compression::zstd) decoder_ = std::make_unique<ZstdFrames>(stored);
@@ -170,10 +175,9 @@ std::uint64_t ArchiveBytes::offset() const {
 
 std::size_t ArchiveBytes::member_behind(std::size_t least) const {
   const std::uint64_t here = unpacked_ - (buffer_.size() - begin_);
-  for (const Member& member : members_) {
-    if (member.unpacked >= here + least) return static_cast<std::size_t>(member.unpacked - here);
-  }
-  return std::string::npos;
+  const auto found = std::lower_bound(members_.begin(), members_.end(), here + least,
+                                      [](const Member& member, std::uint64_t at) { return member.unpacked < at; });
+  return found == members_.end() ? std::string::npos : static_cast<std::size_t>(found->unpacked - here);
 }
 
 bool ArchiveBytes::resync() {
@@ -185,7 +189,7 @@ bool ArchiveBytes::resync() {
   for (std::size_t at = broken_member_ + 1; (at = stored_.find(decoder_->magic(), at)) != std::string_view::npos; ++at) {
     decoder_->begin();
     std::string trial;
-    std::string_view in = stored_.substr(at);
+    std::string_view in = stored_.substr(at, decoder_->trial_bytes());
     if (decoder_->decode(in, trial, kTrial) == MemberDecoder::Outcome::damage && trial.size() < kTrial / 4) continue;
     if (!begins_record_(trial)) continue;
     at_ = at;

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/error.h"
 #include "engine/data/characters.h"
@@ -26,13 +27,8 @@ std::string_view take_line(std::string_view& rest) {
 bool chunk_size(std::string_view line, std::uint64_t& size) {
   line = strip(line.substr(0, std::min(line.find(';'), line.size())));
   if (line.empty() || line.size() > 15) return false;
-  size = 0;
-  for (const char c : line) {
-    const std::size_t digit = std::string_view("0123456789abcdef").find(static_cast<char>(c | 0x20));
-    if (digit == std::string_view::npos || (c | 0x20) == c - 0x20) return false;
-    size = size * 16 + digit;
-  }
-  return true;
+  const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), size, 16);
+  return problem == std::errc() && end == line.data() + line.size();
 }
 
 std::string without_chunks(std::string_view body) {

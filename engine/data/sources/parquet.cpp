@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "engine/data/compressed.h"
 #include "engine/data/sources/block_codecs.h"
+#include "engine/data/sources/byte_reader.h"
 #include "engine/data/sources/thrift_compact.h"
 
 namespace cairn::data {
@@ -18,43 +19,10 @@ namespace {
 constexpr int kPlain = 0, kPlainDictionary = 2, kRle = 3, kBitPacked = 4, kDeltaBinaryPacked = 5, kDeltaLengthByteArray = 6,
               kDeltaByteArray = 7, kRleDictionary = 8;
 constexpr std::size_t kMaxColumns = 10'000;
+constexpr std::size_t kMaxPath = 4096;           // bytes of a column's path
+constexpr std::size_t kMaxDictionary = 1 << 24;  // entries
+constexpr std::size_t kMaxFooterValues = 5'000'000, kMaxPageHeaderValues = 1000;
 constexpr std::int64_t kMaxRows = std::int64_t{1} << 31;  // of a row group; a run of nulls of any length is a few bytes
-
-// Numbers of a fixed width out of bytes, with a check before each.
-class Bytes {
- public:
-  explicit Bytes(std::string_view bytes = {}) : bytes_(bytes) {}
-  std::string_view take(std::size_t size) {
-    if (size > bytes_.size()) fail("cut short: {} bytes wanted, {} left", size, bytes_.size());
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return taken;
-  }
-  template <typename Number>
-  Number number() {
-    Number value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto b = static_cast<unsigned char>(take(1)[0]);
-      value |= std::uint64_t{b & 0x7Fu} << shift;
-      if (b < 0x80) return value;
-    }
-    fail("a number of more than 64 bits");
-  }
-  std::int64_t zigzag() {
-    const std::uint64_t v = varint();
-    return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
-  }
-  std::string_view rest() const { return bytes_; }
-  bool empty() const { return bytes_.empty(); }
-
- private:
-  std::string_view bytes_;
-};
 
 int bits_for(int most) {
   int bits = 0;
@@ -77,7 +45,7 @@ std::uint64_t bits_at(std::string_view bytes, std::size_t bit, int width) {
 // Runs of one value, and of values packed in `width` bits, in turn.
 class HybridRuns {
  public:
-  HybridRuns(Bytes bytes, int width) : bytes_(bytes), width_(width) {
+  HybridRuns(ByteReader bytes, int width) : bytes_(bytes), width_(width) {
     if (width < 0 || width > 32) fail("values of {} bits", width);
   }
   std::uint32_t next() {
@@ -108,7 +76,7 @@ class HybridRuns {
   }
 
  private:
-  Bytes bytes_;
+  ByteReader bytes_;
   int width_;
   std::uint64_t left_ = 0;
   bool packed_ = false;
@@ -118,11 +86,13 @@ class HybridRuns {
 };
 
 // DELTA_BINARY_PACKED: all of it at once; `bytes` keeps what follows. `most`: values that may be there.
-std::vector<std::int64_t> delta_numbers(Bytes& bytes, std::uint64_t most) {
+std::vector<std::int64_t> delta_numbers(ByteReader& bytes, std::uint64_t most) {
   const std::uint64_t block = bytes.varint(), minis = bytes.varint(), total = bytes.varint();
   if (block == 0 || block > 1 << 20 || minis == 0 || minis > block || block % minis != 0)
     fail("delta: blocks of {} in {} parts", block, minis);
   if (total > most) fail("delta: {} values, the page has {}", total, most);
+  // Equal steps take no bits: a few bytes may claim any number of values.
+  if (total > kMaxPage / sizeof(std::int64_t)) fail("delta: {} values in one page", total);
   const std::uint64_t in_mini = block / minis;
   std::vector<std::int64_t> values;
   auto value = static_cast<std::uint64_t>(bytes.zigzag());
@@ -198,20 +168,21 @@ struct ParquetColumnReader::State {
   std::int64_t in_page = 0;  // values still to come of it
   int encoding = kPlain;
   std::unique_ptr<HybridRuns> repetition, definition, indices;
-  Bytes plain;
+  ByteReader plain;
   std::size_t bit = 0;                // of plain booleans
   std::vector<std::int64_t> numbers;  // decoded deltas, or lengths of bytes
   std::vector<std::int64_t> prefixes;
   std::size_t number = 0;
   std::string previous;
+  std::size_t joined = 0;  // bytes of the page's values that were put together of a beginning and an end
 
   void open_page();
   void open_values(std::string_view values, std::int64_t most);
-  ParquetValue plain_value(Bytes& bytes);
+  ParquetValue plain_value(ByteReader& bytes);
   ParquetValue value();
 };
 
-ParquetValue ParquetColumnReader::State::plain_value(Bytes& bytes) {
+ParquetValue ParquetColumnReader::State::plain_value(ByteReader& bytes) {
   switch (column.type) {
     case ParquetType::boolean: {
       const std::string_view rest = bytes.rest();
@@ -239,11 +210,12 @@ ParquetValue ParquetColumnReader::State::plain_value(Bytes& bytes) {
 }
 
 void ParquetColumnReader::State::open_values(std::string_view values, std::int64_t most) {
-  plain = Bytes(values);
+  plain = ByteReader(values);
   bit = number = 0;
   numbers.clear();
   prefixes.clear();
   previous.clear();
+  joined = 0;
   indices.reset();
   const auto limit = static_cast<std::uint64_t>(most);
   switch (encoding) {
@@ -253,12 +225,12 @@ void ParquetColumnReader::State::open_values(std::string_view values, std::int64
     case kRleDictionary:
       if (!has_dictionary) fail("a page of a dictionary that is not there");
       if (plain.empty()) return;  // nulls alone
-      indices = std::make_unique<HybridRuns>(Bytes(values.substr(1)), static_cast<unsigned char>(plain.take(1)[0]));
+      indices = std::make_unique<HybridRuns>(ByteReader(values.substr(1)), plain.byte());
       return;
     case kRle: {
       if (column.type != ParquetType::boolean) fail("RLE of what is no boolean");
       const std::uint32_t size = plain.number<std::uint32_t>();
-      indices = std::make_unique<HybridRuns>(Bytes(plain.take(size)), 1);
+      indices = std::make_unique<HybridRuns>(ByteReader(plain.take(size)), 1);
       return;
     }
     case kDeltaBinaryPacked:
@@ -307,11 +279,12 @@ ParquetValue ParquetColumnReader::State::value() {
     const std::int64_t kept = prefixes[number];
     if (kept < 0 || static_cast<std::size_t>(kept) > previous.size())
       fail("delta: {} bytes of a value of {}", kept, previous.size());
-    if (static_cast<std::size_t>(kept) > kMaxPage - std::min<std::size_t>(kMaxPage, static_cast<std::size_t>(n)))
-      fail("a value that is too long");
+    // A value that only repeats the one before it takes no bytes: their sum is what must be bounded.
+    joined += static_cast<std::size_t>(kept);
+    if (joined > kMaxPage) fail("delta: the values of a page have more than {} bytes", kMaxPage);
     text = previous.substr(0, static_cast<std::size_t>(kept));
   }
-  text += plain.take(static_cast<std::size_t>(n));
+  text += plain.take(static_cast<std::uint64_t>(n));
   ++number;
   if (encoding == kDeltaByteArray) previous = text;
   return text;
@@ -319,7 +292,7 @@ ParquetValue ParquetColumnReader::State::value() {
 
 void ParquetColumnReader::State::open_page() {
   std::size_t used = 0;
-  const ThriftValue header = parse_thrift_compact(file.substr(at), used);
+  const ThriftValue header = parse_thrift_compact(file.substr(at), used, kMaxPageHeaderValues);
   at += used;
   const std::int64_t size = header.field(2).number(), packed_size = header.field(3).number();
   if (packed_size < 0 || size < 0 || static_cast<std::uint64_t>(packed_size) > file.size() - at)
@@ -328,8 +301,7 @@ void ParquetColumnReader::State::open_page() {
   const std::size_t here = at;
   at += packed.size();
   if (header.has(4)) {
-    const auto sum =
-        static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(packed.data()), static_cast<uInt>(packed.size())));
+    const auto sum = static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(packed.data()), packed.size()));
     if (sum != static_cast<std::uint32_t>(header.field(4).number())) fail("byte {}: the page's checksum differs", here);
   }
   const std::int64_t kind = header.field(1).number();
@@ -340,9 +312,9 @@ void ParquetColumnReader::State::open_page() {
     if (about.field(2).number() != kPlain && about.field(2).number() != kPlainDictionary)
       fail("byte {}: a dictionary in encoding {}", here, about.field(2).number());
     page = unpacked(packed, static_cast<std::size_t>(size), codec);
-    if (count < 0 || (static_cast<std::uint64_t>(count) > page.size() * 8 + 1))
+    if (count < 0 || static_cast<std::uint64_t>(count) > std::min(page.size() * 8 + 1, kMaxDictionary))
       fail("byte {}: a dictionary of {} entries in {} bytes", here, count, page.size());
-    Bytes bytes(page);
+    ByteReader bytes(page);
     bit = 0;
     for (std::int64_t i = 0; i < count; ++i) dictionary.push_back(plain_value(bytes));
     has_dictionary = true;
@@ -358,11 +330,11 @@ void ParquetColumnReader::State::open_page() {
   if (kind == 0) {
     encoding = static_cast<int>(about.field(2).number());
     page = unpacked(packed, static_cast<std::size_t>(size), codec);
-    Bytes bytes(page);
+    ByteReader bytes(page);
     const auto levels = [&](int width, std::int64_t how) -> std::unique_ptr<HybridRuns> {
       if (width == 0) return nullptr;
       if (how == kBitPacked) fail("byte {}: levels in the old bit-packed encoding are not read", here);
-      return std::make_unique<HybridRuns>(Bytes(bytes.take(bytes.number<std::uint32_t>())), width);
+      return std::make_unique<HybridRuns>(ByteReader(bytes.take(bytes.number<std::uint32_t>())), width);
     };
     repetition = levels(repetition_bits, about.field(4).number());
     definition = levels(definition_bits, about.field(3).number());
@@ -371,18 +343,19 @@ void ParquetColumnReader::State::open_page() {
   }
   encoding = static_cast<int>(about.field(4).number());
   const std::int64_t definition_size = about.field(5).number(), repetition_size = about.field(6).number();
-  if (definition_size < 0 || repetition_size < 0 || definition_size + repetition_size > std::min(packed_size, size))
+  const std::int64_t most = std::min(packed_size, size);
+  if (definition_size < 0 || repetition_size < 0 || definition_size > most || repetition_size > most - definition_size)
     fail("byte {}: levels of more bytes than the page", here);
   const auto level_bytes = static_cast<std::size_t>(definition_size + repetition_size);
   const bool is_packed = !about.has(7) || about.field(7).number() != 0;
   page = std::string(packed.substr(0, level_bytes)) + unpacked(packed.substr(level_bytes),
                                                                static_cast<std::size_t>(size) - level_bytes,
                                                                is_packed && packed.size() > level_bytes ? codec : 0);
-  Bytes bytes(page);
+  ByteReader bytes(page);
   const std::string_view r = bytes.take(static_cast<std::size_t>(repetition_size)),
                          d = bytes.take(static_cast<std::size_t>(definition_size));
-  if (repetition_bits > 0) repetition = std::make_unique<HybridRuns>(Bytes(r), repetition_bits);
-  if (definition_bits > 0) definition = std::make_unique<HybridRuns>(Bytes(d), definition_bits);
+  if (repetition_bits > 0) repetition = std::make_unique<HybridRuns>(ByteReader(r), repetition_bits);
+  if (definition_bits > 0) definition = std::make_unique<HybridRuns>(ByteReader(d), definition_bits);
   open_values(bytes.rest(), in_page);
 }
 
@@ -411,7 +384,7 @@ ParquetFile::ParquetFile(std::string_view bytes) : state_(std::make_unique<State
   if (length > bytes.size() - 12) fail("the footer claims {} bytes, the file has {}", length, bytes.size());
   state_->bytes = bytes.substr(0, bytes.size() - 8 - length);
   std::size_t used = 0;
-  state_->footer = parse_thrift_compact(bytes.substr(bytes.size() - 8 - length, length), used);
+  state_->footer = parse_thrift_compact(bytes.substr(bytes.size() - 8 - length, length), used, kMaxFooterValues);
   state_->rows = state_->footer.field(3).number();
 
   // The schema is a tree, depth first; leaves are columns.
@@ -422,6 +395,7 @@ ParquetFile::ParquetFile(std::string_view bytes) : state_(std::make_unique<State
     std::string path;
     int definition, repetition;
   };
+  if (elements[0].field(5).number() < 0) fail("a schema of {} columns", elements[0].field(5).number());
   std::vector<Open> open{{elements[0].field(5).number(), "", 0, 0}};
   for (std::size_t i = 1; i < elements.size(); ++i) {
     while (!open.empty() && open.back().children == 0) open.pop_back();
@@ -429,7 +403,8 @@ ParquetFile::ParquetFile(std::string_view bytes) : state_(std::make_unique<State
     --open.back().children;
     const ThriftValue& element = elements[i];
     Open here = open.back();
-    here.path += (here.path.empty() ? "" : ".") + std::string(element.field(4).bytes());
+    here.path += (here.path.empty() ? "" : ".") + std::string(element.field(4).bytes().substr(0, kMaxPath));
+    if (here.path.size() > kMaxPath) fail("a column's path is longer than {} bytes", kMaxPath);
     const std::int64_t how = element.field(3).number();  // 0 required, 1 optional, 2 repeated
     here.definition += how != 0;
     here.repetition += how == 2;

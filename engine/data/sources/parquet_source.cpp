@@ -77,8 +77,7 @@ void ParquetReader::read(std::string_view bytes, const std::string& name, Intake
       }
     }
   } catch (const Error& error) {
-    const std::string what = error.what();
-    throw Error(what.starts_with(name) ? what : fmt::format("{}: {}", name, what), error.code());
+    throw named(error, name);
   }
 }
 

@@ -5,8 +5,8 @@
 
 namespace cairn::data {
 
-// The column "text" is wanted; of the others, at the top or inside "metadata", url, source, licence (license), language,
-// retrieved (date), id are taken where they hold text. A row whose text is null has none. Damaged: "row_group", once for each
+// The column "text" is wanted; of the others, at the top or inside "metadata", url, source, licence (license), language and
+// retrieved (date) are taken where they hold text. A row whose text is null has none. Damaged: "row_group", once for each
 // that cannot be read to its end; its rows before that stay.
 class ParquetReader : public SourceReader {
  public:

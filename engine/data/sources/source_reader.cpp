@@ -17,7 +17,7 @@ namespace {
 // Name without a compression suffix, in lower case.
 std::string plain_name(std::string_view name) {
   std::string lower = lower_case_ascii(name);
-  for (const std::string_view suffix : {".gz", ".zst", ".zstd", ".lz4"}) {
+  for (const std::string_view suffix : {".gz", ".zst", ".zstd"}) {
     if (lower.ends_with(suffix)) return lower.substr(0, lower.size() - suffix.size());
   }
   return lower;
@@ -70,12 +70,18 @@ void JsonlReader::read(std::string_view bytes, const std::string& name, Intake& 
   }
 }
 
+Error named(const Error& error, const std::string& name) {
+  const std::string what = error.what();
+  return Error(what.starts_with(name) ? what : fmt::format("{}: {}", name, what), error.code());
+}
+
 const SourceReader& source_reader(std::string_view kind, std::string_view name, std::string_view bytes) {
   static const HtmlReader html;
   static const TextReader text;
   static const JsonlReader jsonl;
   static const WarcReader warc;
   static const ParquetReader parquet;
+  refuse_lz4(bytes);
   if (kind == "html") return html;
   if (kind == "text") return text;
   if (kind == "jsonl") return jsonl;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "engine/data/document.h"
 
 namespace cairn::data {
@@ -54,11 +55,14 @@ class JsonlReader : public SourceReader {
   void read(std::string_view bytes, const std::string& name, Intake& intake) const override;
 };
 
+// The error with `name` and a colon before its message, unless that begins with the name already.
+Error named(const Error& error, const std::string& name);
+
 // Whether bytes of unknown type begin like a page.
 bool looks_like_html(std::string_view bytes);
 
-// "html", "text", "jsonl", "warc" (also WET and ARC), "parquet", or "auto": by the name without .gz and .zst, else by the first bytes. Error
-// (usage) for a kind unknown.
+// "html", "text", "jsonl", "warc" (also WET and ARC), "parquet", or "auto": by the name without .gz and .zst, else by the first
+// bytes. Error (usage) for a kind unknown; Error for a file in lz4.
 const SourceReader& source_reader(std::string_view kind, std::string_view name, std::string_view bytes);
 
 }  // namespace cairn::data

@@ -27,8 +27,8 @@ class ThriftValue {
   std::string_view bytes_;
 };
 
-// The struct that `bytes` begin with; `used` gets its length. Error when it is cut short, nests deeper than 32, or claims lists
-// longer than its bytes.
-ThriftValue parse_thrift_compact(std::string_view bytes, std::size_t& used);
+// The struct that `bytes` begin with; `used` gets its length. Error when it is cut short, nests deeper than 32, claims lists
+// longer than its bytes, or has more than `most_values` values in all, each of which takes some 100 bytes of memory.
+ThriftValue parse_thrift_compact(std::string_view bytes, std::size_t& used, std::size_t most_values);
 
 }  // namespace cairn::data

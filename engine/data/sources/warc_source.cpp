@@ -105,8 +105,8 @@ void WarcReader::read(std::string_view bytes, const std::string& name, Intake& i
     });
     ArchiveRecord record;
     while (records.next(record)) take(record, name, intake);
-  } catch (Error& error) {
-    throw error.add_context(name);
+  } catch (const Error& error) {
+    throw named(error, name);
   }
 }
 

@@ -150,6 +150,11 @@ TEST_CASE("robots: a hostile file or pattern costs no more than its length times
   for (const RobotsReading reading : {RobotsReading::rfc, RobotsReading::protego}) {
     CHECK(allowed(many, "FooBot", "http://h.org/x", reading));
     CHECK(allowed(std::string(1'000'000, '\0'), "FooBot", "http://h.org/x", reading));
+    // Many agents that share many rules.
+    std::string shared;
+    for (int i = 0; i < 40'000; ++i) shared += fmt::format("user-agent: x{}\n", i);
+    for (int i = 0; i < 40'000; ++i) shared += fmt::format("disallow: /{}\n", i);
+    CHECK(allowed(shared, "FooBot", "http://h.org/1", reading));
   }
 }
 

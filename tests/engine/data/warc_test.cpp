@@ -162,6 +162,8 @@ TEST_CASE("warc: coded bodies: chunked, gzip, deflate, zstd; said but not so; da
   CHECK(text_of(page(zlib, "Content-Encoding: deflate\r\n")) == text);
   CHECK(text_of(page(zlib.substr(2, zlib.size() - 6), "Content-Encoding: deflate\r\n")) == text);
   CHECK(text_of(page(html, "Content-Encoding: br\r\n")) == text);
+  // Control characters are no digits of a chunk's size.
+  CHECK(text_of(page("\x15\r\nabcde\r\n0\r\n\r\n", transfer)) != "abcde");
 
   const std::string member = gzip_member(html);
   CHECK(text_of(page(member.substr(0, member.size() - 12), gzip)) == "0 damaged:body 1");
@@ -236,6 +238,10 @@ TEST_CASE("warc: what lies behind damage is read: a member, a frame, a length th
   CHECK(gather(good + good.substr(0, 60)).told() == "1 damaged:cut_short 1");
   CHECK(gather(good + "WARC/1.0\r\n" + std::string(100'000, 'a') + "\r\n\r\n" + good).told() == "2 damaged:header 1");
   CHECK(gather("").told() == "0");
+  // Beginnings of members whose names never end, behind damage: each is tried, none is read to the end of the file.
+  std::string names;
+  while (names.size() < 400'000) names += "\x1f\x8b\x08\x08";
+  CHECK(gather(member + "garbage" + names + std::string(1, '\0') + member).told() == "2 damaged:stream 1");
   CHECK(gather(std::string(300'000, 'x')).told() == "0 damaged:no_record 1");
 }
 
