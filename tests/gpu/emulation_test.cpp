@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/queue.h"
 #include "kernels/cuda/reduce.h"
 #include "kernels/observed_backend.h"
 #include "tests/kernels/op_comparison.h"

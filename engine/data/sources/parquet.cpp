@@ -403,7 +403,7 @@ ParquetFile::ParquetFile(std::string_view bytes) : state_(std::make_unique<State
     --open.back().children;
     const ThriftValue& element = elements[i];
     Open here = open.back();
-    here.path += (here.path.empty() ? "" : ".") + std::string(element.field(4).bytes().substr(0, kMaxPath));
+    here.path += (here.path.empty() ? "" : ".") + std::string(element.field(4).bytes().substr(0, kMaxPath + 1));
     if (here.path.size() > kMaxPath) fail("a column's path is longer than {} bytes", kMaxPath);
     const std::int64_t how = element.field(3).number();  // 0 required, 1 optional, 2 repeated
     here.definition += how != 0;

@@ -88,7 +88,8 @@ TEST_CASE("pretrain: writes a checkpoint that is whole, with metrics and facts")
     CHECK(metrics[i].at("step") == i + 1);
     CHECK(metrics[i].at("steps") == 9);
     CHECK(metrics[i].at("tokens") == (i + 1) * 48);
-    for (const char* key : {"loss", "lr", "grad_norm", "tokens_per_s", "step_s", "mfu", "forward_s", "backward_s", "optimizer_s", "time"}) {
+    for (const char* key :
+         {"loss", "lr", "grad_norm", "tokens_per_s", "step_s", "mfu", "forward_s", "backward_s", "optimizer_s", "time"}) {
       CHECK_MESSAGE(metrics[i].contains(key), key);
     }
   }
