@@ -73,6 +73,8 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
   for (const NamedFilter& filter : stage.filters) {
     last = filter.filter->judge(document, *analysis);
     if (!last.evidence.empty()) evidence += fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", filter.name, last.evidence);
+    if (!last.language.empty()) document.language = last.language;
+    for (const Score& score : last.scores) set_score(document.scores, score);
     if (last.action == Judgement::Action::drop) {
       dropped_by = filter.name;
       break;
@@ -93,6 +95,8 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
   row.record_id = document.record_id;
   row.record_place = document.record_place;
   row.content_type = document.content_type;
+  const std::string scores = pack_scores(document.scores);
+  row.scores = scores;
   row.edited_by = edited_by;
   row.evidence = evidence;
   std::vector<std::uint64_t> keys;
@@ -199,7 +203,7 @@ class OutputWriter {
   void append(const CuratedRow& row, Decision& decision) {
     writer_.append({std::string(row.id), std::string(row.text), std::string(row.source), std::string(row.url),
                     std::string(row.licence), std::string(row.language), std::string(row.retrieved), std::string(row.record_id),
-                    std::string(row.record_place), std::string(row.content_type)});
+                    std::string(row.record_place), std::string(row.content_type), unpack_scores(row.scores)});
     decision.shard = static_cast<std::uint32_t>(writer_.shard());
     decision.ordinal = static_cast<std::uint32_t>(writer_.ordinal());
     const std::string shard = DocumentWriter::shard_name(writer_.shard());
@@ -336,10 +340,10 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
             out.append(carried);
             continue;
           }
-          Document document{std::string(carried.id),          std::string(carried.text),      std::string(carried.source),
-                            std::string(carried.url),         std::string(carried.licence),   std::string(carried.language),
-                            std::string(carried.retrieved),   std::string(carried.record_id), std::string(carried.record_place),
-                            std::string(carried.content_type)};
+          Document document{std::string(carried.id),           std::string(carried.text),      std::string(carried.source),
+                            std::string(carried.url),          std::string(carried.licence),   std::string(carried.language),
+                            std::string(carried.retrieved),    std::string(carried.record_id), std::string(carried.record_place),
+                            std::string(carried.content_type), unpack_scores(carried.scores)};
           judge(document, carried.bytes_in, std::string(carried.reason), std::string(carried.edited_by),
                 std::string(carried.evidence), stage, hashers, out);
         }
@@ -426,7 +430,8 @@ void curate(steps::StepContext& ctx) {
   std::int64_t dropped = 0;
   for (const auto& [name, count] : total.dropped_by) dropped += count;
   if (total.in != total.kept + total.held_out + dropped || total.in != static_cast<std::int64_t>(rows.size()))
-    fail("curate: the funnel does not add up: {} in, {} kept, {} held out, {} dropped", total.in, total.kept, total.held_out, dropped);
+    fail("curate: the funnel does not add up: {} in, {} kept, {} held out, {} dropped", total.in, total.kept, total.held_out,
+         dropped);
   write_file_atomically(ctx.disk(), ctx.staging("decisions"), decisions_file(std::move(decisions)));
   ctx.disk().make_directories(ctx.staging("report"));
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.json", pretty_json(report_json(report)));
@@ -440,11 +445,11 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 2,
+    .version = 3,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
-               {"filter_files", "raw", "files that filters name: robots.txt files, a public suffix list, an opt-out register",
-                true, true}},
+               {"filter_files", "raw",
+                "files that filters name: robots.txt files, a public suffix list, an opt-out register, models", true, true}},
     .outputs = {{"documents", "documents", "kept documents, clustered by source, sorted by address"},
                 {"held_out", "documents", "documents set aside for evaluation, never to be trained on"},
                 {"decisions", "decisions", "what became of every document, and why (docs/format/decisions.md)"},

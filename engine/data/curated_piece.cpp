@@ -9,14 +9,14 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::string_view kMagic = "CAIRNPC2";
+constexpr std::string_view kMagic = "CAIRNPC3";
 constexpr std::size_t kHeaderBytes = 24;  // magic, hash of the rest, number of rows
 
 template <typename Row, typename Fn>
 void for_each_string(Row& row, Fn&& fn) {
   for (auto* text :
        {&row.id, &row.text, &row.source, &row.url, &row.licence, &row.language, &row.retrieved, &row.record_id, &row.record_place,
-        &row.content_type, &row.filter, &row.rule, &row.reason, &row.edited_by, &row.evidence, &row.sample}) {
+        &row.content_type, &row.scores, &row.filter, &row.rule, &row.reason, &row.edited_by, &row.evidence, &row.sample}) {
     fn(*text);
   }
 }
@@ -40,6 +40,27 @@ bool checks(std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string pack_scores(const std::vector<Score>& scores) {
+  std::string packed;
+  for (const Score& score : scores) {
+    packed.append(reinterpret_cast<const char*>(&score.value), sizeof score.value);
+    packed += score.name + '\0';
+  }
+  return packed;
+}
+
+std::vector<Score> unpack_scores(std::string_view packed) {
+  std::vector<Score> scores;
+  while (!packed.empty()) {
+    Score& score = scores.emplace_back();
+    std::memcpy(&score.value, packed.data(), sizeof score.value);
+    const std::size_t end = packed.find('\0', sizeof score.value);
+    score.name = packed.substr(sizeof score.value, end - sizeof score.value);
+    packed.remove_prefix(end + 1);
+  }
+  return scores;
+}
 
 void CuratedPieceWriter::append(const CuratedRow& row) {
   put(bytes_, row.dropped);

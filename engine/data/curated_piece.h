@@ -21,12 +21,16 @@ struct CuratedRow {
   std::string_view record_id, record_place, content_type;
   std::string_view filter, rule, reason;  // of a dropped document; of a kept one `reason` tells the edits
   std::string_view edited_by;             // names of the filters that edited, separated by spaces
+  std::string_view scores;                // as pack_scores() makes them
   std::string_view evidence;              // what filters kept with their judgements
   std::string_view sample;                // of a dropped document: how its text begins
   std::span<const std::uint64_t> keys;    // what the stage's deduplicators compare, one after the other
   std::uint64_t bytes_in = 0;             // of its text as it came in
   bool dropped = false;
 };
+
+std::string pack_scores(const std::vector<Score>& scores);
+std::vector<Score> unpack_scores(std::string_view packed);
 
 class CuratedPieceWriter {
  public:

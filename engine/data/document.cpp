@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -49,6 +50,15 @@ std::string* field_of(Document& document, std::string_view key) {
   return nullptr;
 }
 
+constexpr std::string_view kScoreSuffix = "_score";
+
+bool take_score(JsonLine& line, std::string_view key, Document& document) {
+  if (!key.ends_with(kScoreSuffix) || key.size() == kScoreSuffix.size()) return false;
+  if (std::string_view(line.kind_that_follows()) != "a number") return false;
+  set_score(document.scores, {std::string(key.substr(0, key.size() - kScoreSuffix.size())), line.take_number()});
+  return true;
+}
+
 void take_member_string(JsonLine& line, std::string_view key, std::string& value) {
   if (!line.string_follows()) {
     if (std::string_view(line.kind_that_follows()) == "null") return line.skip_value();
@@ -61,6 +71,19 @@ void take_member_string(JsonLine& line, std::string_view key, std::string& value
 
 std::string document_id(std::string_view text) {
   return std::string(kIdPrefix) + sha256(text).hex();
+}
+
+double rounded_score(double score) {
+  return std::round(score * 1e6) / 1e6;
+}
+
+void set_score(std::vector<Score>& scores, const Score& score) {
+  const auto at = std::lower_bound(scores.begin(), scores.end(), score.name,
+                                   [](const Score& s, const std::string& name) { return s.name < name; });
+  if (at != scores.end() && at->name == score.name)
+    at->value = score.value;
+  else
+    scores.insert(at, score);
 }
 
 void append_document_line(std::string& out, const Document& document) {
@@ -78,6 +101,11 @@ void append_document_line(std::string& out, const Document& document) {
   if (!document.record_id.empty()) member(",\"record_id\":", document.record_id);
   if (!document.record_place.empty()) member(",\"record_place\":", document.record_place);
   if (!document.content_type.empty()) member(",\"content_type\":", document.content_type);
+  for (const Score& score : document.scores) {
+    out += ',';
+    append_json_string(out, score.name + std::string(kScoreSuffix));
+    out += fmt::format(":{}", score.value);
+  }
   out += "}}";
 }
 
@@ -100,12 +128,12 @@ void parse_document_line(std::string_view text, Document& document) {
       for (line.open_object(); line.next_member(key);) {
         if (std::string* field = field_of(document, key))
           take_member_string(line, key, *field);
-        else
+        else if (!take_score(line, key, document))
           line.skip_value();
       }
     } else if (std::string* field = field_of(document, key)) {
       take_member_string(line, key, *field);
-    } else {
+    } else if (!take_score(line, key, document)) {
       line.skip_value();
     }
   }

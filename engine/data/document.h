@@ -13,6 +13,15 @@
 
 namespace cairn::data {
 
+// What a classifier said of a document, or its maker: "language" 0.98. In JSONL a number "language_score" of the metadata.
+struct Score {
+  std::string name;
+  double value = 0;
+  bool operator==(const Score&) const = default;
+};
+// To six decimals: a score that is written, compared and read again is the same, whichever C library computed its exponential.
+double rounded_score(double score);
+
 struct Document {
   std::string id;         // "sha256:" + hex of the text as ingested; stays the same through filters that edit
   std::string text;       // UTF-8
@@ -26,7 +35,11 @@ struct Document {
   std::string record_id = {};     // "urn:uuid:..."
   std::string record_place = {};  // "source/file.warc.gz:BYTE", of the record in the file as stored
   std::string content_type = {};  // "text/html"
+
+  std::vector<Score> scores = {};  // sorted by name, each once
 };
+
+void set_score(std::vector<Score>& scores, const Score& score);
 
 inline constexpr std::string_view kIdPrefix = "sha256:";
 std::string document_id(std::string_view text);

@@ -5,6 +5,7 @@
 #include "engine/data/filters/fineweb_quality.h"
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
+#include "engine/data/filters/language.h"
 #include "engine/data/filters/licence.h"
 #include "engine/data/filters/optout.h"
 #include "engine/data/filters/pii.h"
@@ -29,6 +30,7 @@ const std::vector<FilterKind>& kinds() {
       {RobotsFilter::variant, nullptr, {"file"}, RobotsFilter::make},
       {OptOutFilter::variant, nullptr, {"file"}, OptOutFilter::make},
       {UrlFilter::variant, nullptr, {"file", "suffixes"}, UrlFilter::make},
+      {LanguageFilter::variant, nullptr, {"file"}, LanguageFilter::make},
       {LicenceFilter::variant, LicenceFilter::make},
       {PiiFilter::variant, PiiFilter::make},
       {GopherQualityFilter::variant, GopherQualityFilter::make},

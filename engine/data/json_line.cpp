@@ -1,6 +1,7 @@
 #include "engine/data/json_line.h"
 
 #include <array>
+#include <charconv>
 #include <cstring>
 
 #include "base/error.h"
@@ -160,6 +161,16 @@ char32_t JsonLine::take_escape() {
   if (low >= 0xDC00 && low <= 0xDFFF) return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
   at_ = before;
   return 0xFFFD;
+}
+
+double JsonLine::take_number() {
+  if (std::string_view(kind_that_follows()) != "a number") fail_here("a number");
+  const std::size_t begin = at_;
+  skip_value(0);
+  double value = 0;
+  const auto [end, error] = std::from_chars(line_.data() + begin, line_.data() + at_, value);
+  if (error != std::errc() || end != line_.data() + at_) fail("column {}: the number is out of range", begin + 1);
+  return value;
 }
 
 void JsonLine::skip_value() {

@@ -20,6 +20,7 @@ class JsonLine {
 
   bool string_follows();
   void take_string(std::string& value);  // Error unless a string follows
+  double take_number();                  // Error unless a number follows that a double can hold
   void skip_value();                     // any value, checked
   // What follows, in words: "a string", "a number", "an object", "a list", "true or false", "null", "nothing".
   const char* kind_that_follows();

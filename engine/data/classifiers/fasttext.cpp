@@ -48,7 +48,7 @@ class Best {
 }  // namespace
 
 FastTextModel::FastTextModel(const std::filesystem::path& path)
-    : mapped_(path), file_(read_fasttext(mapped_.text(), path.filename().string())) {
+    : mapped_(path), file_(read_fasttext(mapped_.text(), path.string())) {
   build_tree();
 }
 

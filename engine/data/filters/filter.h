@@ -21,6 +21,8 @@ struct Judgement {
   std::string reason;  // "top 2-gram covers 0.31 of characters, limit 0.20"
   std::string text;    // edit: the new text
   std::string evidence = {};  // what the judgement rests on, to be kept with it: "line 7 of robots.txt sha256:..., 2025-01-15"
+  std::string language = {};       // what the document's language turned out to be; empty: as it was
+  std::vector<Score> scores = {};  // what it scored, to be kept with the document whatever the action
 };
 
 inline Judgement keep() {
