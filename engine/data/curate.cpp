@@ -1,8 +1,8 @@
 // step curate: documents through a chain of filters -> kept documents, held-out documents, a decision for every document, a
 // report.
 //
-// The input is cut into pieces that are filtered in parallel; where the chain compares documents (exact_dedup, minhash) all
-// pieces are brought together. Each finished piece is kept in the scratch folder and used again after a kill. All outputs are
+// The input is cut into pieces that are filtered in parallel; where the chain compares documents (deduplicator.h) all pieces
+// are brought together. Each finished piece is kept in the scratch folder and used again after a kill. All outputs are
 // functions of the input documents, the config and the seed.
 #include "engine/data/curate.h"
 
@@ -15,9 +15,11 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "engine/data/clusters.h"
 #include "engine/data/curate_report.h"
 #include "engine/data/curated_piece.h"
 #include "engine/data/decisions.h"
+#include "engine/data/deduplicator.h"
 #include "engine/data/document.h"
 #include "engine/data/filter_chain.h"
 #include "engine/data/words.h"
@@ -41,30 +43,9 @@ std::string_view beginning_of(std::string_view text) {
 
 // ---- one piece through one stage
 
-std::vector<std::uint64_t> keys_of(const Document& document, const std::vector<Deduplicator>& deduplicators,
-                                   const std::vector<MinHasher>& hashers) {
-  std::vector<std::uint64_t> keys;
-  std::size_t hasher = 0;
-  for (const Deduplicator& deduplicator : deduplicators) {
-    if (const auto* exact = std::get_if<ExactDedupParams>(&deduplicator.params)) {
-      const ExactKey key = exact_key(document, *exact);
-      keys.insert(keys.end(), key.begin(), key.end());
-    } else {
-      const auto values = static_cast<std::size_t>(std::get<MinHashParams>(deduplicator.params).values());
-      const std::optional<MinHashSignature> signature = hashers[hasher++].signature(document.text);
-      keys.push_back(signature.has_value());
-      if (signature)
-        keys.insert(keys.end(), signature->begin(), signature->end());
-      else
-        keys.insert(keys.end(), values, 0);
-    }
-  }
-  return keys;
-}
-
 // Runs the filters of a stage over a document that is still in, and appends what becomes of it.
 void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::string edited_by, std::string evidence,
-           const Stage& stage, const std::vector<MinHasher>& hashers, CuratedPieceWriter& out) {
+           const Stage& stage, CuratedPieceWriter& out) {
   CuratedRow row;
   row.bytes_in = bytes_in;
   Judgement last;
@@ -109,61 +90,29 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
   } else {
     row.text = document.text;
     row.reason = edits;
-    keys = keys_of(document, stage.deduplicators, hashers);
+    keys = stage_keys(document, stage.deduplicators);
     row.keys = keys;
   }
   out.append(row);
 }
 
-// ---- what the deduplicators of a stage drop
+// ---- what the deduplicators of a stage drop and cut
 
-struct Removal {
-  std::string filter, rule, reason;
-  std::size_t kept = 0;  // which document stands for it
-};
-
-struct Row {  // a document of some piece, numbered over all pieces in input order
-  const CuratedRow* row;
-  std::optional<Removal> removal;
-};
-
-void deduplicate(std::vector<Row>& rows, const std::vector<Deduplicator>& deduplicators, ThreadPool& threads) {
-  std::size_t offset = 0;  // of this deduplicator's part of a row's keys
-  for (const Deduplicator& deduplicator : deduplicators) {
-    std::vector<bool> in(rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) in[i] = !rows[i].row->dropped && !rows[i].removal;
-    if (const auto* exact = std::get_if<ExactDedupParams>(&deduplicator.params)) {
-      std::vector<ExactKey> keys(rows.size());
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (in[i]) keys[i] = {rows[i].row->keys[offset], rows[i].row->keys[offset + 1]};
-      }
-      const char* what = exact->by_url ? "address" : "text";
-      for (const ExactDuplicate& duplicate : find_exact_duplicates(keys, in)) {
-        rows[duplicate.document].removal = {deduplicator.name, std::string("same_") + what,
-                                            fmt::format("same {} as {}", what, rows[duplicate.kept].row->url), duplicate.kept};
-      }
-      offset += 2;
-      continue;
-    }
-    const MinHashParams& params = std::get<MinHashParams>(deduplicator.params);
-    const auto values = static_cast<std::size_t>(params.values());
-    std::vector<std::uint64_t> signatures(rows.size() * values);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (!in[i]) continue;
-      const std::span<const std::uint64_t> keys = rows[i].row->keys;
-      in[i] = keys[offset] != 0;
-      std::copy_n(keys.begin() + static_cast<long>(offset) + 1, values, signatures.begin() + static_cast<long>(i * values));
-    }
-    for (const NearDuplicate& duplicate : find_near_duplicates(signatures, in, params, threads)) {
-      const std::string_view kept = rows[duplicate.kept].row->url;
-      rows[duplicate.document].removal = {
-          deduplicator.name, "near_duplicate",
-          duplicate.band >= 0
-              ? fmt::format("near-duplicate of {}: {} of {} hash values agree", kept, duplicate.equal_values, values)
-              : fmt::format("linked by near-duplicates to {}, {} of {} hash values agree", kept, duplicate.equal_values, values),
-          duplicate.kept};
-    }
-    offset += 1 + values;
+void deduplicate(steps::StepContext& ctx, std::vector<DedupRow>& rows,
+                 const std::vector<std::unique_ptr<Deduplicator>>& deduplicators) {
+  if (rows.size() >= kNoDocument)
+    fail("curate: {} documents; at most {} can be compared in one run", rows.size(), kNoDocument - 1);
+  for (std::size_t part = 0; part < deduplicators.size(); ++part) {
+    ctx.progress(deduplicators[part]->name(), "documents").set_total(rows.size());
+    Comparison comparison{rows,
+                          part,
+                          ctx.threads(),
+                          ctx.disk(),
+                          ctx.scratch() / "compare",
+                          static_cast<std::uint64_t>(ctx.runtime().integer("dedup_memory")),
+                          ctx.stop_token()};
+    deduplicators[part]->compare(comparison);
+    ctx.stop_if_asked();
   }
 }
 
@@ -171,7 +120,7 @@ void deduplicate(std::vector<Row>& rows, const std::vector<Deduplicator>& dedupl
 
 // Chosen by a hash of id and seed: a share of each language, at least `least` documents of every language that has ten times as
 // many.
-std::vector<bool> choose_held_out(const std::vector<Row>& rows, double fraction, std::int64_t least, std::uint64_t seed) {
+std::vector<bool> choose_held_out(const std::vector<DedupRow>& rows, double fraction, std::int64_t least, std::uint64_t seed) {
   std::vector<bool> held_out(rows.size(), false);
   if (fraction <= 0) return held_out;
   std::map<std::string_view, std::vector<std::pair<std::uint64_t, std::size_t>>> by_language;
@@ -200,9 +149,10 @@ class OutputWriter {
         role_(role),
         writer_(ctx.disk(), ctx.staging(role), static_cast<std::uint64_t>(ctx.config().integer("shard_bytes"))) {}
 
-  void append(const CuratedRow& row, Decision& decision) {
-    writer_.append({std::string(row.id), std::string(row.text), std::string(row.source), std::string(row.url),
-                    std::string(row.licence), std::string(row.language), std::string(row.retrieved), std::string(row.record_id),
+  void append(const CuratedRow& row, std::string text, Decision& decision) {
+    text_bytes_ += text.size();
+    writer_.append({std::string(row.id), std::move(text), std::string(row.source), std::string(row.url), std::string(row.licence),
+                    std::string(row.language), std::string(row.retrieved), std::string(row.record_id),
                     std::string(row.record_place), std::string(row.content_type), unpack_scores(row.scores)});
     decision.shard = static_cast<std::uint32_t>(writer_.shard());
     decision.ordinal = static_cast<std::uint32_t>(writer_.ordinal());
@@ -212,7 +162,6 @@ class OutputWriter {
       posting_ = {std::string(row.source), role_, shard, writer_.ordinal(), 0, 0};
     }
     ++posting_.documents;
-    text_bytes_ += row.text.size();
   }
   void finish() {
     post();
@@ -240,22 +189,38 @@ Digest digest_of_id(std::string_view id) {
   return sha256(id);  // of other makers
 }
 
-Decision decision_of(const Row& row, bool held_out, const std::vector<Row>& rows) {
+// What happened to a text, with what the last deduplicator cut.
+std::string with_cuts(std::string_view before, const DedupRow& row, std::string_view separator, const std::string& more) {
+  if (!row.cuts) return std::string(before);
+  return fmt::format("{}{}{}", before, before.empty() ? "" : separator, more);
+}
+std::string edited_by_of(const DedupRow& row) {
+  return with_cuts(row.row->edited_by, row, " ", row.cuts ? row.cut_by->name() : "");
+}
+std::string edits_of(const DedupRow& row) {
+  if (!row.cuts) return std::string(row.row->reason);
+  return with_cuts(row.row->reason, row, "; ", fmt::format("{}: {}", row.cut_by->name(), row.cut_by->cut_reason(*row.cuts)));
+}
+std::string evidence_of(const DedupRow& row, const std::vector<DedupRow>& rows) {
+  return with_cuts(row.row->evidence, row, "; ", row.cuts ? cut_evidence(row, rows) : "");
+}
+
+Decision decision_of(const DedupRow& row, bool held_out, const std::vector<DedupRow>& rows) {
   const CuratedRow& r = *row.row;
   Decision d;
   d.id = digest_of_id(r.id);
   d.url = r.url;
   d.source = r.source;
   d.language = r.language;
-  d.edited = !r.edited_by.empty();
-  d.reason = r.reason;
-  d.evidence = r.evidence;
-  if (row.removal) {
+  d.edited = !edited_by_of(row).empty();
+  d.reason = edits_of(row);
+  d.evidence = evidence_of(row, rows);
+  if (const Removal& removal = row.removal) {
     d.verdict = Verdict::dropped;
-    d.filter = row.removal->filter;
-    d.rule = row.removal->rule;
-    d.reason = row.removal->reason;
-    d.duplicate_of = digest_of_id(rows[row.removal->kept].row->id);
+    d.filter = removal.by->name();
+    d.rule = removal.by->rule(removal);
+    d.reason = removal.by->reason(removal, removal.kept == kNoDocument ? std::string_view() : rows[removal.kept].row->url);
+    if (removal.kept != kNoDocument) d.duplicate_of = digest_of_id(rows[removal.kept].row->id);
   } else if (r.dropped) {
     d.verdict = Verdict::dropped;
     d.filter = r.filter;
@@ -266,8 +231,7 @@ Decision decision_of(const Row& row, bool held_out, const std::vector<Row>& rows
   return d;
 }
 
-void tally(CurateReport& report, const Row& row, const Decision& decision) {
-  const std::uint64_t text = row.row->text.size();
+void tally(CurateReport& report, const DedupRow& row, std::uint64_t text, const Decision& decision) {
   report.text_bytes_in += row.row->bytes_in;
   for (GroupTally* group : {&report.total, &report.by_language[decision.language], &report.by_source[decision.source]}) {
     ++group->in;
@@ -283,7 +247,7 @@ void tally(CurateReport& report, const Row& row, const Decision& decision) {
   for (const std::string& name : report.filters) {
     FilterTally& filter = report.by_filter[name];
     ++filter.seen;
-    filter.edited += (" " + std::string(row.row->edited_by) + " ").find(" " + name + " ") != std::string::npos;
+    filter.edited += (" " + edited_by_of(row) + " ").find(" " + name + " ") != std::string::npos;
     if (name != decision.filter) continue;
     ++filter.dropped;
     ++filter.rules[decision.rule];
@@ -315,14 +279,16 @@ class InputPieces {
   std::vector<std::pair<std::size_t, std::size_t>> pieces_;
 };
 
-// All pieces of one stage, filtered, from scratch files or anew. `before`: the rows of the stage before, empty in the first.
+// The rows of the stage before, cut into pieces: those of piece p begin at begins[p].
+struct StageBefore {
+  std::vector<DedupRow> rows;
+  std::vector<std::size_t> begins;
+};
+
+// All pieces of one stage, filtered, from scratch files or anew. `before`: without pieces in the first stage.
 std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& folder, const Stage& stage,
-                                    const InputPieces& pieces, const std::vector<std::vector<Row>>& before) {
+                                    const InputPieces& pieces, const StageBefore& before) {
   ctx.disk().make_directories(folder);
-  std::vector<MinHasher> hashers;
-  for (const Deduplicator& deduplicator : stage.deduplicators) {
-    if (const auto* params = std::get_if<MinHashParams>(&deduplicator.params)) hashers.emplace_back(*params);
-  }
   const auto path_of = [&folder](std::size_t piece) { return folder / fmt::format("piece-{:06d}", piece); };
   Progress& progress = ctx.progress("curate", "pieces");
   progress.set_total(pieces.size());
@@ -330,22 +296,26 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
     const auto piece = static_cast<std::size_t>(index);
     if (!ctx.stop_token().stop_requested() && !CuratedPiece::is_whole(path_of(piece))) {
       CuratedPieceWriter out;
-      if (before.empty()) {
-        for (Document& document : pieces.read(piece)) judge(document, document.text.size(), "", "", "", stage, hashers, out);
+      if (before.begins.empty()) {
+        for (Document& document : pieces.read(piece)) judge(document, document.text.size(), "", "", "", stage, out);
       } else {
-        for (const Row& row : before[piece]) {
+        for (std::size_t i = before.begins[piece]; i < before.begins[piece + 1]; ++i) {
+          const DedupRow& row = before.rows[i];
           CuratedRow carried = *row.row;
           if (carried.dropped || row.removal) {
             carried.keys = {};
+            if (row.removal && carried.sample.empty()) carried.sample = beginning_of(carried.text);
+            carried.text = {};
             out.append(carried);
             continue;
           }
-          Document document{std::string(carried.id),           std::string(carried.text),      std::string(carried.source),
-                            std::string(carried.url),          std::string(carried.licence),   std::string(carried.language),
-                            std::string(carried.retrieved),    std::string(carried.record_id), std::string(carried.record_place),
-                            std::string(carried.content_type), unpack_scores(carried.scores)};
-          judge(document, carried.bytes_in, std::string(carried.reason), std::string(carried.edited_by),
-                std::string(carried.evidence), stage, hashers, out);
+          Document document{std::string(carried.id),           text_after(row),
+                            std::string(carried.source),       std::string(carried.url),
+                            std::string(carried.licence),      std::string(carried.language),
+                            std::string(carried.retrieved),    std::string(carried.record_id),
+                            std::string(carried.record_place), std::string(carried.content_type),
+                            unpack_scores(carried.scores)};
+          judge(document, carried.bytes_in, edits_of(row), edited_by_of(row), evidence_of(row, before.rows), stage, out);
         }
       }
       out.write(ctx.disk(), path_of(piece));
@@ -372,26 +342,23 @@ void curate(steps::StepContext& ctx) {
   const InputPieces pieces(ctx.inputs("documents"), piece_bytes);
 
   // Rows stay numbered as the input is; a row that a deduplicator removes keeps its removal through the stages behind.
-  std::vector<Row> rows;
+  StageBefore last;
   std::vector<std::vector<CuratedPiece>> done;
   for (std::size_t s = 0; s < stages.size(); ++s) {
-    std::vector<std::vector<Row>> before;
-    if (s > 0) {
-      std::size_t at = 0;
-      for (const CuratedPiece& piece : done.back()) {
-        before.emplace_back(rows.begin() + static_cast<long>(at), rows.begin() + static_cast<long>(at + piece.rows().size()));
-        at += piece.rows().size();
+    done.push_back(run_stage(ctx, ctx.scratch() / fmt::format("stage-{}-{}", s, piece_bytes), stages[s], pieces, last));
+    StageBefore now;
+    for (const CuratedPiece& piece : done.back()) {
+      now.begins.push_back(now.rows.size());
+      for (const CuratedRow& row : piece.rows()) {
+        now.rows.push_back({&row});
+        if (s > 0) now.rows.back().removal = last.rows[now.rows.size() - 1].removal;
       }
     }
-    done.push_back(run_stage(ctx, ctx.scratch() / fmt::format("stage-{}-{}", s, piece_bytes), stages[s], pieces, before));
-    std::vector<Row> now;
-    for (const CuratedPiece& piece : done.back()) {
-      for (const CuratedRow& row : piece.rows()) now.push_back({&row, s > 0 ? rows[now.size()].removal : std::nullopt});
-    }
-    rows = std::move(now);
-    deduplicate(rows, stages[s].deduplicators, ctx.threads());
-    ctx.stop_if_asked();
+    now.begins.push_back(now.rows.size());
+    last = std::move(now);
+    deduplicate(ctx, last.rows, stages[s].deduplicators);
   }
+  const std::vector<DedupRow>& rows = last.rows;
 
   const Config held = ctx.config().object("held_out");
   const std::vector<bool> held_out = choose_held_out(rows, held.number("fraction"), held.integer("least"), ctx.seed());
@@ -416,11 +383,13 @@ void curate(steps::StepContext& ctx) {
   progress.set_total(rows.size());
   for (const std::size_t i : order) {
     Decision decision = decision_of(rows[i], held_out[i], rows);
-    if (decision.verdict == Verdict::kept)
-      kept.append(*rows[i].row, decision);
-    else if (decision.verdict == Verdict::held_out)
-      held_out_writer.append(*rows[i].row, decision);
-    tally(report, rows[i], decision);
+    std::uint64_t bytes = 0;
+    if (decision.verdict != Verdict::dropped) {
+      std::string text = text_after(rows[i]);
+      bytes = text.size();
+      (decision.verdict == Verdict::kept ? kept : held_out_writer).append(*rows[i].row, std::move(text), decision);
+    }
+    tally(report, rows[i], bytes, decision);
     decisions.push_back(std::move(decision));
     progress.add();
   }
@@ -434,6 +403,7 @@ void curate(steps::StepContext& ctx) {
          dropped);
   write_file_atomically(ctx.disk(), ctx.staging("decisions"), decisions_file(std::move(decisions)));
   ctx.disk().make_directories(ctx.staging("report"));
+  report.clusters = write_clusters(rows, deduplicators_of(stages), ctx.disk(), ctx.staging("report") / "clusters.jsonl");
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.json", pretty_json(report_json(report)));
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.html", report_html(report));
   ctx.describe_output("decisions", "documents", total.in);
@@ -445,7 +415,7 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 3,
+    .version = 4,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",
@@ -453,7 +423,9 @@ const steps::StepSpec kCurate{
     .outputs = {{"documents", "documents", "kept documents, clustered by source, sorted by address"},
                 {"held_out", "documents", "documents set aside for evaluation, never to be trained on"},
                 {"decisions", "decisions", "what became of every document, and why (docs/format/decisions.md)"},
-                {"report", "report", "report.json and report.html: counts and samples"}},
+                {"report", "report",
+                 "report.json and report.html: counts and samples; clusters.jsonl: which documents are duplicates "
+                 "(docs/format/clusters.md)"}},
     .config = object({
         field("filters", filter_chain_schema(), "in order; each {\"filter\": NAME, its parameters}"),
         field("held_out",
@@ -466,8 +438,9 @@ const steps::StepSpec kCurate{
               "documents set aside for evaluation"),
         field("shard_bytes", integer().min(1).def(64'000'000), "text in one shard, at most"),
     }),
-    .runtime =
-        object({field("piece_bytes", integer().min(1).def(1'000'000), "compressed bytes that one thread takes at a time")}),
+    .runtime = object({field("piece_bytes", integer().min(1).def(1'000'000), "compressed bytes that one thread takes at a time"),
+                       field("dedup_memory", integer().min(0).def(2'000'000'000),
+                             "bytes that the sorting of what is compared may take; beyond them it works on files")}),
     .exactness = steps::Exactness::everywhere,
     .externals = filter_files,
     .run = curate,

@@ -107,6 +107,7 @@ Json report_json(const CurateReport& report) {
   Json out = {{"total", group_json(report.total)},
               {"text_bytes_in", report.text_bytes_in},
               {"filters", filters},
+              {"clusters", clusters_json(report.clusters)},
               {"word_rules", kWordRules}};
   for (const auto& [key, groups] : {std::pair{"by_language", &report.by_language}, std::pair{"by_source", &report.by_source}}) {
     out[key] = Json::object();
@@ -141,6 +142,7 @@ std::string report_html(const CurateReport& report) {
   out += "</table>";
   add_groups(out, "Languages", "language", report.by_language, report.filters);
   add_groups(out, "Sources", "source", report.by_source, report.filters);
+  out += clusters_html(report.clusters);
   out += "<h2>What was dropped: samples</h2>";
   for (const std::string& name : report.filters) {
     for (const auto& [rule, samples] : report.by_filter.at(name).samples) {

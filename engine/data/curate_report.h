@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json_fwd.h"
+#include "engine/data/clusters.h"
 
 namespace cairn::data {
 
@@ -32,6 +33,7 @@ struct CurateReport {
   std::map<std::string, FilterTally> by_filter;
   std::map<std::string, GroupTally> by_language, by_source;
   GroupTally total;
+  std::vector<ClusterTally> clusters;
   std::uint64_t text_bytes_in = 0;
 };
 

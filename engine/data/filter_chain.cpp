@@ -1,12 +1,16 @@
 #include "engine/data/filter_chain.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "engine/data/filters/c4.h"
+#include "engine/data/filters/exact_dedup.h"
 #include "engine/data/filters/fineweb_quality.h"
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
 #include "engine/data/filters/language.h"
 #include "engine/data/filters/licence.h"
+#include "engine/data/filters/minhash.h"
 #include "engine/data/filters/optout.h"
 #include "engine/data/filters/pii.h"
 #include "engine/data/filters/robots.h"
@@ -41,13 +45,26 @@ const std::vector<FilterKind>& kinds() {
   return all;
 }
 
+// And all deduplicators.
+struct DeduplicatorKind {
+  Variant (*variant)();
+  std::unique_ptr<Deduplicator> (*make)(const Config&);
+};
+
+const std::vector<DeduplicatorKind>& deduplicator_kinds() {
+  static const std::vector<DeduplicatorKind> all = {
+      {ExactDedup::variant, ExactDedup::make},
+      {MinHashDedup::variant, MinHashDedup::make},
+  };
+  return all;
+}
+
 }  // namespace
 
 Schema filter_chain_schema() {
   std::vector<Variant> variants;
   for (const FilterKind& kind : kinds()) variants.push_back(kind.variant());
-  variants.push_back(exact_dedup_variant());
-  variants.push_back(minhash_variant());
+  for (const DeduplicatorKind& kind : deduplicator_kinds()) variants.push_back(kind.variant());
   return list(tagged("filter", std::move(variants)));
 }
 
@@ -67,10 +84,12 @@ std::vector<Stage> make_filter_chain(const std::vector<Config>& filters, const s
   std::size_t file = 0;
   for (const Config& config : filters) {
     const std::string name = config.string("filter");
-    if (name == "exact_dedup") {
-      stages.back().deduplicators.push_back({name, exact_dedup_params(config)});
-    } else if (name == "minhash") {
-      stages.back().deduplicators.push_back({name, minhash_params(config)});
+    const auto deduplicator = std::find_if(deduplicator_kinds().begin(), deduplicator_kinds().end(),
+                                           [&name](const DeduplicatorKind& kind) { return kind.variant().name == name; });
+    if (deduplicator != deduplicator_kinds().end()) {
+      // What looks at texts after one that cuts them looks at what is left.
+      if (!stages.back().deduplicators.empty() && stages.back().deduplicators.back()->cuts()) stages.emplace_back();
+      stages.back().deduplicators.push_back(deduplicator->make(config));
     } else {
       if (!stages.back().deduplicators.empty()) stages.emplace_back();
       bool known = false;
@@ -92,11 +111,19 @@ std::vector<Stage> make_filter_chain(const std::vector<Config>& filters, const s
   return stages;
 }
 
+std::vector<const Deduplicator*> deduplicators_of(const std::vector<Stage>& stages) {
+  std::vector<const Deduplicator*> all;
+  for (const Stage& stage : stages) {
+    for (const auto& deduplicator : stage.deduplicators) all.push_back(deduplicator.get());
+  }
+  return all;
+}
+
 std::vector<std::string> filter_names(const std::vector<Stage>& stages) {
   std::vector<std::string> names;
   for (const Stage& stage : stages) {
     for (const NamedFilter& filter : stage.filters) names.push_back(filter.name);
-    for (const Deduplicator& deduplicator : stage.deduplicators) names.push_back(deduplicator.name);
+    for (const auto& deduplicator : stage.deduplicators) names.push_back(deduplicator->name());
   }
   return names;
 }

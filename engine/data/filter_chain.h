@@ -1,18 +1,17 @@
 // A chain of filters as the config lists them, cut where documents have to be compared with one another.
 //
-// A stage is some filters (filters/filter.h) and then some deduplicators; a round over all documents runs one stage.
+// A stage is some filters (filters/filter.h) and then some deduplicators (deduplicator.h); a round over all documents runs one
+// stage.
 #pragma once
 
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "base/schema.h"
-#include "engine/data/filters/exact_dedup.h"
+#include "engine/data/deduplicator.h"
 #include "engine/data/filters/filter.h"
-#include "engine/data/filters/minhash.h"
 
 namespace cairn::data {
 
@@ -21,14 +20,9 @@ struct NamedFilter {
   std::unique_ptr<Filter> filter;
 };
 
-struct Deduplicator {
-  std::string name;
-  std::variant<ExactDedupParams, MinHashParams> params;
-};
-
 struct Stage {
   std::vector<NamedFilter> filters;
-  std::vector<Deduplicator> deduplicators;
+  std::vector<std::unique_ptr<Deduplicator>> deduplicators;  // of which only the last may cut texts
 };
 
 // The schema of a list of filters: {"filter": NAME, parameters...}.
@@ -37,6 +31,7 @@ Schema filter_chain_schema();
 std::vector<std::filesystem::path> files_of_filters(const std::vector<Config>& filters);
 // At least one stage. `filters`: the members of a completed list; `files`: where what files_of_filters() names lies now.
 std::vector<Stage> make_filter_chain(const std::vector<Config>& filters, const std::vector<std::filesystem::path>& files = {});
+std::vector<const Deduplicator*> deduplicators_of(const std::vector<Stage>& stages);  // in order
 // Names in order, as in the config.
 std::vector<std::string> filter_names(const std::vector<Stage>& stages);
 

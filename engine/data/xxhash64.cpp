@@ -55,4 +55,29 @@ std::uint64_t xxhash64(std::string_view bytes, std::uint64_t seed) {
   return hash ^ (hash >> 32);
 }
 
+std::uint32_t xxhash32(std::string_view bytes) {
+  constexpr std::uint32_t kOne = 0x9E3779B1u, kTwo = 0x85EBCA77u, kThree = 0xC2B2AE3Du, kFour = 0x27D4EB2Fu, kFive = 0x165667B1u;
+  const char* p = bytes.data();
+  const char* const end = p + bytes.size();
+  const auto word = [](const char* at) { return static_cast<std::uint32_t>(load<std::uint32_t>(at)); };
+  const auto step = [&](std::uint32_t lane, const char* at) { return std::rotl(lane + word(at) * kTwo, 13) * kOne; };
+  std::uint32_t hash = kFive;
+  if (bytes.size() >= 16) {
+    std::uint32_t a = kOne + kTwo, b = kTwo, c = 0, d = 0u - kOne;
+    for (; end - p >= 16; p += 16) {
+      a = step(a, p);
+      b = step(b, p + 4);
+      c = step(c, p + 8);
+      d = step(d, p + 12);
+    }
+    hash = std::rotl(a, 1) + std::rotl(b, 7) + std::rotl(c, 12) + std::rotl(d, 18);
+  }
+  hash += static_cast<std::uint32_t>(bytes.size());
+  for (; end - p >= 4; p += 4) hash = std::rotl(hash + word(p) * kThree, 17) * kFour;
+  for (; p < end; ++p) hash = std::rotl(hash + static_cast<unsigned char>(*p) * kFive, 11) * kOne;
+  hash = (hash ^ (hash >> 15)) * kTwo;
+  hash = (hash ^ (hash >> 13)) * kThree;
+  return hash ^ (hash >> 16);
+}
+
 }  // namespace cairn::data

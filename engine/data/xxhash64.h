@@ -8,5 +8,7 @@
 namespace cairn::data {
 
 std::uint64_t xxhash64(std::string_view bytes, std::uint64_t seed = 0);
+// XXH32, seed 0: of datatrove's shingles in 32 bits.
+std::uint32_t xxhash32(std::string_view bytes);
 
 }  // namespace cairn::data

@@ -1,46 +1,71 @@
 #include "engine/data/filters/exact_dedup.h"
 
-#include <algorithm>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "engine/data/external_sort.h"
+#include "engine/data/url_key.h"
 
 namespace cairn::data {
 
-ExactKey exact_key(const Document& document, const ExactDedupParams& params) {
-  const Digest digest = sha256(params.by_url ? document.url : document.text);
-  ExactKey key;
-  std::memcpy(key.data(), digest.bytes.data(), sizeof key);
-  return key;
+void ExactDedup::append_keys(const Document& document, std::vector<std::uint64_t>& keys) const {
+  if (by_url_ && document.url.empty()) return;
+  const Digest digest = by_url_ ? sha256(normal_url(document.url)) : sha256(document.text);
+  keys.resize(keys.size() + 2);
+  std::memcpy(&keys[keys.size() - 2], digest.bytes.data(), 16);
 }
 
-std::vector<ExactDuplicate> find_exact_duplicates(const std::vector<ExactKey>& keys, const std::vector<bool>& in) {
-  std::vector<std::uint32_t> order;
-  for (std::uint32_t i = 0; i < keys.size(); ++i) {
-    if (in[i]) order.push_back(i);
+void ExactDedup::compare(Comparison& c) const {
+  ExternalSorter<KeyedDocument> sorter(c.disk, c.scratch, c.memory, c.threads);
+  for (std::size_t i = 0; i < c.rows.size(); ++i) {
+    if (!c.in(i)) continue;
+    const std::span<const std::uint64_t> keys = c.keys(i);
+    if (!keys.empty()) sorter.add({keys[0], keys[1], i});
   }
-  std::sort(order.begin(), order.end(),
-            [&keys](std::uint32_t x, std::uint32_t y) { return keys[x] < keys[y] || (keys[x] == keys[y] && x < y); });
-  std::vector<ExactDuplicate> found;
-  for (std::size_t i = 1, first = 0; i < order.size(); ++i) {
-    if (keys[order[i]] == keys[order[first]])
-      found.push_back({order[i], order[first]});
-    else
-      first = i;
-  }
-  std::sort(found.begin(), found.end(), [](const ExactDuplicate& x, const ExactDuplicate& y) { return x.document < y.document; });
-  return found;
+  std::vector<std::uint32_t> group;
+  KeyedDocument last;
+  const auto finish = [&] {
+    if (group.size() < 2) return;
+    std::uint32_t best = group[0];
+    for (const std::uint32_t i : group) {
+      if (is_better(*c.rows[i].row, *c.rows[best].row, keep_)) best = i;
+    }
+    for (const std::uint32_t i : group) {
+      if (i != best) c.rows[i].removal = {this, best, 0};
+    }
+  };
+  sorter.for_each_sorted([&](const KeyedDocument& keyed) {
+    if (!group.empty() && !keyed.same_key(last)) {
+      finish();
+      group.clear();
+    }
+    group.push_back(static_cast<std::uint32_t>(keyed.document));
+    last = keyed;
+  });
+  finish();
 }
 
-Variant exact_dedup_variant() {
+std::string ExactDedup::rule(const Removal&) const {
+  return by_url_ ? "same_address" : "same_text";
+}
+
+std::string ExactDedup::reason(const Removal&, std::string_view kept_url) const {
+  return fmt::format("same {} as {}", by_url_ ? "address" : "text", kept_url);
+}
+
+Variant ExactDedup::variant() {
   return {"exact_dedup",
-          {field("by", string().one_of({"text", "url"}).def("text"), "what must be the same")},
-          "documents that are the same; the first is kept"};
+          {field("by", string().one_of({"text", "url"}).def("text"),
+                 "what must be the same: the text, or the address in normal form"),
+           keep_field()},
+          "documents that are the same; one is kept"};
 }
 
-ExactDedupParams exact_dedup_params(const Config& config) {
-  return {config.string("by") == "url"};
+std::unique_ptr<Deduplicator> ExactDedup::make(const Config& config) {
+  return std::make_unique<ExactDedup>(config.string("by") == "url", keep_rule_of(config));
 }
 
 }  // namespace cairn::data

@@ -1,32 +1,42 @@
-// exact_dedup: of documents with the same text (after the filters before it), or the same address, the first in order is kept.
+// exact_dedup: of documents with the same text (after the filters before it), or the same address in its normal form
+// (url_key.h), one is kept.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/schema.h"
-#include "engine/data/document.h"
+#include "engine/data/deduplicator.h"
+#include "engine/data/keep_rule.h"
 
 namespace cairn::data {
 
-struct ExactDedupParams {
-  bool by_url = false;
+class ExactDedup : public Deduplicator {
+ public:
+  ExactDedup(bool by_url, KeepRule keep) : Deduplicator("exact_dedup"), by_url_(by_url), keep_(keep) {}
+
+  // First half of the SHA-256 of what must be the same: collisions do not happen. A document without an address has no key of it.
+  void append_keys(const Document& document, std::vector<std::uint64_t>& keys) const override;
+  void compare(Comparison& comparison) const override;
+  std::string rule(const Removal& removal) const override;
+  std::string reason(const Removal& removal, std::string_view kept_url) const override;
+
+  static Variant variant();
+  static std::unique_ptr<Deduplicator> make(const Config& config);
+
+ private:
+  bool by_url_;
+  KeepRule keep_;
 };
 
-using ExactKey = std::array<std::uint64_t, 2>;  // first half of the SHA-256: collisions do not happen
-
-ExactKey exact_key(const Document& document, const ExactDedupParams& params);
-
-struct ExactDuplicate {
-  std::uint32_t document = 0;
-  std::uint32_t kept = 0;
+// A key of 128 bits and the document that has it.
+struct KeyedDocument {
+  std::uint64_t high = 0, low = 0, document = 0;
+  auto operator<=>(const KeyedDocument&) const = default;
+  bool same_key(const KeyedDocument& other) const { return high == other.high && low == other.low; }
 };
-// In order of `document`. Documents that are out already (in[i] false) are skipped.
-std::vector<ExactDuplicate> find_exact_duplicates(const std::vector<ExactKey>& keys, const std::vector<bool>& in);
-
-Variant exact_dedup_variant();
-ExactDedupParams exact_dedup_params(const Config& config);
 
 }  // namespace cairn::data

@@ -1,11 +1,19 @@
 #include "engine/data/filters/minhash.h"
 
+#include <openssl/sha.h>
+
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <random>
 
+#include <fmt/format.h>
+
 #include "base/json.h"
+#include "base/random.h"
 #include "engine/data/characters.h"
+#include "engine/data/external_sort.h"
+#include "engine/data/filters/exact_dedup.h"
 #include "engine/data/words.h"
 #include "engine/data/xxhash64.h"
 
@@ -20,18 +28,24 @@ constexpr std::uint64_t kMersenne = (std::uint64_t{1} << 61) - 1;
 using Lanes = std::uint64_t __attribute__((vector_size(64)));
 constexpr std::size_t kLanes = 8;
 
+enum class Kind { whole, mersenne, mersenne_32 };  // all 64 bits; modulo 2^61 - 1; the low half of that
+
+template <Kind kind>
 __attribute__((always_inline)) inline void minima_of(const std::uint64_t* shingles, std::size_t count, const std::uint64_t* a,
                                                      const std::uint64_t* b, std::uint64_t* out) {
   Lanes va, vb, least;
   for (std::size_t k = 0; k < kLanes; ++k) {
     va[k] = a[k];
     vb[k] = b[k];
-    least[k] = kMersenne;
+    least[k] = ~std::uint64_t{0};
   }
   for (std::size_t i = 0; i < count; ++i) {
-    const Lanes x = va * shingles[i] + vb;
-    Lanes r = (x & kMersenne) + (x >> 61);  // < 2^61 + 7
-    r = r >= kMersenne ? r - kMersenne : r;
+    Lanes r = va * shingles[i] + vb;
+    if constexpr (kind != Kind::whole) {
+      r = (r & kMersenne) + (r >> 61);  // < 2^61 + 7
+      r = r >= kMersenne ? r - kMersenne : r;
+    }
+    if constexpr (kind == Kind::mersenne_32) r &= 0xFFFFFFFFu;
     least = r < least ? r : least;
   }
   for (std::size_t k = 0; k < kLanes; ++k) out[k] = least[k];
@@ -39,27 +53,48 @@ __attribute__((always_inline)) inline void minima_of(const std::uint64_t* shingl
 
 using Minima = void (*)(const std::uint64_t*, std::size_t, const std::uint64_t*, const std::uint64_t*, std::uint64_t*);
 
+template <Kind kind>
 void minima_plain(const std::uint64_t* s, std::size_t n, const std::uint64_t* a, const std::uint64_t* b, std::uint64_t* out) {
-  minima_of(s, n, a, b, out);
+  minima_of<kind>(s, n, a, b, out);
 }
 #if defined(__x86_64__)
+template <Kind kind>
 __attribute__((target("avx2"))) void minima_avx2(const std::uint64_t* s, std::size_t n, const std::uint64_t* a,
                                                  const std::uint64_t* b, std::uint64_t* out) {
-  minima_of(s, n, a, b, out);
+  minima_of<kind>(s, n, a, b, out);
 }
+template <Kind kind>
 __attribute__((target("avx512f,avx512dq"))) void minima_avx512(const std::uint64_t* s, std::size_t n, const std::uint64_t* a,
                                                                const std::uint64_t* b, std::uint64_t* out) {
-  minima_of(s, n, a, b, out);
+  minima_of<kind>(s, n, a, b, out);
 }
 #endif
 
 // Least value of each of eight hash functions over the shingles.
+template <Kind kind>
 Minima fastest_minima() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512dq")) return minima_avx512;
-  if (__builtin_cpu_supports("avx2")) return minima_avx2;
+  if (__builtin_cpu_supports("avx512dq")) return minima_avx512<kind>;
+  if (__builtin_cpu_supports("avx2")) return minima_avx2<kind>;
 #endif
-  return minima_plain;
+  return minima_plain<kind>;
+}
+
+Minima fastest_minima(MinHashes hashes) {
+  static const Minima whole = fastest_minima<Kind::whole>(), mersenne = fastest_minima<Kind::mersenne>(),
+                      mersenne_32 = fastest_minima<Kind::mersenne_32>();
+  if (hashes == MinHashes::cairn) return whole;
+  return hashes == MinHashes::datatrove_32 ? mersenne_32 : mersenne;
+}
+
+std::uint64_t shingle_hash(std::string_view shingle, MinHashes hashes) {
+  if (hashes == MinHashes::datatrove_32) return xxhash32(shingle);
+  if (hashes != MinHashes::datatrove_sha1) return xxhash64(shingle);
+  unsigned char digest[SHA_DIGEST_LENGTH];
+  SHA1(reinterpret_cast<const unsigned char*>(shingle.data()), shingle.size(), digest);
+  std::uint64_t first;
+  std::memcpy(&first, digest, sizeof first);
+  return first;
 }
 
 // NumPy's legacy RandomState: a 64-bit draw is two outputs, high half first, masked to 61 bits and drawn again while above
@@ -79,7 +114,7 @@ class UnionFind {
     while (parent_[x] != x) x = parent_[x] = parent_[parent_[x]];
     return x;
   }
-  // The smaller root stays: the root of a cluster is its first document.
+  // The smaller root stays: the root of a cluster is its first document, in whatever order its members come together.
   void unite(std::uint32_t x, std::uint32_t y) {
     x = find(x);
     y = find(y);
@@ -97,6 +132,14 @@ MinHasher::MinHasher(const MinHashParams& params) : params_(params) {
   const std::size_t padded = (values + kLanes - 1) / kLanes * kLanes;
   a_.resize(padded);
   b_.resize(padded);
+  if (params.hashes == MinHashes::cairn) {
+    const Random random(params.seed, "minhash");
+    for (std::size_t i = 0; i < values; ++i) {
+      a_[i] = random.bits(2 * i) | 1;
+      b_[i] = random.bits(2 * i + 1);
+    }
+    return;
+  }
   std::mt19937 generator(params.seed);
   for (std::size_t i = 0; i < values; ++i) a_[i] = 1 + draw(generator, kMersenne - 2);
   for (std::size_t i = 0; i < values; ++i) b_[i] = draw(generator, kMersenne - 1);
@@ -123,88 +166,114 @@ std::vector<std::uint64_t> MinHasher::shingles(std::string_view text) const {
   hashes.reserve(words.size() - n + 1);
   const std::string_view view = joined;
   for (std::size_t i = 0; i + n <= words.size(); ++i)
-    hashes.push_back(xxhash64(view.substr(begins[i], begins[i + n] - 1 - begins[i])));
+    hashes.push_back(shingle_hash(view.substr(begins[i], begins[i + n] - 1 - begins[i]), params_.hashes));
   return hashes;
 }
 
 std::optional<MinHashSignature> MinHasher::signature(std::string_view text) const {
   const std::vector<std::uint64_t> hashes = shingles(text);
   if (hashes.empty()) return std::nullopt;
-  static const Minima minima = fastest_minima();
+  const Minima minima = fastest_minima(params_.hashes);
   MinHashSignature signature(a_.size());
   for (std::size_t k = 0; k < a_.size(); k += kLanes) minima(hashes.data(), hashes.size(), &a_[k], &b_[k], &signature[k]);
   signature.resize(static_cast<std::size_t>(params_.values()));
   return signature;
 }
 
-std::vector<NearDuplicate> find_near_duplicates(std::span<const std::uint64_t> signatures, const std::vector<bool>& has,
-                                                const MinHashParams& params, ThreadPool& threads) {
-  const auto values = static_cast<std::size_t>(params.values());
-  const auto rows = static_cast<std::size_t>(params.rows_per_band);
-  const auto band_of = [&](std::uint32_t document, std::size_t band) {
-    return signatures.subspan(document * values + band * rows, rows);
-  };
-  const auto same_band = [&](std::uint32_t x, std::uint32_t y, std::size_t band) {
-    return std::ranges::equal(band_of(x, band), band_of(y, band));
-  };
+MinHashDedup::MinHashDedup(const MinHashParams& params, KeepRule keep)
+    : Deduplicator("minhash"), params_(params), keep_(keep), hasher_(params) {}
 
-  using Edge = std::pair<std::uint32_t, std::uint32_t>;
-  std::vector<std::vector<Edge>> edges(static_cast<std::size_t>(params.bands));
-  threads.parallel_for(params.bands, [&](std::int64_t band_index) {
-    const auto band = static_cast<std::size_t>(band_index);
-    std::vector<std::uint32_t> order;
-    for (std::uint32_t i = 0; i < has.size(); ++i) {
-      if (has[i]) order.push_back(i);
-    }
-    std::sort(order.begin(), order.end(), [&](std::uint32_t x, std::uint32_t y) {
-      const auto less = std::lexicographical_compare_three_way(band_of(x, band).begin(), band_of(x, band).end(),
-                                                               band_of(y, band).begin(), band_of(y, band).end());
-      return less < 0 || (less == 0 && x < y);
-    });
-    for (std::size_t i = 1; i < order.size(); ++i) {
-      if (same_band(order[i - 1], order[i], band)) edges[band].emplace_back(order[i - 1], order[i]);
-    }
-  });
-
-  UnionFind clusters(has.size());
-  for (const std::vector<Edge>& of_band : edges) {
-    for (const auto& [x, y] : of_band) clusters.unite(x, y);
-  }
-  std::vector<NearDuplicate> found;
-  for (std::uint32_t i = 0; i < has.size(); ++i) {
-    const std::uint32_t kept = clusters.find(i);
-    if (kept == i) continue;
-    NearDuplicate duplicate{i, kept, -1, 0};
-    for (int band = params.bands; band-- > 0;) {
-      if (same_band(i, kept, static_cast<std::size_t>(band))) duplicate.band = band;
-    }
-    for (std::size_t k = 0; k < values; ++k)
-      duplicate.equal_values += signatures[i * values + k] == signatures[kept * values + k];
-    found.push_back(duplicate);
-  }
-  return found;
+void MinHashDedup::append_keys(const Document& document, std::vector<std::uint64_t>& keys) const {
+  const std::optional<MinHashSignature> signature = hasher_.signature(document.text);
+  if (signature) keys.insert(keys.end(), signature->begin(), signature->end());
 }
 
-Variant minhash_variant() {
+void MinHashDedup::compare(Comparison& c) const {
+  // Bands that are the same come together in one sorting of all: a band's number is part of its key, which is so long that
+  // different ones do not meet.
+  const auto rows = static_cast<std::size_t>(params_.rows_per_band);
+  ExternalSorter<KeyedDocument> sorter(c.disk, c.scratch, c.memory, c.threads);
+  for (std::size_t i = 0; i < c.rows.size(); ++i) {
+    if (!c.in(i)) continue;
+    const std::span<const std::uint64_t> signature = c.keys(i);
+    for (std::size_t band = 0; band * rows < signature.size(); ++band) {
+      const std::string_view bytes(reinterpret_cast<const char*>(&signature[band * rows]), rows * sizeof(std::uint64_t));
+      sorter.add({xxhash64(bytes, 2 * band), xxhash64(bytes, 2 * band + 1), i});
+    }
+  }
+  UnionFind clusters(c.rows.size());
+  KeyedDocument last;
+  bool first = true;
+  sorter.for_each_sorted([&](const KeyedDocument& keyed) {
+    if (!first && keyed.same_key(last))
+      clusters.unite(static_cast<std::uint32_t>(last.document), static_cast<std::uint32_t>(keyed.document));
+    last = keyed;
+    first = false;
+  });
+
+  std::vector<std::uint32_t> best;  // of the cluster whose first document this is
+  if (keep_ != KeepRule::first) {
+    best.resize(c.rows.size());
+    for (std::uint32_t i = 0; i < c.rows.size(); ++i) {
+      std::uint32_t& so_far = best[clusters.find(i)];
+      if (clusters.find(i) == i || is_better(*c.rows[i].row, *c.rows[so_far].row, keep_)) so_far = i;
+    }
+  }
+  std::vector<std::uint32_t> kept_of(c.rows.size());
+  for (std::uint32_t i = 0; i < c.rows.size(); ++i) kept_of[i] = best.empty() ? clusters.find(i) : best[clusters.find(i)];
+  c.threads.parallel_ranges(static_cast<std::int64_t>(c.rows.size()), 4096, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      const std::uint32_t kept = kept_of[i];
+      if (kept == i) continue;
+      const std::span<const std::uint64_t> x = c.keys(i), y = c.keys(kept);
+      std::uint64_t equal = 0, linked = 1;
+      for (std::size_t k = 0; k < x.size(); ++k) equal += x[k] == y[k];
+      for (std::size_t k = 0; k < x.size(); k += rows) {
+        if (std::equal(&x[k], &x[k] + rows, &y[k])) linked = 0;
+      }
+      c.rows[i].removal = {this, kept, equal << 1 | linked};
+    }
+  });
+}
+
+std::string MinHashDedup::rule(const Removal&) const {
+  return "near_duplicate";
+}
+
+std::string MinHashDedup::reason(const Removal& removal, std::string_view kept_url) const {
+  const std::uint64_t equal = removal.detail >> 1;
+  if (removal.detail & 1)
+    return fmt::format("linked by near-duplicates to {}, {} of {} hash values agree", kept_url, equal, params_.values());
+  return fmt::format("near-duplicate of {}: {} of {} hash values agree", kept_url, equal, params_.values());
+}
+
+Variant MinHashDedup::variant() {
   const MinHashParams d;
   return {
       "minhash",
       {
+          field("hashes", string().one_of({"cairn", "datatrove", "datatrove_32", "datatrove_sha1"}).def("cairn"),
+                "cairn: 64 bits; the others: datatrove's signatures with xxHash of 64 or 32 bits, or with SHA-1 as FineWeb's"),
           field("ngram_words", integer().min(1).max(100).def(d.ngram_words), "words in a shingle"),
           field("bands", integer().min(1).max(1000).def(d.bands), "documents that agree on one whole band are near-duplicates"),
           field("rows_per_band", integer().min(1).max(100).def(d.rows_per_band), "values in a band"),
           field("seed", integer().min(0).max(4294967295.0).def(d.seed), "of the hash functions"),
+          keep_field(),
       },
-      "near-duplicates by MinHash, as in datatrove; the first of each cluster is kept"};
+      "near-duplicates by MinHash with datatrove's parameters; one of each cluster is kept"};
 }
 
-MinHashParams minhash_params(const Config& config) {
+std::unique_ptr<Deduplicator> MinHashDedup::make(const Config& config) {
   MinHashParams p;
+  const std::string hashes = config.string("hashes");
+  if (hashes == "datatrove") p.hashes = MinHashes::datatrove;
+  if (hashes == "datatrove_32") p.hashes = MinHashes::datatrove_32;
+  if (hashes == "datatrove_sha1") p.hashes = MinHashes::datatrove_sha1;
   p.ngram_words = static_cast<int>(config.integer("ngram_words"));
   p.bands = static_cast<int>(config.integer("bands"));
   p.rows_per_band = static_cast<int>(config.integer("rows_per_band"));
   p.seed = static_cast<std::uint32_t>(config.integer("seed"));
-  return p;
+  return std::make_unique<MinHashDedup>(p, keep_rule_of(config));
 }
 
 }  // namespace cairn::data

@@ -1,24 +1,34 @@
 // minhash: near-duplicate removal by MinHash signatures and banding (Broder 1997; parameters as in FineWeb, spec/data.md §2.6).
 //
-// A signature is a pure function of the text and the parameters: it does not depend on threads, ranks or order of arrival.
-// Signatures equal datatrove's bit for bit where the words are the same (words.h says where they are not). Documents that agree
-// on all rows of one band are candidates, candidates are joined to clusters, and of each cluster the first document in order is
-// kept.
+// A signature is a pure function of the text and the parameters: it does not depend on threads, ranks or order of arrival. With
+// the hashes "datatrove" it equals datatrove's bit for bit where the words are the same (words.h says where they are not).
+// Documents that agree on all rows of one band are candidates, candidates are joined to clusters, and of each cluster one
+// document is kept. docs/format/minhash.md has the formulas with examples.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/schema.h"
-#include "base/thread_pool.h"
+#include "engine/data/deduplicator.h"
+#include "engine/data/keep_rule.h"
 
 namespace cairn::data {
 
+// Shingles x to values h_i(x), of which a signature holds the least. Coefficients are 64-bit, sums and products are modulo 2^64.
+enum class MinHashes {
+  cairn,           // x = XXH64; h = a x + b, a odd: all 64 bits, the default
+  datatrove,       // x = XXH64; h = (a x + b) mod (2^61 - 1)
+  datatrove_32,    // x = XXH32; the low 32 bits of that
+  datatrove_sha1,  // x = the first 8 bytes of SHA-1, little-endian (FineWeb's); h as of datatrove
+};
+
 struct MinHashParams {
+  MinHashes hashes = MinHashes::cairn;
   int ngram_words = 5;  // words in a shingle (twice as many where words are single characters, words.h)
   int bands = 14;       // documents that agree on one whole band are candidates
   int rows_per_band = 8;
@@ -39,7 +49,7 @@ class MinHasher {
   // Hashes of the shingles of a text, in order.
   std::vector<std::uint64_t> shingles(std::string_view text) const;
 
-  // h_i(x) = ((a_i x + b_i) mod 2^64) mod (2^61 - 1)
+  // Coefficients of the values, in order.
   const std::vector<std::uint64_t>& a() const { return a_; }
   const std::vector<std::uint64_t>& b() const { return b_; }
 
@@ -48,19 +58,25 @@ class MinHasher {
   std::vector<std::uint64_t> a_, b_;  // padded to a multiple of 8
 };
 
-struct NearDuplicate {
-  std::uint32_t document = 0;  // dropped
-  std::uint32_t kept = 0;      // the first of its cluster
-  int band = -1;               // first band on which the two agree; -1 when others link them
-  int equal_values = 0;        // of params.values()
+class MinHashDedup : public Deduplicator {
+ public:
+  MinHashDedup(const MinHashParams& params, KeepRule keep);
+
+  // The signature; nothing for a text without one.
+  void append_keys(const Document& document, std::vector<std::uint64_t>& keys) const override;
+  // Memory beyond what is given: 8 bytes a document.
+  void compare(Comparison& comparison) const override;
+  std::string rule(const Removal& removal) const override;
+  // Also how many values agree with those of the document that is kept. Documents may be linked by others only.
+  std::string reason(const Removal& removal, std::string_view kept_url) const override;
+
+  static Variant variant();
+  static std::unique_ptr<Deduplicator> make(const Config& config);
+
+ private:
+  MinHashParams params_;
+  KeepRule keep_;
+  MinHasher hasher_;
 };
-
-// `signatures`: one per document in order, `params.values()` numbers each, flat; documents without one (has[i] false) are
-// skipped. Results in order of `document`; a function of the arguments alone.
-std::vector<NearDuplicate> find_near_duplicates(std::span<const std::uint64_t> signatures, const std::vector<bool>& has,
-                                                const MinHashParams& params, ThreadPool& threads);
-
-Variant minhash_variant();
-MinHashParams minhash_params(const Config& config);
 
 }  // namespace cairn::data

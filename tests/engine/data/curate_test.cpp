@@ -127,6 +127,10 @@ TEST_CASE("curate: every document has its decision, outputs are sorted, and the 
   CHECK(report["total"]["kept"] == kept.size());
   CHECK(report["filters"][2]["rules"]["short_doc"] == 40);
   CHECK(report["filters"][1]["edited"] == 40);
+  REQUIRE(report["clusters"].size() == 2);
+  CHECK(report["clusters"][0]["filter"] == "exact_dedup");
+  CHECK(report["clusters"][0]["documents"].get<int>() == by_filter["exact_dedup"] + report["clusters"][0]["clusters"].get<int>());
+  CHECK(report["clusters"][1]["documents"].get<int>() == by_filter["minhash"] + report["clusters"][1]["clusters"].get<int>());
   CHECK(read_file(run.output("report") / "report.html").find("Curation report") != std::string::npos);
   CHECK(run.summary().find("of 400 documents kept") != std::string::npos);
 }
@@ -147,7 +151,7 @@ TEST_CASE("curate: no trace of a duplicate: what is kept first stands for what i
   }
 }
 
-TEST_CASE("curate: the same bits for any number of threads and any size of piece") {
+TEST_CASE("curate: the same bits for any number of threads, any size of piece and any memory") {
   TemporaryFolder folder;
   write_documents(folder.path() / "in", mixed_documents());
   std::string first;
@@ -155,6 +159,7 @@ TEST_CASE("curate: the same bits for any number of threads and any size of piece
     for (const int piece_bytes : {1, 1'000'000}) {
       Json config = parse_json(kChain, "config");
       config["runtime"]["piece_bytes"] = piece_bytes;
+      config["runtime"]["dedup_memory"] = threads == 2 ? 0 : 1'000'000;  // with files, and without
       StepRun run(kCurate, config);
       run.threads(threads).input("documents", folder.path() / "in").run();
       if (first.empty()) first = all_digests(run);
@@ -166,14 +171,18 @@ TEST_CASE("curate: the same bits for any number of threads and any size of piece
 TEST_CASE("curate: the golden output of these documents (raise the step's version when it changes)") {
   TemporaryFolder folder;
   write_documents(folder.path() / "in", mixed_documents());
-  StepRun run(kCurate, kChain);
-  run.input("documents", folder.path() / "in").run();
-  // Over the documents' lines, not the shards: how they are compressed is libzstd's affair.
-  std::string lines;
-  for (const char* role : {"documents", "held_out"}) {
-    for (const Document& document : documents_of(run.output(role))) append_document_line(lines, document);
+  for (const auto& [hashes, golden] : {std::pair{"cairn", "11a43449bb4970b3"}, std::pair{"datatrove", "9c8447205b8a373e"}}) {
+    Json config = parse_json(kChain, "config");
+    config["filters"][4]["hashes"] = hashes;
+    StepRun run(kCurate, config);
+    run.input("documents", folder.path() / "in").run();
+    // Over the documents' lines, not the shards: how they are compressed is libzstd's affair.
+    std::string lines;
+    for (const char* role : {"documents", "held_out"}) {
+      for (const Document& document : documents_of(run.output(role))) append_document_line(lines, document);
+    }
+    CHECK(sha256(lines + run.digest("decisions")).hex().substr(0, 16) == golden);
   }
-  CHECK(sha256(lines + run.digest("decisions")).hex().substr(0, 16) == "9c8447205b8a373e");
 }
 
 TEST_CASE("curate: an empty chain keeps everything; the seed moves what is held out; wrong config is told") {

@@ -7,6 +7,7 @@
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
 #include "engine/data/filters/licence.h"
+#include "tests/engine/data/deduplicate.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -170,23 +171,18 @@ TEST_CASE("fineweb quality: each rule") {
   CHECK(rule(repeat("\n", 40) + kProse) == "list_ratio");
 }
 
-TEST_CASE("exact dedup: by text or url, the first stays, documents already out do not count") {
-  std::vector<Document> documents(4);
-  documents[0].text = documents[2].text = documents[3].text = "same";
-  documents[1].text = "other";
-  documents[0].url = documents[1].url = "u";
-  std::vector<ExactKey> by_text, by_url;
-  for (const Document& document : documents) {
-    by_text.push_back(exact_key(document, {}));
-    by_url.push_back(exact_key(document, {true}));
-  }
-  const auto found = find_exact_duplicates(by_text, {true, true, true, true});
-  REQUIRE(found.size() == 2);
-  CHECK(found[0].document == 2);
-  CHECK(found[0].kept == 0);
-  CHECK(found[1].document == 3);
-  const auto without_first = find_exact_duplicates(by_text, {false, true, true, true});
-  REQUIRE(without_first.size() == 1);
-  CHECK(without_first[0].kept == 2);
-  CHECK(find_exact_duplicates(by_url, {true, true, true, true}).size() == 2);
+TEST_CASE("exact dedup: by text or address, documents already out do not count") {
+  using cairn::test::Deduplicated;
+  using cairn::test::text_document;
+  const std::vector<Document> documents = {
+      text_document("same", "http://A.org:80/x#1", "2020"), text_document("other", "http://a.org/x", "2022"),
+      text_document("same", "http://a.org/X", "2021"), text_document("same"), text_document("none")};
+  CHECK(Deduplicated(ExactDedup(false, KeepRule::first), documents).removed() == "2<0 3<0");
+  CHECK(Deduplicated(ExactDedup(false, KeepRule::first), documents, 2, 1000, {0}).removed() == "3<2");
+  CHECK(Deduplicated(ExactDedup(false, KeepRule::newest), documents).removed() == "0<2 3<2");
+  CHECK(Deduplicated(ExactDedup(false, KeepRule::oldest), documents).removed() == "2<0 3<0");
+  CHECK(Deduplicated(ExactDedup(true, KeepRule::first), documents).removed() == "1<0");
+  const Deduplicated newest(ExactDedup(true, KeepRule::newest), documents);
+  CHECK(newest.removed() == "0<1");
+  CHECK(newest.story().starts_with("0: same_address, same address as http://a.org/x\n"));
 }

@@ -1,0 +1,54 @@
+#include "engine/data/deduplicator.h"
+
+#include <fmt/format.h>
+
+namespace cairn::data {
+
+namespace {
+constexpr std::size_t kNamedCuts = 8;  // so many say where the same stands first; a text may have thousands
+}
+
+std::span<const std::uint64_t> Comparison::keys(std::size_t document) const {
+  const std::span<const std::uint64_t> all = rows[document].row->keys;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < part; ++i) at += 1 + all[at];
+  return all.subspan(at + 1, all[at]);
+}
+
+std::vector<std::uint64_t> stage_keys(const Document& document, const std::vector<std::unique_ptr<Deduplicator>>& deduplicators) {
+  std::vector<std::uint64_t> keys;
+  for (const auto& deduplicator : deduplicators) {
+    const std::size_t count = keys.size();
+    keys.push_back(0);
+    deduplicator->append_keys(document, keys);
+    keys[count] = keys.size() - count - 1;
+  }
+  return keys;
+}
+
+std::string text_after(const DedupRow& row) {
+  if (!row.cuts) return std::string(row.row->text);
+  std::string text;
+  std::size_t copied = 0;
+  for (const Cut& cut : *row.cuts) {
+    text += row.row->text.substr(copied, cut.begin - copied);
+    copied = cut.end;
+  }
+  text += row.row->text.substr(copied);
+  return text;
+}
+
+std::string cut_evidence(const DedupRow& row, const std::vector<DedupRow>& rows) {
+  std::string text = fmt::format("{}: bytes", row.cut_by->name());
+  std::uint32_t named = kNoDocument;
+  for (std::size_t i = 0; i < row.cuts->size(); ++i) {
+    const Cut& cut = (*row.cuts)[i];
+    text += fmt::format("{}{}-{}", i == 0 ? " " : ", ", cut.begin, cut.end);
+    if (i < kNamedCuts && cut.first != named && cut.first != kNoDocument)
+      text += fmt::format(" (first in {})", rows[cut.first].row->url);
+    named = cut.first;
+  }
+  return text;
+}
+
+}  // namespace cairn::data
