@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
+#include "base/memory_use.h"
 #include "engine/data/compressed.h"
 #include "engine/data/curate.h"
 #include "engine/data/ingest.h"
@@ -132,6 +133,10 @@ void run_step(const steps::StepSpec& spec, Json config, const fs::path& out, int
   StopToken stop;
   steps::StepSetup setup;
   Json runtime = Json::object();
+  if (const auto given = config.find("runtime"); given != config.end()) {
+    runtime = *given;
+    config.erase(given);
+  }
   setup.config = Config(spec.config.complete(config, "config"));
   setup.runtime = Config(spec.runtime.complete(runtime, "runtime"));
   setup.inputs = std::move(inputs);
@@ -156,8 +161,9 @@ void run_step(const steps::StepSpec& spec, Json config, const fs::path& out, int
   const auto start = std::chrono::steady_clock::now();
   steps::StepContext context(setup);
   spec.run(context);
-  fmt::print("{{\"step\": \"{}\", \"seconds\": {:.4f}, \"threads\": {}, \"summary\": \"{}\"}}\n", spec.name, seconds_since(start),
-             threads, context.summary());
+  const double seconds = seconds_since(start);
+  fmt::print("{{\"step\": \"{}\", \"seconds\": {:.4f}, \"threads\": {}, \"peak_mb\": {}, \"summary\": \"{}\"}}\n", spec.name, seconds,
+             threads, peak_resident_bytes() / 1'000'000, context.summary());
 }
 
 void run(const fs::path& pipeline, const fs::path& out, int threads) {
