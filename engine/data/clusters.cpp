@@ -78,7 +78,7 @@ std::vector<ClusterTally> write_clusters(const std::vector<DedupRow>& rows, cons
   std::vector<Link> links;
   for (std::uint32_t i = 0; i < rows.size(); ++i) {
     const Removal& removal = rows[i].removal;
-    if (!removal || removal.kept == kNoDocument) continue;
+    if (!removal || removal.kept == kNoDocument || removal.by->cuts()) continue;  // parts in common make no cluster
     const auto by = std::find(deduplicators.begin(), deduplicators.end(), removal.by) - deduplicators.begin();
     links.push_back({static_cast<std::uint32_t>(by), removal.kept, i});
   }

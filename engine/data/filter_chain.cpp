@@ -12,6 +12,7 @@
 #include "engine/data/filters/licence.h"
 #include "engine/data/filters/minhash.h"
 #include "engine/data/filters/optout.h"
+#include "engine/data/filters/paragraph_dedup.h"
 #include "engine/data/filters/pii.h"
 #include "engine/data/filters/robots.h"
 #include "engine/data/filters/url.h"
@@ -55,6 +56,7 @@ const std::vector<DeduplicatorKind>& deduplicator_kinds() {
   static const std::vector<DeduplicatorKind> all = {
       {ExactDedup::variant, ExactDedup::make},
       {MinHashDedup::variant, MinHashDedup::make},
+      {ParagraphDedup::variant, ParagraphDedup::make},
   };
   return all;
 }

@@ -1,21 +1,19 @@
 #include "engine/data/filters/exact_dedup.h"
 
-#include <cstring>
-
 #include <fmt/format.h>
 
-#include "base/hash.h"
 #include "base/json.h"
 #include "engine/data/external_sort.h"
+#include "engine/data/text_key.h"
 #include "engine/data/url_key.h"
 
 namespace cairn::data {
 
 void ExactDedup::append_keys(const Document& document, std::vector<std::uint64_t>& keys) const {
   if (by_url_ && document.url.empty()) return;
-  const Digest digest = by_url_ ? sha256(normal_url(document.url)) : sha256(document.text);
-  keys.resize(keys.size() + 2);
-  std::memcpy(&keys[keys.size() - 2], digest.bytes.data(), 16);
+  const TextKey key = by_url_ ? text_key(normal_url(document.url)) : text_key(document.text);
+  keys.push_back(key.high);
+  keys.push_back(key.low);
 }
 
 void ExactDedup::compare(Comparison& c) const {

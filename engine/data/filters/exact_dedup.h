@@ -18,7 +18,7 @@ class ExactDedup : public Deduplicator {
  public:
   ExactDedup(bool by_url, KeepRule keep) : Deduplicator("exact_dedup"), by_url_(by_url), keep_(keep) {}
 
-  // First half of the SHA-256 of what must be the same: collisions do not happen. A document without an address has no key of it.
+  // The text_key() of what must be the same. A document without an address has no key of it.
   void append_keys(const Document& document, std::vector<std::uint64_t>& keys) const override;
   void compare(Comparison& comparison) const override;
   std::string rule(const Removal& removal) const override;

@@ -151,13 +151,56 @@ TEST_CASE("curate: no trace of a duplicate: what is kept first stands for what i
   }
 }
 
+TEST_CASE("curate: paragraphs that are cut are told with their spans; what comes behind looks at what is left") {
+  TemporaryFolder folder;
+  const std::string shared = prose(1, 40), own = prose(2), near = prose(2) + " once more.";
+  write_documents(folder.path() / "in", {document_of(shared + "\n\n" + prose(3), "a"), document_of(shared, "b"),
+                                         document_of(own + "\n\n" + shared, "c"), document_of(shared + "\n\n" + near, "d")});
+  for (const bool behind : {false, true}) {
+    Json config = {{"filters", {{{"filter", "pii"}}, {{"filter", "paragraph_dedup"}}}}};
+    if (behind) config["filters"].push_back({{"filter", "minhash"}});
+    StepRun run(kCurate, config);
+    run.input("documents", folder.path() / "in").run();
+    const Decisions decisions(run.output("decisions"));
+    std::map<std::string, Decision> by_url;
+    for (std::size_t i = 0; i < decisions.size(); ++i) by_url[decisions.at(i).url] = decisions.at(i);
+    CHECK_FALSE(by_url["a"].edited);
+    CHECK(by_url["b"].filter == "paragraph_dedup");
+    CHECK(by_url["b"].rule == "repeated");
+    CHECK(by_url["b"].reason == "100% of its bytes are paragraphs that stand elsewhere, first in a");
+    CHECK(by_url["b"].duplicate_of == by_url["a"].id);
+    CHECK(by_url["c"].edited);
+    CHECK(by_url["c"].reason == fmt::format("paragraph_dedup: 1 paragraph, {} bytes", shared.size() + 2));
+    CHECK(by_url["c"].evidence ==
+          fmt::format("paragraph_dedup: bytes {}-{} (first in a)", own.size(), own.size() + 2 + shared.size()));
+    const std::vector<Document> kept = documents_of(run.output("documents"));
+    const Json report = read_json(run.output("report") / "report.json");
+    CHECK(report["filters"][1]["edited"] == 2);
+    CHECK(report["filters"][1]["dropped"] == 1);
+    if (!behind) {
+      REQUIRE(kept.size() == 3);
+      CHECK(kept[1].text == own);
+      CHECK(kept[2].text == near);
+      CHECK(report["total"]["text_bytes"] == shared.size() + 2 + prose(3).size() + own.size() + near.size());
+      continue;
+    }
+    REQUIRE(kept.size() == 2);
+    CHECK(kept[1].text == own);
+    CHECK(by_url["d"].filter == "minhash");
+    CHECK(by_url["d"].duplicate_of == by_url["c"].id);
+    CHECK(by_url["d"].evidence == fmt::format("paragraph_dedup: bytes 0-{} (first in a)", shared.size() + 2));
+  }
+}
+
 TEST_CASE("curate: the same bits for any number of threads, any size of piece and any memory") {
   TemporaryFolder folder;
   write_documents(folder.path() / "in", mixed_documents());
   std::string first;
+  Json chain = parse_json(kChain, "config");
+  chain["filters"].push_back({{"filter", "paragraph_dedup"}, {"of", "lines"}, {"min_bytes", 10}});
   for (const int threads : {1, 2, 5}) {
     for (const int piece_bytes : {1, 1'000'000}) {
-      Json config = parse_json(kChain, "config");
+      Json config = chain;
       config["runtime"]["piece_bytes"] = piece_bytes;
       config["runtime"]["dedup_memory"] = threads == 2 ? 0 : 1'000'000;  // with files, and without
       StepRun run(kCurate, config);
