@@ -10,6 +10,7 @@ namespace cairn::cpu {
 namespace {
 
 constexpr std::int64_t kFewQueries = 4;      // of one head: below, scores are dot products and nothing is packed
+constexpr std::int64_t kEnoughPieces = 32;   // for any number of threads that is likely
 constexpr std::int64_t kQueriesInPiece = 8;  // blocks of queries in one piece of the forward pass
 
 template <typename A>
@@ -68,8 +69,10 @@ void forward(Context& context, const Tensor& o, const Tensor& lse, const Tensor&
     return;
   }
   const std::int64_t queries = kQueriesInPiece * routines_of(context).tile_cols, pieces = (T + queries - 1) / queries;
-  context.pool.parallel_for(B * H * pieces, [&](std::int64_t piece) {
-    AttentionForward<A> head = arguments(piece / pieces / H, piece / pieces % H, 1);
+  const std::int64_t heads = B * K * pieces >= kEnoughPieces ? group : 1;  // that share what is packed of their keys and values
+  context.pool.parallel_for(B * H / heads * pieces, [&](std::int64_t piece) {
+    const std::int64_t first_head = piece / pieces * heads;  // counted through the batch
+    AttentionForward<A> head = arguments(first_head / H, first_head % H, heads);
     head.first_query = piece % pieces * queries;
     head.queries = std::min(queries, T - head.first_query);
     routines.attention_forward(head, thread_scratch(routines.attention_forward_scratch(S, E)));

@@ -28,10 +28,9 @@ struct GemmBlock {
   bool bf16, bf16_c;  // A and B; C
 };
 
-// One query head of a batch element (attention_forward), or one key/value head with all of its `group` query heads
-// (attention_decode, attention_backward). Strides in numbers: rows at *_stride, query heads of the group at *_head.
-// attention_forward and attention_backward do queries [first_query, first_query + queries) of the T; first_query is a multiple of
-// tile_cols.
+// One key/value head of a batch element with all of its `group` query heads, or some of them (attention_forward alone). Strides
+// in numbers: rows at *_stride, query heads of the group at *_head. attention_forward and attention_backward do queries
+// [first_query, first_query + queries) of the T; first_query is a multiple of tile_cols.
 template <typename A>
 struct AttentionForward {
   std::int64_t first_query, queries;
@@ -141,6 +140,8 @@ struct Routines {
   double (*multiply_add_rounds)(std::int64_t rounds, float* sink);
   double (*multiply_add_rounds_bf16)(std::int64_t rounds, float* sink);
   void (*exp_array)(std::int64_t n, float* y, const float* x);  // for the tests of simd_math.h
+  void (*exp2_array)(std::int64_t n, float* y, const float* x);
+  void (*exp2_array_bf16)(std::int64_t n, float* y, const float* x);
   void (*exp_minus_linear_array)(std::int64_t n, float* rest, float* exp, const float* x);
 };
 

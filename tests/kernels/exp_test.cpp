@@ -63,6 +63,34 @@ TEST_CASE("exp is within its stated error on every instruction set") {
   }
 }
 
+TEST_CASE("2^x for x <= 0 is within its stated errors on every instruction set") {
+  for (const std::string& isa : cpu_isa_names()) {
+    const std::vector<float> x = floats_between(-0.0f, -125.5f);
+    std::vector<float> y(x.size()), narrow(x.size());
+    const auto count = static_cast<std::int64_t>(x.size());
+    routines(isa).exp2_array(count, y.data(), x.data());
+    routines(isa).exp2_array_bf16(count, narrow.data(), x.data());
+    double worst = 0, worst_narrow = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double want = std::exp2(static_cast<double>(x[i]));
+      worst = std::max(worst, std::abs(y[i] - want) / ulp(want));
+      worst_narrow = std::max(worst_narrow, std::abs(narrow[i] - want) / want);
+    }
+    CHECK_MESSAGE(worst <= 1.1, isa);
+    CHECK_MESSAGE(worst_narrow <= 4e-6, isa);
+    const std::vector<float> edge{0.0f, -1.0f, -130.0f, -1e30f, std::nanf("")};
+    for (const auto& array : {routines(isa).exp2_array, routines(isa).exp2_array_bf16}) {
+      float got[5];
+      array(5, got, edge.data());
+      CHECK(got[0] == 1);
+      CHECK(got[1] == 0.5f);
+      CHECK(got[2] <= std::ldexp(1.0f, -126));
+      CHECK(got[3] <= std::ldexp(1.0f, -126));
+      CHECK(std::isnan(got[4]));
+    }
+  }
+}
+
 TEST_CASE("exp(x) - 1 - x does not cancel near zero") {
   for (const std::string& isa : cpu_isa_names()) {
     const std::vector<float> x = floats_between(-1e-7f, -1e4f);

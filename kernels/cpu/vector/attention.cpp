@@ -19,7 +19,8 @@ namespace {
 template <typename Kind, bool masked>
 void softmax_block(std::int64_t begin, std::int64_t keys, const Visible& visible, float scale, float* p, float* most, float* sum,
                    float* shrink) {
-  const Vec by = splat(scale);
+  using A = typename Kind::Number;
+  const Vec by = splat(scale * kLog2e);
 #pragma GCC unroll 4
   for (int j = 0; j < kNv; ++j) {
     float* column = p + j * W;
@@ -33,10 +34,10 @@ void softmax_block(std::int64_t begin, std::int64_t keys, const Visible& visible
       }
       now = max(now, s);
     }
-    const Vec highest = now * by, factor = exp_of_negative(before * by - highest);
+    const Vec highest = now * by, factor = exp2_of_negative<float>(before * by - highest);
     Vec total = load(sum + j * W) * factor;
     const auto probability = [&](std::int64_t r) {
-      Vec e = exp_of_negative(fma(load(column + r * kQueries), by, splat(0.0f) - highest));
+      Vec e = exp2_of_negative<A>(fma(load(column + r * kQueries), by, splat(0.0f) - highest));
       // A lane that has seen no key yet has maximum kMasked.
       if (masked) e = select(visible.at(begin + r, j), e, splat(0.0f));
       total = total + e;
@@ -83,35 +84,38 @@ void AttentionOps<A>::forward(const AttentionForward<A>& g, float* scratch) {
   for (std::int64_t t = g.first_query; t < end_query; t += kQueries) {
     const std::int64_t count = end_query - t < kQueries ? end_query - t : kQueries;
     const Visible visible(g.first_key, offset, t, count);
-    pack_transposed<Kind>(g.q + t * g.q_stride, g.q_stride, count, E, queries, kQueries);
-    float most[kQueries], sum[kQueries], factor[kQueries];
-    for (std::int64_t i = 0; i < kQueries; ++i) most[i] = kMasked, sum[i] = 0;
-    for (std::int64_t i = 0; i < E * kQueries; i += W) store(result + i, splat(0.0f));
+    for (std::int64_t h = 0; h < g.group; ++h) {
+      pack_transposed<Kind>(g.q + h * g.q_head + t * g.q_stride, g.q_stride, count, E, queries, kQueries);
+      float most[kQueries], sum[kQueries], factor[kQueries];
+      for (std::int64_t i = 0; i < kQueries; ++i) most[i] = kMasked, sum[i] = 0;
+      for (std::int64_t i = 0; i < E * kQueries; i += W) store(result + i, splat(0.0f));
 
-    for (std::int64_t begin = visible.least_first / kMr * kMr; begin <= visible.most_last; begin += kKeys) {
-      const std::int64_t keys = visible.most_last + 1 - begin < kKeys ? visible.most_last + 1 - begin : kKeys;
-      scores<Kind>(keys, E, panels + (begin - least) * words, queries, block);
-      if (visible.all(begin, begin + keys)) {
-        softmax_block<Kind, false>(begin, keys, visible, g.scale, block, most, sum, factor);
-      } else {
-        softmax_block<Kind, true>(begin, keys, visible, g.scale, block, most, sum, factor);
-      }
-      for (std::int64_t e = 0; e < E; ++e) {
-#pragma GCC unroll 4
-        for (int j = 0; j < kNv; ++j) {
-          float* at = result + e * kQueries + j * W;
-          store(at, load(at) * load(factor + j * W));
+      for (std::int64_t begin = visible.least_first / kMr * kMr; begin <= visible.most_last; begin += kKeys) {
+        const std::int64_t keys = visible.most_last + 1 - begin < kKeys ? visible.most_last + 1 - begin : kKeys;
+        scores<Kind>(keys, E, panels + (begin - least) * words, queries, block);
+        if (visible.all(begin, begin + keys)) {
+          softmax_block<Kind, false>(begin, keys, visible, g.scale, block, most, sum, factor);
+        } else {
+          softmax_block<Kind, true>(begin, keys, visible, g.scale, block, most, sum, factor);
         }
+        for (std::int64_t e = 0; e < E; ++e) {
+#pragma GCC unroll 4
+          for (int j = 0; j < kNv; ++j) {
+            float* at = result + e * kQueries + j * W;
+            store(at, load(at) * load(factor + j * W));
+          }
+        }
+        multiply<Layout::columns_first, Kind>(E, kQueries, words_of<Kind>(keys),
+                                              values.words + (begin - least) / Kind::kNumbers * values.stride, values.stride,
+                                              block, kQueries, result, kQueries, true);
       }
-      multiply<Layout::columns_first, Kind>(E, kQueries, words_of<Kind>(keys),
-                                            values.words + (begin - least) / Kind::kNumbers * values.stride, values.stride, block,
-                                            kQueries, result, kQueries, true);
+      float* lse = g.lse + h * g.T + t;
+      for (std::int64_t i = 0; i < count; ++i) {
+        lse[i] = static_cast<float>(static_cast<double>(most[i] * g.scale) + std::log(static_cast<double>(sum[i])));
+      }
+      for (std::int64_t i = 0; i < kQueries; ++i) factor[i] = 1.0f / sum[i];
+      store_transposed(result, factor, count, E, g.o + h * g.o_head + t * g.o_stride, g.o_stride);
     }
-    for (std::int64_t i = 0; i < count; ++i) {
-      g.lse[t + i] = static_cast<float>(static_cast<double>(most[i] * g.scale) + std::log(static_cast<double>(sum[i])));
-    }
-    for (std::int64_t i = 0; i < kQueries; ++i) factor[i] = 1.0f / sum[i];
-    store_transposed(result, factor, count, E, g.o + t * g.o_stride, g.o_stride);
   }
 }
 

@@ -22,9 +22,10 @@ struct Probabilities {
     const bool all = visible.all(begin, begin + keys);
 #pragma GCC unroll 4
     for (int j = 0; j < kNv; ++j) {
-      const Vec log_sum = splat(0.0f) - load(lse + j * W), center = load(mean + j * W), by = splat(scale);
+      const Vec center = load(mean + j * W), by = splat(scale);
+      const Vec log2_sum = load(lse + j * W) * splat(-kLog2e), log2_by = splat(scale * kLog2e);
       const auto at = [&](std::int64_t r, Vec& probability, Vec& gradient) {
-        probability = exp_of_negative(fma(load(p + r * kQueries + j * W), by, log_sum));
+        probability = exp2_of_negative<typename Kind::Number>(fma(load(p + r * kQueries + j * W), log2_by, log2_sum));
         if (!all) probability = select(visible.at(begin + r, j), probability, splat(0.0f));
         gradient = probability * (load(ds + r * kQueries + j * W) - center) * by;
       };
@@ -90,10 +91,10 @@ void AttentionOps<A>::backward(const AttentionBackward<A>& g, float* scratch) {
   const AlongRows keys_along = along_rows<Kind>(g.k, g.k_stride, least, end_query, E, take((keys_seen + 1) * E));
   for (std::int64_t i = 0; i < keys_seen * wide; ++i) dk[i] = dv[i] = 0;
 
-  for (std::int64_t h = 0; h < g.group; ++h) {
-    for (std::int64_t t = g.first_query; t < end_query; t += kQueries) {
-      const std::int64_t count = end_query - t < kQueries ? end_query - t : kQueries;
-      const Visible visible(g.first_key, 0, t, count);
+  for (std::int64_t t = g.first_query; t < end_query; t += kQueries) {
+    const std::int64_t count = end_query - t < kQueries ? end_query - t : kQueries;
+    const Visible visible(g.first_key, 0, t, count);
+    for (std::int64_t h = 0; h < g.group; ++h) {
       const A* q = g.q + h * g.q_head + t * g.q_stride;
       const A* d_o = g.d_o + h * g.do_head + t * g.do_stride;
       const A* o = g.o + h * g.o_head + t * g.o_stride;
@@ -109,6 +110,10 @@ void AttentionOps<A>::backward(const AttentionBackward<A>& g, float* scratch) {
         if (i >= count) continue;
         Vec dot = splat(0.0f);
         for (std::int64_t e = 0; e < E; e += W) {
+          __builtin_prefetch(q + (i + kQueries) * g.q_stride +
+                             e);  // of the next block: its rows lie too far apart to be foreseen
+          __builtin_prefetch(d_o + (i + kQueries) * g.do_stride + e);
+          __builtin_prefetch(o + (i + kQueries) * g.o_stride + e);
           dot = fma(read(d_o + i * g.do_stride + e, E - e), read(o + i * g.o_stride + e, E - e), dot);
         }
         mean[i] = sum_lanes(dot);

@@ -19,6 +19,7 @@ struct KindOf<Bf16> {
 constexpr std::int64_t kQueries = kNr;   // in a block
 constexpr std::int64_t kKeys = 8 * kMr;  // in a block, which begins at a multiple of kMr
 constexpr float kMasked = -1e30f;
+constexpr float kLog2e = 1.44269504088896341f;
 static_assert(kMr % 2 == 0);  // pairs of keys do not cross blocks
 
 CAIRN_INLINE std::int64_t round_up(std::int64_t size, std::int64_t unit) {
@@ -31,17 +32,20 @@ struct Visible {
   std::int64_t least_first, most_first, least_last, most_last;
 
   Visible(const std::int32_t* first_key, std::int64_t offset, std::int64_t query, std::int64_t queries) {
-    least_first = most_first = first_key[query];
+    const std::int32_t* key = first_key + query;
+    const std::int32_t last_key = static_cast<std::int32_t>(offset + query);
+    std::int32_t least = key[0], most = key[0];
+    for (std::int64_t i = 0; i < queries; ++i) {
+      least = key[i] < least ? key[i] : least;
+      most = key[i] > most ? key[i] : most;
+      first[i] = static_cast<float>(key[i]);
+      last[i] = static_cast<float>(last_key + static_cast<std::int32_t>(i));
+    }
+    for (std::int64_t i = queries; i < kQueries; ++i) first[i] = 0, last[i] = 1e30f;
+    least_first = least;
+    most_first = most;
     least_last = offset + query;
     most_last = offset + query + queries - 1;
-    for (std::int64_t i = 0; i < kQueries; ++i) {
-      const std::int64_t key = i < queries ? first_key[query + i] : 0;
-      first[i] = static_cast<float>(key);
-      last[i] = i < queries ? static_cast<float>(offset + query + i) : 1e30f;
-      if (i >= queries) continue;
-      least_first = key < least_first ? key : least_first;
-      most_first = key > most_first ? key : most_first;
-    }
   }
   bool all(std::int64_t begin, std::int64_t end) const { return begin >= most_first && end - 1 <= least_last; }
   CAIRN_INLINE Mask at(std::int64_t key, int j) const {

@@ -203,6 +203,13 @@ void exp_array(std::int64_t n, float* y, const float* x) {
   each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, exp(read(x + i))); });
 }
 
+template <typename A>
+void exp2_array(std::int64_t n, float* y, const float* x) {
+  each_vector(n, [&](std::int64_t i, auto read, auto write) { write(y + i, exp2_of_negative<A>(read(x + i))); });
+}
+template void exp2_array<float>(std::int64_t, float*, const float*);
+template void exp2_array<Bf16>(std::int64_t, float*, const float*);
+
 void exp_minus_linear_array(std::int64_t n, float* rest, float* exp_out, const float* x) {
   each_vector(n, [&](std::int64_t i, auto read, auto write) {
     const ExpMinusLinear e = exp_minus_linear(read(x + i));

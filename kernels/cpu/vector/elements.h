@@ -26,6 +26,8 @@ struct ElementOps {
 template <typename A>
 double multiply_add_rounds(std::int64_t rounds, float* sink);
 void exp_array(std::int64_t n, float* y, const float* x);
+template <typename A>
+void exp2_array(std::int64_t n, float* y, const float* x);
 void exp_minus_linear_array(std::int64_t n, float* rest, float* exp, const float* x);
 
 }  // namespace cairn::cpu::CAIRN_ISA

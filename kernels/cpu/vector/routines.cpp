@@ -69,6 +69,8 @@ const Routines& routines() {
       .multiply_add_rounds = multiply_add_rounds<float>,
       .multiply_add_rounds_bf16 = multiply_add_rounds<Bf16>,
       .exp_array = exp_array,
+      .exp2_array = exp2_array<float>,
+      .exp2_array_bf16 = exp2_array<Bf16>,
       .exp_minus_linear_array = exp_minus_linear_array,
   };
   return table;

@@ -38,10 +38,49 @@ CAIRN_INLINE Vec exp(Vec x) {
   return select(greater(splat(kExpLow), x), splat(0.0f), value);
 }
 
-// e^x for x <= 0 within 1 ULP; below -87.3, e^-87.3, which is next to nothing. NaN stays NaN.
-CAIRN_INLINE Vec exp_of_negative(Vec x) {
-  const ExpParts e = exp_parts(max(splat(kExpLow), x));
-  return (fma(e.r * e.r, e.tail, e.r) + splat(1.0f)) * e.scale;
+// x <= 0 as whole + rest with |rest| <= 1/2, and v * 2^whole; below -126 what is next to nothing.
+struct WholeAndRest {
+  Vec whole, rest;
+};
+#if defined(__AVX512F__)
+CAIRN_INLINE WholeAndRest nearest_whole(Vec x) {
+  const Vec whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return {whole, x - whole};
+}
+CAIRN_INLINE Vec times_power(Vec v, Vec whole) {
+  return _mm512_scalef_ps(v, whole);
+}
+#else
+CAIRN_INLINE WholeAndRest nearest_whole(Vec x) {
+  const Vec magic = splat(12582912.0f), clipped = max(splat(-126.0f), x);
+  const Vec whole = (clipped + magic) - magic;
+  return {whole, clipped - whole};
+}
+CAIRN_INLINE Vec times_power(Vec v, Vec whole) {
+  const Vec low_bits = whole + splat(12582912.0f);
+  return v * floats(add_int(shift_left_23(bits(low_bits)), bits(splat(1.0f))));
+}
+#endif
+
+// 2^x for x <= 0, for numbers that will be stored as A: float32 within 1.1 ULP (2^-126 below -126), bfloat16 within 4e-6 of the
+// value. NaN stays NaN. Polynomials: least relative error on [-1/2, 1/2] with 2^0 exact.
+template <typename A>
+CAIRN_INLINE Vec exp2_of_negative(Vec x) {
+  const WholeAndRest parts = nearest_whole(x);
+  const Vec r = parts.rest;
+  Vec value;
+  if constexpr (sizeof(A) == sizeof(float)) {
+    value = fma(splat(1.5272305289e-4f), r, splat(1.3410479072e-3f));
+    value = fma(value, r, splat(9.6187752566e-3f));
+    value = fma(value, r, splat(5.5502934632e-2f));
+    value = fma(value, r, splat(2.4022644811e-1f));
+    value = fma(value, r, splat(6.9314723203e-1f));
+  } else {
+    value = fma(splat(9.5853823888e-3f), r, splat(5.5906628255e-2f));
+    value = fma(value, r, splat(2.4024038167e-1f));
+    value = fma(value, r, splat(6.9312418434e-1f));
+  }
+  return times_power(fma(value, r, splat(1.0f)), parts.whole);
 }
 
 // e^x - 1 - x and e^x for x <= 0. The first has no cancellation near 0: its error is within 6 ULP for every x <= 0.
