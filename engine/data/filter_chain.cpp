@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "engine/data/filters/c4.h"
 #include "engine/data/filters/exact_dedup.h"
+#include "engine/data/filters/fineweb2.h"
 #include "engine/data/filters/fineweb_quality.h"
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
@@ -42,6 +43,7 @@ const std::vector<FilterKind>& kinds() {
       {GopherRepetitionFilter::variant, GopherRepetitionFilter::make},
       {C4Filter::variant, C4Filter::make},
       {FineWebQualityFilter::variant, FineWebQualityFilter::make},
+      {FineWeb2Filter::variant, nullptr, {"file"}, FineWeb2Filter::make},
   };
   return all;
 }

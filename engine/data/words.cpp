@@ -52,12 +52,207 @@ bool is_quote(const Letter& l) {
   }
 }
 
+bool is_apostrophe(const Letter& l) {
+  return l.point == '\'' || l.point == 0x2019;
+}
+
 // Chunks that split in their own way, or stay whole against the rules: length in bytes of each part but the last.
 using Splits = std::array<std::uint8_t, 2>;
 
+// Alike in all languages: faces, and a letter with its dot.
+constexpr const char* kFaces[] = {":)", ":-)", ";)", ";-)", ":(",  ":-(", ":D",  ":-D", ":P",
+                                  ":/", ":|",  "<3", "^_^", "-_-", "o_o", "O_O", "C++"};
+
+// Whole words that end in a dot or have an apostrophe or hyphen within.
+constexpr const char* kGermanWords[] = {"z.B.",  "d.h.",   "u.a.", "usw.",   "bzw.",  "ca.",  "etc.",  "Dr.",  "Prof.", "Nr.",
+                                        "Str.",  "St.",    "Mio.", "Mrd.",   "Jh.",   "Jan.", "Feb.",  "Apr.", "Aug.",  "Sep.",
+                                        "Sept.", "Okt.",   "Nov.", "Dez.",   "vgl.",  "ggf.", "inkl.", "sog.", "Abb.",  "Bd.",
+                                        "o.k.",  "v.a.",   "u.U.", "i.d.R.", "evtl.", "geb.", "gest.", "jmd.", "max.",  "min.",
+                                        "Tel.",  "u.s.w.", "z.T.", "'s",     "'n",    "'ne"};
+constexpr const char* kFrenchWords[] = {"av.",
+                                        "janv.",
+                                        "f\xc3\xa9vr.",
+                                        "avr.",
+                                        "juill.",
+                                        "sept.",
+                                        "oct.",
+                                        "nov.",
+                                        "d\xc3\xa9"
+                                        "c.",
+                                        "Dr.",
+                                        "M.",
+                                        "Mr.",
+                                        "Mme.",
+                                        "Mlle.",
+                                        "MM.",
+                                        "n\xc2\xb0",
+                                        "St.",
+                                        "Ste.",
+                                        "cf.",
+                                        "etc.",
+                                        "No.",
+                                        "pp.",
+                                        "Vol.",
+                                        "aujourd'hui",
+                                        "Aujourd'hui",
+                                        "aujourd\xe2\x80\x99hui",
+                                        "Aujourd\xe2\x80\x99hui",
+                                        "apr\xc3\xa8s-midi",
+                                        "au-del\xc3\xa0",
+                                        "au-dessus",
+                                        "celle-ci",
+                                        "celui-ci",
+                                        "ci-dessous",
+                                        "elle-m\xc3\xaame",
+                                        "lui-m\xc3\xaame",
+                                        "peut-\xc3\xaatre",
+                                        "quelques-uns",
+                                        "rendez-vous",
+                                        "jusque-l\xc3\xa0",
+                                        "en-dessous"};
+// What French joins by a hyphen to a word that stays whole: "demi-tour".
+constexpr std::string_view kFrenchPrefixes[] = {"anti",
+                                                "apr\xc3\xa8s",
+                                                "arri\xc3\xa8re",
+                                                "audio",
+                                                "auto",
+                                                "avant",
+                                                "bas",
+                                                "beau",
+                                                "belle",
+                                                "bien",
+                                                "bio",
+                                                "cache",
+                                                "casse",
+                                                "champ",
+                                                "chasse",
+                                                "chauffe",
+                                                "chou",
+                                                "co",
+                                                "compte",
+                                                "contre",
+                                                "coupe",
+                                                "court",
+                                                "courte",
+                                                "couvre",
+                                                "cyber",
+                                                "demi",
+                                                "dix",
+                                                "entre",
+                                                "est",
+                                                "ex",
+                                                "extra",
+                                                "faux",
+                                                "franco",
+                                                "garde",
+                                                "grand",
+                                                "grande",
+                                                "gratte",
+                                                "gros",
+                                                "haut",
+                                                "haute",
+                                                "hip",
+                                                "hors",
+                                                "hyper",
+                                                "infra",
+                                                "inter",
+                                                "intra",
+                                                "mal",
+                                                "mi",
+                                                "micro",
+                                                "mini",
+                                                "mono",
+                                                "mont",
+                                                "moyen",
+                                                "multi",
+                                                "neuf",
+                                                "non",
+                                                "nord",
+                                                "ouest",
+                                                "outre",
+                                                "ouvre",
+                                                "pare",
+                                                "passe",
+                                                "petit",
+                                                "petite",
+                                                "pied",
+                                                "pique",
+                                                "poisson",
+                                                "voiture",
+                                                "mot",
+                                                "arc",
+                                                "port",
+                                                "perce",
+                                                "pont",
+                                                "wagon",
+                                                "bateau",
+                                                "porte",
+                                                "post",
+                                                "pousse",
+                                                "pr\xc3\xa9",
+                                                "pro",
+                                                "pseudo",
+                                                "quasi",
+                                                "quatre",
+                                                "radio",
+                                                "r\xc3\xa9",
+                                                "sainte",
+                                                "sans",
+                                                "saint",
+                                                "semi",
+                                                "serre",
+                                                "socio",
+                                                "soixante",
+                                                "sous",
+                                                "sud",
+                                                "super",
+                                                "sur",
+                                                "taille",
+                                                "tire",
+                                                "tiers",
+                                                "tourne",
+                                                "tout",
+                                                "toute",
+                                                "trans",
+                                                "trente",
+                                                "trois",
+                                                "t\xc3\xa9l\xc3\xa9",
+                                                "ultra",
+                                                "vice",
+                                                "vid\xc3\xa9o",
+                                                "vieux",
+                                                "ville",
+                                                "vingt",
+                                                "\xc3\xa0"};
+
+constexpr const char* kItalianWords[] = {"po'",     "E'",       "n\xc2\xb0", "a.C.", "d.C.", "art.",  "Art.",   "artt.",
+                                         "avv.",    "Avv.",     "ecc.",      "etc.", "pag.", "prof.", "sett.",  "tel.",
+                                         "Cod.",    "Cost.",    "Proc.",     "St.",  "e/o",  "c/c",   "e-mail", "week-end",
+                                         "by-pass", "check-up", "s.p.a.",    "col.", "ss.",  "distr."};
+
 class Exceptions {
  public:
-  Exceptions() {
+  explicit Exceptions(WordStyle style) {
+    for (const char* face : kFaces) keep(face);
+    for (char letter = 'a'; letter <= 'z'; ++letter) keep(std::string(1, letter) + ".");
+    if (style == WordStyle::english) add_english();
+    if (style == WordStyle::german) keep_all(kGermanWords);
+    if (style == WordStyle::french) keep_all(kFrenchWords);
+    if (style == WordStyle::italian) keep_all(kItalianWords);
+  }
+  const Splits* find(std::string_view chunk) const {
+    if (chunk.size() < 2 || chunk.size() > 16) return nullptr;
+    const auto found = table_.find(chunk);
+    return found == table_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  void keep(std::string chunk) { table_[std::move(chunk)] = {0, 0}; }
+  template <std::size_t N>
+  void keep_all(const char* const (&chunks)[N]) {
+    for (const char* chunk : chunks) keep(chunk);
+  }
+  void add_english() {
     const std::vector<std::string> pronouns = {"i", "you", "he", "she", "it", "we", "they"};
     const std::vector<std::string> question = {"who",   "what", "when", "where", "why",  "how",
                                                "there", "that", "this", "these", "those"};
@@ -82,26 +277,16 @@ class Exceptions {
     for (const std::string verb : {"could", "might", "must", "should", "would"}) contract(verb, {"ve"}, false);
     add("cannot", 3), add("gonna", 3), add("gotta", 3), add("let's", 3), add("let\xe2\x80\x99s", 3);
     for (const char* whole :
-         {"a.m.", "p.m.", "e.g.", "i.e.",  "E.g.",  "I.e.", "vs.",   "v.s.", "co.",  "and/or", "w/o",  "C++",
-          "Mr.",  "Mrs.", "Ms.",  "Dr.",   "Prof.", "Jr.",  "St.",   "Inc.", "Ltd.", "Corp.",  "Co.",  "Bros.",
-          "Gen.", "Gov.", "Rep.", "Rev.",  "Sen.",  "Mt.",  "Ph.D.", "Jan.", "Feb.", "Mar.",   "Apr.", "Jun.",
-          "Jul.", "Aug.", "Sep.", "Sept.", "Oct.",  "Nov.", "Dec.",  ":)",   ":-)",  ";)",     ";-)",  ":(",
-          ":-(",  ":D",   ":-D",  ":P",    ":/",    ":|",   "<3",    "^_^",  "-_-",  "o_o",    "O_O"}) {
-      table_[whole] = {0, 0};
+         {"a.m.", "p.m.",  "e.g.", "i.e.", "E.g.", "I.e.", "vs.",   "v.s.", "co.",   "and/or", "w/o",   "Mr.",  "Mrs.", "Ms.",
+          "Dr.",  "Prof.", "Jr.",  "St.",  "Inc.", "Ltd.", "Corp.", "Co.",  "Bros.", "Gen.",   "Gov.",  "Rep.", "Rev.", "Sen.",
+          "Mt.",  "Ph.D.", "Jan.", "Feb.", "Mar.", "Apr.", "Jun.",  "Jul.", "Aug.",  "Sep.",   "Sept.", "Oct.", "Nov.", "Dec."}) {
+      keep(whole);
     }
-    for (char letter = 'a'; letter <= 'z'; ++letter) table_[std::string(1, letter) + "."] = {0, 0};
     for (const char* inherited :
          {"Ill", "ill", "Its", "its", "Hell", "hell", "Shell", "shell", "Shed", "shed", "were", "Were", "Well", "well"}) {
       table_.erase(inherited);
     }
   }
-  const Splits* find(std::string_view chunk) const {
-    if (chunk.size() < 2 || chunk.size() > 16) return nullptr;
-    const auto found = table_.find(chunk);
-    return found == table_.end() ? nullptr : &found->second;
-  }
-
- private:
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
@@ -124,9 +309,11 @@ class Exceptions {
   std::unordered_map<std::string, Splits, Hash, std::equal_to<>> table_;
 };
 
-const Exceptions& exceptions() {
-  static const Exceptions instance;
-  return instance;
+const Exceptions& exceptions(WordStyle style) {
+  static const std::array<Exceptions, 6> all = {Exceptions(WordStyle::english), Exceptions(WordStyle::plain),
+                                                Exceptions(WordStyle::german),  Exceptions(WordStyle::french),
+                                                Exceptions(WordStyle::italian), Exceptions(WordStyle::indic)};
+  return all[static_cast<std::size_t>(style)];
 }
 
 constexpr std::string_view kUnits[] = {  // longest first among those that end alike
@@ -184,7 +371,8 @@ constexpr std::string_view kUnits[] = {  // longest first among those that end a
 // One chunk between white space, as characters.
 class ChunkSplitter {
  public:
-  ChunkSplitter(std::string_view chunk, std::vector<std::string_view>& words) : chunk_(chunk), words_(words) {}
+  ChunkSplitter(WordStyle style, RunSegmenter* segmenter, std::vector<std::string_view>& words)
+      : style_(style), segmenter_(segmenter), exceptions_(exceptions(style)), words_(words) {}
 
   void split() {
     letters_.clear();
@@ -206,8 +394,12 @@ class ChunkSplitter {
       }
       if (begin < i) split_range(begin, i);
       std::size_t end = i + 1;
-      while (end < letters_.size() && (letters_[end].bits & kNonspacing)) ++end;
-      put(i, end);
+      const std::uint16_t goes_on = segmenter_ ? kNonspacing | kUnspaced : kNonspacing;
+      while (end < letters_.size() && (letters_[end].bits & goes_on)) ++end;
+      if (segmenter_)
+        segmenter_->segment(view(i, end), words_);
+      else
+        put(i, end);
       begin = i = end;
     }
     if (begin < letters_.size()) split_range(begin, letters_.size());
@@ -222,18 +414,61 @@ class ChunkSplitter {
     if (begin < end) words_.push_back(view(begin, end));
   }
 
+  // Each mark a word; one between digits belongs to the number.
+  void split_indic(std::size_t begin, std::size_t end) {
+    std::size_t word = begin;
+    for (std::size_t i = begin; i < end; ++i) {
+      const char32_t c = letters_[i].point;
+      const bool mark = (c > 0x20 && c < 0x7F && !is_alpha(letters_[i]) && !is_digit(letters_[i])) || c == 0x964 || c == 0x965;
+      if (!mark) continue;
+      const bool numeric = c == ',' || c == '.' || c == ':' || c == '/';
+      if (numeric && i > begin && i + 1 < end && is_digit(letters_[i - 1]) && is_digit(letters_[i + 1])) continue;
+      put(word, i);
+      put(i, i + 1);
+      word = i + 1;
+    }
+    put(word, end);
+  }
+
+  // Whether the range is a French compound with a hyphen that stays whole, elisions included: "demi-tour".
+  bool is_french_compound(std::size_t begin, std::size_t end) const {
+    std::size_t hyphen = begin;
+    while (hyphen < end && letters_[hyphen].point != '-') ++hyphen;
+    if (hyphen == begin || hyphen + 1 >= end) return false;
+    if (letters_[hyphen + 1].point == 't' && hyphen + 2 < end && letters_[hyphen + 2].point == '-') return false;  // "passe-t-il"
+    std::string prefix = lower_case_ascii(view(begin, hyphen));
+    const auto known = [&prefix] {
+      return std::find(std::begin(kFrenchPrefixes), std::end(kFrenchPrefixes), prefix) != std::end(kFrenchPrefixes);
+    };
+    if (!known()) {
+      if (prefix.back() != 's') return false;
+      prefix.pop_back();
+      if (!known()) return false;
+    }
+    for (std::size_t i = hyphen + 1; i < end; ++i) {
+      if (!is_lower(letters_[i]) && letters_[i].point != '-' && !is_apostrophe(letters_[i])) return false;
+    }
+    return is_lower(letters_[hyphen + 1]);
+  }
+
   void split_range(std::size_t begin, std::size_t end) {
+    if (style_ == WordStyle::indic) return split_indic(begin, end);
     suffixes_.clear();
     for (;;) {
-      if (begin >= end || exceptions().find(view(begin, end))) break;
+      if (begin >= end || exceptions_.find(view(begin, end))) break;
+      if (style_ == WordStyle::french && is_french_compound(begin, end)) {
+        put(begin, end);
+        begin = end;
+        break;
+      }
       const std::size_t prefix = prefix_length(begin, end);
-      if (prefix > 0 && begin + prefix < end && exceptions().find(view(begin + prefix, end))) {
+      if (prefix > 0 && begin + prefix < end && exceptions_.find(view(begin + prefix, end))) {
         put(begin, begin + prefix);
         begin += prefix;
         break;
       }
       const std::size_t suffix = begin + prefix < end ? suffix_length(begin + prefix, end) : 0;
-      if (suffix > 0 && begin < end - suffix && exceptions().find(view(begin, end - suffix))) {
+      if (suffix > 0 && begin < end - suffix && exceptions_.find(view(begin, end - suffix))) {
         suffixes_.push_back({end - suffix, end});
         end -= suffix;
         break;
@@ -250,7 +485,7 @@ class ChunkSplitter {
 
   void split_middle(std::size_t begin, std::size_t end) {
     const std::string_view middle = view(begin, end);
-    if (const Splits* splits = exceptions().find(middle)) {
+    if (const Splits* splits = exceptions_.find(middle)) {
       const std::size_t first = (*splits)[0], second = (*splits)[1];
       if (first == 0) return words_.push_back(middle);
       words_.push_back(middle.substr(0, first));
@@ -260,7 +495,11 @@ class ChunkSplitter {
     if (is_address(begin, end)) return words_.push_back(middle);
     std::size_t word = begin;
     for (std::size_t i = begin; i < end;) {
-      const std::size_t infix = infix_length(begin, i, end);
+      if (i > word && elides(begin, i, end)) {
+        put(word, i);
+        word = i;
+      }
+      const std::size_t infix = style_ == WordStyle::german ? german_infix_length(begin, i, end) : infix_length(begin, i, end);
       if (infix == 0) {
         ++i;
         continue;
@@ -280,6 +519,10 @@ class ChunkSplitter {
 
   std::size_t prefix_length(std::size_t begin, std::size_t end) const {
     const Letter& first = letters_[begin];
+    if (style_ == WordStyle::french && begin + 2 < end && is_apostrophe(letters_[begin + 1]) && is_alpha(letters_[begin + 2])) {
+      const char32_t lower = first.point | 0x20;
+      if (lower == 'd' || lower == 'l' || lower == 'n') return 2;
+    }
     if (first.bits & (kSymbol | kIcon | kCurrency)) return 1;
     switch (first.point) {
       case 0xA7:
@@ -300,23 +543,41 @@ class ChunkSplitter {
     }
   }
 
+  // "-il" of "dit-il": a hyphen behind a letter, and a pronoun.
+  std::size_t inverted_length(std::size_t begin, std::size_t end) const {
+    static constexpr std::string_view kPronouns[] = {"ce",        "cl\xc3\xa9s", "elle", "en", "il", "ils", "je",
+                                                     "l\xc3\xa0", "moi",         "nous", "on", "t",  "vous"};
+    for (std::size_t size = 1; size <= 4 && begin + size + 1 < end; ++size) {
+      const char32_t hyphen = letters_[end - size - 1].point;
+      if (hyphen != '-' && !(hyphen >= 0x2010 && hyphen <= 0x2014)) continue;
+      if (!is_alpha(letters_[end - size - 2])) return 0;
+      return std::find(std::begin(kPronouns), std::end(kPronouns), view(end - size, end)) != std::end(kPronouns) ? size + 1 : 0;
+    }
+    return 0;
+  }
+
   std::size_t suffix_length(std::size_t begin, std::size_t end) const {
     const Letter& last = letters_[end - 1];
     const std::size_t size = end - begin;
-    if ((last.point == 's' || last.point == 'S') && size >= 2) {
+    const bool possessive = style_ != WordStyle::german && style_ != WordStyle::french;
+    if (possessive && (last.point == 's' || last.point == 'S') && size >= 2) {
       const char32_t before = letters_[end - 2].point;
       if (before == '\'' || before == 0x2019) return 2;
     }
     if (last.bits & (kSymbol | kIcon)) return 1;
-    if (last.point == 0x2013 || last.point == 0x2014 || last.point == 0x2026) return 1;
+    if (last.point == 0x2026 || (possessive && (last.point == 0x2013 || last.point == 0x2014))) return 1;
+    if (style_ == WordStyle::german && last.point == '/') return 1;
+    if (style_ == WordStyle::french) {
+      if (const std::size_t inverted = inverted_length(begin, end)) return inverted;
+    }
     if (last.point == '.') {
       std::size_t dots = 1;
       while (dots < size && letters_[end - 1 - dots].point == '.') ++dots;
       if (dots >= 2) return dots;
       if (size < 2) return 0;
       const Letter& before = letters_[end - 2];
-      if (is_digit(before) || is_lower(before) || (before.bits & kSymbol) || before.point == '%' || before.point == 0xB2 ||
-          before.point == '-' || before.point == '+') {
+      if ((is_digit(before) && style_ != WordStyle::german) || is_lower(before) || (before.bits & kSymbol) ||
+          before.point == '%' || before.point == 0xB2 || before.point == '-' || before.point == '+') {
         return 1;
       }
       return size >= 3 && is_upper(before) && is_upper(letters_[end - 3]) ? 1 : 0;
@@ -335,6 +596,32 @@ class ChunkSplitter {
       if (std::find(std::begin(kUnits), std::end(kUnits), unit) != std::end(kUnits)) return length;
     }
     return 0;
+  }
+
+  // Whether a word begins at `at`, behind a letter and its apostrophe.
+  bool elides(std::size_t begin, std::size_t at, std::size_t end) const {
+    if (style_ != WordStyle::french && style_ != WordStyle::italian) return false;
+    if (at < begin + 2 || at >= end || !is_apostrophe(letters_[at - 1]) || !is_alpha(letters_[at - 2])) return false;
+    const bool digit = style_ == WordStyle::italian && (is_digit(letters_[at]) || letters_[at].point == '"');
+    return is_alpha(letters_[at]) || digit;
+  }
+
+  std::size_t german_infix_length(std::size_t begin, std::size_t at, std::size_t end) const {
+    const Letter& here = letters_[at];
+    if (here.bits & kIcon || here.point == 0x2026) return 1;
+    if (is_alpha(here)) return 0;
+    if (here.point == '.' && run_of_dots(at, end) >= 2) return run_of_dots(at, end);
+    if (at == begin || at + 1 >= end) return 0;
+    const Letter &before = letters_[at - 1], &after = letters_[at + 1];
+    const auto is_word = [](const Letter& l) { return is_alpha(l) || is_digit(l); };
+    if (here.point == '.') return is_lower(before) && is_upper(after) ? 1 : 0;
+    if (here.point == '/') return is_word(before) && is_word(after) ? 1 : 0;
+    if (here.point == '-' && is_digit(before) && is_digit(after)) return 1;
+    if (here.point == '-' && after.point == '-' && is_alpha(before) && at + 2 < end && is_alpha(letters_[at + 2])) return 2;
+    const bool parts = here.point == ',' || here.point == '!' || here.point == '?' || here.point == ':' || here.point == '<' ||
+                       here.point == '>' || here.point == '=' || here.point == '(' || here.point == ')' || here.point == '[' ||
+                       here.point == ']' || (is_quote(here) && here.point != '\'');
+    return parts && is_alpha(before) && is_alpha(after) ? 1 : 0;
   }
 
   std::size_t infix_length(std::size_t begin, std::size_t at, std::size_t end) const {
@@ -358,6 +645,7 @@ class ChunkSplitter {
     }
     if (here.point == '-' || here.point == 0x2013 || here.point == 0x2014 || here.point == '~') {
       if (!is_alpha(*before)) return 0;
+      if (style_ == WordStyle::italian && !is_lower(*after) && after->point != here.point) return 0;
       std::size_t length = 1;
       const std::size_t most = here.point == '-' ? 3 : here.point == 0x2014 ? 2 : 1;
       while (length < most && at + length < end && letters_[at + length].point == here.point) ++length;
@@ -407,6 +695,9 @@ class ChunkSplitter {
     return labels >= 2 && last_is_lower;
   }
 
+  WordStyle style_;
+  RunSegmenter* segmenter_;
+  const Exceptions& exceptions_;
   std::string_view chunk_;
   std::vector<std::string_view>& words_;
   std::vector<Letter> letters_;
@@ -424,8 +715,9 @@ constexpr std::array<bool, 256> kAsciiLetter = [] {
 
 }  // namespace
 
-void split_words(std::string_view text, std::vector<std::string_view>& words) {
-  ChunkSplitter splitter({}, words);
+void split_words(std::string_view text, std::vector<std::string_view>& words, WordStyle style, RunSegmenter* segmenter) {
+  ChunkSplitter splitter(style, segmenter, words);
+  const Exceptions& whole = exceptions(style);
   for (std::size_t at = 0; at < text.size();) {
     int length = 1;
     const auto byte = static_cast<unsigned char>(text[at]);
@@ -448,7 +740,7 @@ void split_words(std::string_view text, std::vector<std::string_view>& words) {
       plain = false;
     }
     const std::string_view chunk = text.substr(begin, at - begin);
-    if (plain && (chunk.size() < 2 || chunk.size() > 11 || !exceptions().find(chunk))) {
+    if (plain && (chunk.size() < 2 || chunk.size() > 11 || !whole.find(chunk))) {
       words.push_back(chunk);
     } else {
       splitter.set_chunk(chunk);

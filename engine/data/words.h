@@ -3,9 +3,9 @@
 // The rules are close to those of spaCy's English tokenizer, which datatrove's filters use for English (spec/data.md §2.2): white
 // space separates; punctuation, quotes, currency and icons at either end of a chunk are words of their own, as are "...", 's,
 // n't, 'll and a unit after a number; letters joined by a hyphen, ':', '/', '=' are taken apart; web addresses stay whole. They
-// are used for all languages. Scripts without spaces (Han, kana, Thai, Lao, Khmer, Myanmar) have no words that could be found
-// without a dictionary: there each letter with its marks is a word, and the filters that count sequences of words take longer
-// ones (unspaced_scale). tests/engine/data/words_test.cpp says how often the two agree.
+// are used for all languages by the filters that know nothing of languages. Scripts without spaces (Han, kana, Thai, Lao, Khmer,
+// Myanmar) have no words that could be found without a dictionary: there each letter with its marks is a word, and the filters
+// that count sequences of words take longer ones (unspaced_scale). tests/engine/data/words_test.cpp says how often the two agree.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,27 @@ namespace cairn::data {
 
 inline constexpr int kWordRules = 1;  // raise when the same text would give other words
 
+// What languages do differently at hyphens, apostrophes and abbreviations, as spaCy's tokenizers have it.
+enum class WordStyle {
+  english,
+  plain,    // no contractions: all languages without rules of their own
+  german,   // a hyphen does not part words: "Ost-West"
+  french,   // "l'|homme", "dit|-il"
+  italian,  // "dell'|anno"
+  indic,    // ASCII punctuation and the danda are words wherever they stand, nothing else is
+};
+
+// Takes a run of letters of scripts without spaces apart, where a dictionary is at hand (language_words.h).
+class RunSegmenter {
+ public:
+  virtual ~RunSegmenter() = default;
+  // Appends the words of `run`, views into it that leave nothing out.
+  virtual void segment(std::string_view run, std::vector<std::string_view>& words) = 0;
+};
+
 // Views into `text`, which is valid UTF-8, appended to `words`. White space is never part of a word.
-void split_words(std::string_view text, std::vector<std::string_view>& words);
+void split_words(std::string_view text, std::vector<std::string_view>& words, WordStyle style = WordStyle::english,
+                 RunSegmenter* segmenter = nullptr);
 
 // Sentences, from the words of a text: one ends after a terminal mark (. ? ! 。 ...) when another word than punctuation follows.
 // At least 1.
@@ -28,6 +47,9 @@ int count_sentences(const std::vector<std::string_view>& words);
 class TextAnalysis {
  public:
   explicit TextAnalysis(std::string_view text) : text_(text) {}
+  // With words found by other means.
+  TextAnalysis(std::string_view text, std::vector<std::string_view> words)
+      : text_(text), words_(std::move(words)), unspaced_scale_(1) {}
   std::string_view text() const { return text_; }
   const std::vector<std::string_view>& words();
   std::size_t characters();  // code points of the text
