@@ -2,19 +2,21 @@
 
 #include <algorithm>
 
-#include "engine/text/unicode.h"
+#include "engine/text/characters.h"
 
 namespace cairn::text {
 
-AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* normalizer) : tokens_(std::move(tokens)) {
   bool any_single_word = false;
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     const AddedToken& token = tokens_[i];
-    if (token.content.empty()) continue;
+    std::string content = token.content;
+    if (token.normalized && normalizer) normalizer->apply(content);
+    if (content.empty()) continue;
     Matcher& matcher = token.normalized ? normalized_ : plain_;
     any_normalized_ |= token.normalized;
     any_single_word |= token.single_word;
-    matcher.add(token.content, i);
+    matcher.add(content, i);
   }
   if (any_single_word) {
     starts_with_word_.emplace("\\A\\w", "added_tokens");
@@ -42,44 +44,19 @@ void AddedTokens::Matcher::add(std::string_view content, std::size_t token) {
   if (nodes[at].token < 0) nodes[at].token = static_cast<std::int64_t>(token);
 }
 
-std::int64_t AddedTokens::Matcher::longest(std::string_view text) const {
+std::int64_t AddedTokens::Matcher::longest(std::string_view text, std::size_t& bytes) const {
   std::int64_t token = -1;
   std::uint32_t at = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<std::uint8_t>(c);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(text[i]);
     const auto& next = nodes[at].next;
     const auto found = std::find_if(next.begin(), next.end(), [byte](const auto& edge) { return edge.first == byte; });
     if (found == next.end()) break;
     at = found->second;
-    if (nodes[at].token >= 0) token = nodes[at].token;
+    if (nodes[at].token >= 0) token = nodes[at].token, bytes = i + 1;
   }
   return token;
 }
-
-namespace {
-
-std::size_t spaces_at_start(std::string_view text) {
-  std::size_t at = 0;
-  for (int length; at < text.size(); at += static_cast<std::size_t>(length)) {
-    if (!(CharacterClasses::get().of(decode_valid(text.data() + at, length)) & kSpace)) break;
-  }
-  return at;
-}
-
-// Where the run of spaces at the end of `text` begins.
-std::size_t spaces_at_end(std::string_view text) {
-  std::size_t end = text.size();
-  while (end > 0) {
-    std::size_t at = end - 1;
-    while (at > 0 && (static_cast<std::uint8_t>(text[at]) & 0xC0) == 0x80) --at;
-    int length;
-    if (!(CharacterClasses::get().of(decode_valid(text.data() + at, length)) & kSpace)) break;
-    end = at;
-  }
-  return end;
-}
-
-}  // namespace
 
 void AddedTokens::cut_with(const Matcher& matcher, std::string_view text, bool skip_special,
                            std::vector<Segment>& segments) const {
@@ -90,13 +67,14 @@ void AddedTokens::cut_with(const Matcher& matcher, std::string_view text, bool s
   std::size_t done = 0, at = 0;
   while (at < text.size()) {
     const auto byte = static_cast<std::uint8_t>(text[at]);
-    const std::int64_t index = matcher.first[byte] ? matcher.longest(text.substr(at)) : -1;
+    std::size_t bytes = 0;
+    const std::int64_t index = matcher.first[byte] ? matcher.longest(text.substr(at), bytes) : -1;
     const AddedToken* found = index >= 0 ? &tokens_[static_cast<std::size_t>(index)] : nullptr;
     if (!found) {
       ++at;
       continue;
     }
-    std::size_t begin = at, end = at + found->content.size();
+    std::size_t begin = at, end = at + bytes;
     at = end;
     if (skip_special && found->special) continue;
     if (found->single_word) {
@@ -104,13 +82,23 @@ void AddedTokens::cut_with(const Matcher& matcher, std::string_view text, bool s
       const bool open_after = end == text.size() || !matches(*starts_with_word_, text.substr(end));
       if (!open_before || !open_after) continue;
     }
-    if (found->lstrip) begin = std::max(done, spaces_at_end(text.substr(0, begin)));
-    if (found->rstrip) end += spaces_at_start(text.substr(end));
+    if (found->lstrip) begin = std::max(done, begin - run_at_end(text.substr(0, begin), is_white_space));
+    if (found->rstrip) end += run_at_start(text.substr(end), is_white_space);
     if (done < begin) segments.push_back({-1, text.substr(done, begin - done)});
     segments.push_back({found->id, text.substr(begin, end - begin)});
     done = end;
   }
   if (done < text.size()) segments.push_back({-1, text.substr(done)});
+}
+
+void AddedTokens::cut_plain(std::string_view text, bool skip_special, std::vector<Segment>& segments) const {
+  segments.clear();
+  cut_with(plain_, text, skip_special, segments);
+}
+
+void AddedTokens::cut_normalized(std::string_view text, bool skip_special, std::vector<Segment>& segments) const {
+  segments.clear();
+  cut_with(normalized_, text, skip_special, segments);
 }
 
 void AddedTokens::cut(std::string_view text, bool skip_special, std::vector<Segment>& segments) const {
@@ -119,8 +107,7 @@ void AddedTokens::cut(std::string_view text, bool skip_special, std::vector<Segm
     if (text.empty()) segments.clear();
     return;
   }
-  segments.clear();
-  cut_with(plain_, text, skip_special, segments);
+  cut_plain(text, skip_special, segments);
   if (!any_normalized_) return;
   std::vector<Segment> first;
   first.swap(segments);

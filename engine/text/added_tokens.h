@@ -9,7 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/text/bpe.h"
+#include "engine/text/model.h"
+#include "engine/text/normalizer.h"
 #include "engine/text/regex.h"
 
 namespace cairn::text {
@@ -20,7 +21,7 @@ struct AddedToken {
   bool single_word = false;  // only between characters that are not word characters
   bool lstrip = false;       // takes the spaces before it along
   bool rstrip = false;       // and those after it
-  bool normalized = true;    // looked for after those that are not, in what is left
+  bool normalized = true;    // looked for after those that are not, in what is left and normalized, in its own normalized form
   bool special = false;      // left out by decode(skip_special), never found by SpecialTokens::as_text
 };
 
@@ -33,7 +34,7 @@ struct Segment {
 class AddedTokens {
  public:
   AddedTokens() = default;
-  explicit AddedTokens(std::vector<AddedToken> tokens);
+  explicit AddedTokens(std::vector<AddedToken> tokens, const Normalizer* normalizer = nullptr);
 
   bool empty() const { return tokens_.empty(); }
   const std::vector<AddedToken>& tokens() const { return tokens_; }
@@ -41,6 +42,9 @@ class AddedTokens {
   // Cuts `text`; with `skip_special` special tokens are text. Longest match at the leftmost place, in two passes: tokens that are
   // not `normalized` first. Empty segments do not occur.
   void cut(std::string_view text, bool skip_special, std::vector<Segment>& segments) const;
+  // The two passes one by one, with the normalizer between them.
+  void cut_plain(std::string_view text, bool skip_special, std::vector<Segment>& segments) const;
+  void cut_normalized(std::string_view text, bool skip_special, std::vector<Segment>& segments) const;
 
  private:
   // A trie over the bytes of the tokens' strings.
@@ -52,7 +56,8 @@ class AddedTokens {
     std::array<bool, 256> first{};  // bytes that begin some token
     std::vector<Node> nodes;        // the root is nodes[0]
     void add(std::string_view content, std::size_t token);
-    std::int64_t longest(std::string_view text) const;  // index of the longest token that `text` begins with, or -1
+    // Index of the longest token that `text` begins with, or -1; `bytes` gets how much of the text it is.
+    std::int64_t longest(std::string_view text, std::size_t& bytes) const;
   };
   void cut_with(const Matcher& matcher, std::string_view text, bool skip_special, std::vector<Segment>& segments) const;
 

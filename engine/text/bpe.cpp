@@ -20,31 +20,9 @@ void MergeTable::set(TokenId left, TokenId right, std::uint32_t rank, TokenId re
   entries_[slot] = {pair, rank, result};
 }
 
-void Bpe::encode_word(std::string_view word, std::vector<TokenId>& out) const {
-  TokenId small[kShort];
-  std::vector<TokenId> large;
-  if (word.size() > kShort) large.resize(word.size());
-  TokenId* symbols = word.size() > kShort ? large.data() : small;
-  std::size_t count = 0;
-  bool after_unknown = false;
-  for (const char c : word) {
-    const TokenId id = byte_ids[static_cast<std::uint8_t>(c)];
-    if (id >= 0) {
-      symbols[count++] = id;
-    } else if (unknown >= 0 && !(fuse_unknown && after_unknown)) {
-      symbols[count++] = unknown;
-    }
-    after_unknown = id < 0;
-  }
-  if (count > kShort) {
-    large.resize(count);
-    merge_long(large, out);
-  } else {
-    merge_short(symbols, count, out);
-  }
-}
+namespace {
 
-void Bpe::merge_short(TokenId* symbols, std::size_t count, std::vector<TokenId>& out) const {
+void merge_short(const MergeTable& merges, TokenId* symbols, std::size_t count, std::vector<TokenId>& out) {
   // ranks[i], results[i]: of the pair (i, i + 1).
   std::uint32_t ranks[kShort];
   TokenId results[kShort];
@@ -73,10 +51,9 @@ void Bpe::merge_short(TokenId* symbols, std::size_t count, std::vector<TokenId>&
   out.insert(out.end(), symbols, symbols + count);
 }
 
-void Bpe::merge_long(const std::vector<TokenId>& initial, std::vector<TokenId>& out) const {
+void merge_long(const MergeTable& merges, std::vector<TokenId> symbols, std::vector<TokenId>& out) {
   // A doubly linked list over positions; candidates wait in a heap and are dropped when their pair has changed since.
-  const std::size_t count = initial.size();
-  std::vector<TokenId> symbols = initial;
+  const std::size_t count = symbols.size();
   std::vector<std::size_t> next(count), previous(count);
   struct Candidate {
     std::uint32_t rank;
@@ -108,6 +85,34 @@ void Bpe::merge_long(const std::vector<TokenId>& initial, std::vector<TokenId>& 
     if (i > 0) offer(previous[i]);
   }
   for (std::size_t i = 0; i < count; i = next[i]) out.push_back(symbols[i]);
+}
+
+}  // namespace
+
+void merge_symbols(const MergeTable& merges, TokenId* symbols, std::size_t count, std::vector<TokenId>& out) {
+  if (count > kShort)
+    merge_long(merges, {symbols, symbols + count}, out);
+  else
+    merge_short(merges, symbols, count, out);
+}
+
+void Bpe::encode_word(std::string_view word, std::vector<TokenId>& out) const {
+  TokenId small[kShort];
+  std::vector<TokenId> large;
+  if (word.size() > kShort) large.resize(word.size());
+  TokenId* symbols = word.size() > kShort ? large.data() : small;
+  std::size_t count = 0;
+  bool after_unknown = false;
+  for (const char c : word) {
+    const TokenId id = byte_ids[static_cast<std::uint8_t>(c)];
+    if (id >= 0) {
+      symbols[count++] = id;
+    } else if (unknown >= 0 && !(fuse_unknown && after_unknown)) {
+      symbols[count++] = unknown;
+    }
+    after_unknown = id < 0;
+  }
+  merge_symbols(merges, symbols, count, out);
 }
 
 }  // namespace cairn::text

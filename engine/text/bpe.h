@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-namespace cairn::text {
+#include "engine/text/model.h"
 
-using TokenId = std::int32_t;
+namespace cairn::text {
 
 // (left, right) -> rank and result: an open-addressing table, fixed once built.
 class MergeTable {
@@ -45,18 +45,18 @@ class MergeTable {
   std::size_t mask_ = 0;
 };
 
-struct Bpe {
+// Merges `count` symbols and appends what is left. `symbols` is used up. Linear in the number of merges for short words, n log n
+// for long ones.
+void merge_symbols(const MergeTable& merges, TokenId* symbols, std::size_t count, std::vector<TokenId>& out);
+
+// Byte-level BPE.
+struct Bpe : Model {
   std::array<TokenId, 256> byte_ids{};  // id of the token that is this one byte; -1: not in the vocabulary
   TokenId unknown = -1;                 // stands for a byte without token; -1: such bytes are left out
   bool fuse_unknown = false;            // one id for a run of them
   MergeTable merges;
 
-  // Appends the ids of `word`. Linear in the number of merges for short words, n log n for long ones.
-  void encode_word(std::string_view word, std::vector<TokenId>& out) const;
-
- private:
-  void merge_short(TokenId* symbols, std::size_t count, std::vector<TokenId>& out) const;
-  void merge_long(const std::vector<TokenId>& symbols, std::vector<TokenId>& out) const;
+  void encode_word(std::string_view word, std::vector<TokenId>& out) const override;
 };
 
 }  // namespace cairn::text

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/text/bpe.h"
+#include "engine/text/model.h"
 
 namespace cairn::text {
 

@@ -49,10 +49,14 @@ class Tokenizer::Encoder {
   Encoder(const State& state, std::vector<TokenId>& out) : state_(state), cache_(WordCache::of(state.serial)), sink_(out) {}
 
   void text(std::string_view text, SpecialTokens special) {
-    while (!text.empty()) {
+    if (!state_.pre_tokenizer.byte_level()) {
+      if (valid_utf8_prefix(text) == text.size()) return valid_text(text, special, true);
+      return valid_text(utf8_lossy(text), special, true);
+    }
+    for (bool at_start = true; !text.empty(); at_start = false) {
       const std::size_t valid = valid_utf8_prefix(text);
       if (valid > 0) {
-        valid_text(text.substr(0, valid), special);
+        valid_text(text.substr(0, valid), special, at_start);
       } else {
         word(text.substr(0, 1));  // a byte that is no UTF-8 stands alone
       }
@@ -61,19 +65,49 @@ class Tokenizer::Encoder {
   }
 
  private:
-  void valid_text(std::string_view text, SpecialTokens special) {
-    state_.added.cut(text, special == SpecialTokens::as_text, segments_);
-    for (const Segment& segment : segments_) {
-      if (segment.token >= 0) {
-        sink_.put(&segment.token, 1);
-      } else if (state_.pre_tokenizer.known()) {
-        words(segment.text, *state_.pre_tokenizer.known());
-      } else {
-        state_.pre_tokenizer.split(segment.text, pieces_, store_);
-        for (const std::string_view piece : pieces_) word(piece);
-        store_.clear();
-      }
+  void valid_text(std::string_view text, SpecialTokens special, bool at_start) {
+    const bool as_text = special == SpecialTokens::as_text;
+    if (!state_.normalizer) {
+      state_.added.cut(text, as_text, segments_);
+      for (const Segment& segment : segments_) put(segment, at_start && segment.text.data() == text.data());
+      return;
     }
+    state_.added.cut_plain(text, as_text, segments_);
+    for (const Segment& segment : segments_) {
+      const bool first = at_start && segment.text.data() == text.data();
+      if (segment.token >= 0) {
+        put(segment, first);
+        continue;
+      }
+      normalized_ = segment.text;
+      state_.normalizer->apply(normalized_);
+      state_.added.cut_normalized(normalized_, as_text, parts_);
+      for (const Segment& part : parts_) put(part, first && part.text.data() == normalized_.data());
+    }
+  }
+
+  void put(const Segment& segment, bool at_start) {
+    if (segment.token >= 0) return sink_.put(&segment.token, 1);
+    if (state_.pre_tokenizer.known()) return words(segment.text, *state_.pre_tokenizer.known());
+    state_.pre_tokenizer.split(segment.text, pieces_, store_, at_start);
+    for (const std::string_view piece : pieces_) cut_word(piece);
+    store_.clear();
+  }
+
+  // A piece, cut where the model cannot join.
+  void cut_word(std::string_view piece) {
+    const std::string_view mark = state_.cut_before;
+    if (mark.empty()) return word(piece);
+    std::size_t begin = 0, at = 0;
+    while ((at = piece.find(mark, at)) != std::string_view::npos) {
+      const bool run = at >= begin + mark.size() && piece.substr(at - mark.size(), mark.size()) == mark;
+      if (at > begin && !run) {
+        word(piece.substr(begin, at - begin));
+        begin = at;
+      }
+      at += mark.size();
+    }
+    word(piece.substr(begin));
   }
 
   void words(std::string_view text, const KnownPattern& pattern) {
@@ -113,13 +147,14 @@ class Tokenizer::Encoder {
       const auto whole = state_.whole_words.find(word);
       if (whole != state_.whole_words.end()) return ids_.push_back(whole->second);
     }
-    state_.bpe.encode_word(word, ids_);
+    state_.model->encode_word(word, ids_);
   }
 
   const State& state_;
   WordCache& cache_;
   Sink sink_;
-  std::vector<Segment> segments_;
+  std::vector<Segment> segments_, parts_;
+  std::string normalized_;
   std::vector<std::string_view> pieces_;
   std::deque<std::string> store_;
   std::vector<TokenId> ids_;
@@ -149,18 +184,45 @@ void Tokenizer::encode_to(std::string_view text, SpecialTokens special, std::vec
   Encoder(*state_, out).text(text, special);
 }
 
+std::vector<TokenId> Tokenizer::with_special(const std::vector<TokenId>& ids) const {
+  return state_->post_processor.apply(ids);
+}
+
+std::vector<TokenId> Tokenizer::with_special(const std::vector<TokenId>& first, const std::vector<TokenId>& second) const {
+  return state_->post_processor.apply(first, second);
+}
+
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
   std::string text;
+  std::vector<std::string> tokens;
   for (const TokenId id : ids) {
-    if (!(skip_special && is_special(id))) text += token_bytes(id);
+    if (skip_special && is_special(id)) continue;
+    const std::string& token = shown(id);
+    if (state_->decodes_bytes)
+      text += state_->bytes[static_cast<std::size_t>(id)];
+    else
+      tokens.push_back(token);
   }
-  return text;
+  return state_->decodes_bytes ? text : decode_tokens(state_->decoder.get(), std::move(tokens));
+}
+
+const std::string& Tokenizer::shown(TokenId id) const {
+  if (id < 0 || id >= vocab_size())
+    fail("{}: no token has id {}; the vocabulary ends at {}", state_->origin, id, vocab_size() - 1);
+  const auto normalized = state_->shown.find(id);
+  return normalized != state_->shown.end() ? normalized->second : state_->written[static_cast<std::size_t>(id)];
 }
 
 std::string Tokenizer::token_bytes(TokenId id) const {
-  if (id < 0 || id >= vocab_size())
-    fail("{}: no token has id {}; the vocabulary ends at {}", state_->origin, id, vocab_size() - 1);
-  return state_->bytes[static_cast<std::size_t>(id)];
+  const std::string& token = shown(id);
+  if (state_->decodes_bytes) return state_->bytes[static_cast<std::size_t>(id)];
+  if (is_special(id)) return token;
+  if (const auto byte = byte_of_token(token); byte && state_->decodes_byte_tokens)
+    return std::string(1, static_cast<char>(*byte));
+  // What it adds behind another token: decoders treat the first one apart.
+  const std::string before = decode_tokens(state_->decoder.get(), {"a"});
+  const std::string both = decode_tokens(state_->decoder.get(), {"a", token});
+  return both.compare(0, before.size(), before) == 0 ? both.substr(before.size()) : token;
 }
 
 std::int64_t Tokenizer::vocab_size() const {

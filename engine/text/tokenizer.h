@@ -1,4 +1,5 @@
-// Tokenizers of the byte-level BPE family, from and to Hugging Face's tokenizer.json (spec/apertus.md §6).
+// Tokenizers as Hugging Face's tokenizer.json describes them (spec/apertus.md §6): added tokens are cut out, then normalizer,
+// pre-tokenizer, model and post-processor, each of any kind that the format knows.
 //
 // Encoding equals the `tokenizers` library's, id by id. A Tokenizer is immutable and may be used from any thread.
 #pragma once
@@ -35,13 +36,17 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
   // Never adds BOS or EOS; the caller does (pack, chat, evaluation each have their own rule). Invalid UTF-8 is encoded byte by
-  // byte.
+  // byte where the tokenizer is byte-level, and as U+FFFD elsewhere.
   std::vector<TokenId> encode(std::string_view text, SpecialTokens special = SpecialTokens::parse) const;
   void encode_to(std::string_view text, SpecialTokens special, std::vector<TokenId>& out) const;  // appends
-  // The bytes of all tokens, back to back; decode(encode(text)) == text for any bytes. A cut-off character stays as its bytes:
-  // utf8_lossy (unicode.h) gives what the `tokenizers` library shows instead. Error on an id outside the vocabulary.
+  // As encode with what the tokenizer's post-processor puts around a text, or a pair: <s> ..., [CLS] ... [SEP] ... [SEP].
+  std::vector<TokenId> with_special(const std::vector<TokenId>& ids) const;
+  std::vector<TokenId> with_special(const std::vector<TokenId>& first, const std::vector<TokenId>& second) const;
+  // Byte-level: the bytes of all tokens, back to back; decode(encode(text)) == text for any bytes when nothing is normalized. A
+  // cut-off character stays as its bytes: utf8_lossy (unicode.h) gives what the `tokenizers` library shows instead. Elsewhere
+  // what the tokenizer's decoder makes of the tokens. Error on an id outside the vocabulary.
   std::string decode(std::span<const TokenId> ids, bool skip_special = true) const;
-  // The bytes of one token (a part of a UTF-8 character, perhaps); what streaming needs.
+  // What one token adds to a text that is under way (a part of a UTF-8 character, perhaps); what streaming needs.
   std::string token_bytes(TokenId id) const;
 
   std::int64_t vocab_size() const;                             // highest id + 1; every id below it has a token
@@ -52,6 +57,7 @@ class Tokenizer {
  private:
   struct State;
   class Encoder;
+  const std::string& shown(TokenId id) const;  // as decoders get it; Error on an id outside the vocabulary
   explicit Tokenizer(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;
 };

@@ -1,7 +1,10 @@
-// What a loaded tokenizer holds; shared by tokenizer.cpp (encoding) and tokenizer_json.cpp (reading).
+// What a loaded tokenizer holds, in the order in which a text meets it; shared by tokenizer.cpp (encoding) and the readers of
+// files.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -9,26 +12,41 @@
 
 #include "base/json_fwd.h"
 #include "engine/text/added_tokens.h"
-#include "engine/text/bpe.h"
+#include "engine/text/decoder.h"
+#include "engine/text/model.h"
+#include "engine/text/normalizer.h"
+#include "engine/text/post_processor.h"
 #include "engine/text/pre_tokenizer.h"
 #include "engine/text/token_index.h"
 #include "engine/text/tokenizer.h"
+#include "engine/text/vocabulary.h"
 
 namespace cairn::text {
 
 struct Tokenizer::State {
-  std::string origin;                                         // for errors
-  std::uint64_t serial = 0;                                   // tells tokenizers apart in word caches; never 0
-  std::vector<std::string> written;                           // by id, as in the file
-  std::vector<std::string> bytes;                             // by id, what it stands for in text
-  std::vector<bool> special;                                  // by id
-  TokenIndex index;                                           // by written form
-  std::unordered_map<std::string_view, TokenId> whole_words;  // by bytes, when the model says ignore_merges; views into `bytes`
+  std::string origin;        // for errors
+  std::uint64_t serial = 0;  // tells tokenizers apart in word caches; never 0
   AddedTokens added;
+  NormalizerPtr normalizer;  // null: text stays as it is
   PreTokenizer pre_tokenizer;
-  Bpe bpe;
+  // Set when the model never looks across the place between another character and this one ("\u2581"): words are cut there.
+  std::string cut_before;
+  std::unordered_map<std::string_view, TokenId>
+      whole_words;  // ids that skip the model (ignore_merges); views into `bytes` or `written`
+  std::unique_ptr<const Model> model;
+  PostProcessor post_processor;
+  DecoderPtr decoder;
+
+  std::vector<std::string> written;      // by id, as in the file
+  std::vector<std::string> bytes;        // by id, the bytes that a byte-level token is
+  bool decodes_bytes = false;            // text is `bytes` put together; otherwise the decoder makes it
+  std::map<TokenId, std::string> shown;  // added tokens that decoding shows in their normalized form, as the library does
+  bool decodes_byte_tokens = false;      // "<0x0A>" is a byte
+  std::vector<bool> special;             // by id
+  TokenIndex index;                      // by written form
 
   static std::shared_ptr<const State> read(const Json& json, std::string_view origin);
+  static std::uint64_t next_serial();
 };
 
 }  // namespace cairn::text

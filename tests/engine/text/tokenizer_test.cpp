@@ -170,7 +170,7 @@ TEST_CASE("tokenizer: a damaged tokenizer.json is refused with the key, the plac
   };
   says(error_after([](Json& j) { j = 3; }), "expected an object");
   says(error_after([](Json& j) { j.erase("model"); }), "the key \"model\" is missing");
-  says(error_after([](Json& j) { j["model"]["type"] = "Unigram"; }), "model.type: \"Unigram\" is not supported");
+  says(error_after([](Json& j) { j["model"]["type"] = "Unigram"; }), "model.vocab: expected a list");
   says(error_after([](Json& j) { j["model"]["vocab"] = Json::array(); }), "model.vocab: expected an object");
   says(error_after([](Json& j) { j["model"]["vocab"]["the"] = "x"; }), "model.vocab[\"the\"]: expected an id");
   says(error_after([](Json& j) { j["model"]["vocab"]["the"] = -4; }), "-4 is not a possible id");
@@ -197,21 +197,11 @@ TEST_CASE("tokenizer: a damaged tokenizer.json is refused with the key, the plac
   says(error_after([](Json& j) { j["model"]["merges"][1] = 7; }), "model.merges[1]: expected \"left right\"");
   says(error_after([](Json& j) { j["model"]["merges"] = nullptr; }), "model.merges: expected a list");
   says(error_after([](Json& j) { j["model"]["dropout"] = 0.1; }), "model.dropout: 0.1 is not supported");
-  says(error_after([](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }), "model.end_of_word_suffix");
   says(error_after([](Json& j) { j["model"]["unk_token"] = "<unk>"; }), "model.unk_token: \"<unk>\" is not in the vocabulary");
   says(error_after([](Json& j) { j["model"]["ignore_merges"] = 1; }), "model.ignore_merges: expected true or false");
-  says(error_after([](Json& j) {
-         j["normalizer"] = {{"type", "NFC"}};
-       }),
-       "normalizer: a normalizer of type \"NFC\" is not supported");
-  says(error_after([](Json& j) { j["decoder"] = {{"type", "Metaspace"}}; }), "decoder: type \"Metaspace\"");
-  says(error_after([](Json& j) { j.erase("pre_tokenizer"); }), "the key \"pre_tokenizer\" is missing");
-  says(error_after([](Json& j) { j["pre_tokenizer"] = nullptr; }), "pre_tokenizer: expected an object");
-  says(error_after([](Json& j) {
-         j["pre_tokenizer"] = {{"type", "Whitespace"}};
-       }),
-       "pre_tokenizer.type: pre-tokenizer \"Whitespace\" is not supported");
-  says(error_after([](Json& j) { j["pre_tokenizer"] = {{"type", "Digits"}}; }), "expected ByteLevel");
+  says(error_after([](Json& j) { j["normalizer"] = {{"type", "NFX"}}; }), "normalizer.type: normalizer \"NFX\" is not known");
+  says(error_after([](Json& j) { j["decoder"] = {{"type", "Metaspace"}}; }), "decoder: the key \"replacement\" is missing");
+  says(error_after([](Json& j) { j["pre_tokenizer"] = 7; }), "pre_tokenizer: expected an object or null");
   says(error_after([](Json& j) {
          j["pre_tokenizer"] = {
              {"type", "Sequence"},

@@ -1,0 +1,33 @@
+// "Replace" of tokenizer.json, as normalizer and as decoder: each match of a string or a regular expression becomes a fixed text.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/json_fwd.h"
+
+namespace cairn::text {
+
+class Regex;
+
+class Replacement {
+ public:
+  Replacement(std::string literal, std::string content);
+  // {"pattern": {"String": ...} or {"Regex": ...}, "content": ...}
+  static Replacement read(const Json& json, const std::string& origin);
+  ~Replacement();
+  Replacement(Replacement&&) noexcept;
+
+  // Error when the result would be longer than most_bytes.
+  void apply(std::string& text) const;
+
+  // What a text of so many bytes may become: a hundred times as long, or 16 MB. More is an attack.
+  static std::size_t most_bytes(std::size_t bytes) { return bytes > 160'000 ? 100 * bytes : 16'000'000; }
+
+ private:
+  std::unique_ptr<const Regex> regex_;  // null: literal_
+  std::string literal_, content_;
+};
+
+}  // namespace cairn::text
