@@ -12,11 +12,11 @@ bool is_symbol(std::string_view token, const CharacterBpe::Options& options) {
 
 }  // namespace
 
-CharacterBpe::CharacterBpe(const Vocabulary& vocabulary, MergeTable merges, Options options)
+CharacterBpe::CharacterBpe(const Vocabulary& vocabulary, const std::vector<bool>& hidden, MergeTable merges, Options options)
     : merges_(std::move(merges)), options_(std::move(options)) {
   for (std::size_t id = 0; id < vocabulary.size(); ++id) {
     const std::string& token = vocabulary.written(static_cast<TokenId>(id));
-    if (!is_symbol(token, options_) || vocabulary.id_of(token) != static_cast<TokenId>(id)) continue;
+    if (hidden[id] || !is_symbol(token, options_) || vocabulary.id_of(token) != static_cast<TokenId>(id)) continue;
     written_.push_back(token);
     ids_.push_back(static_cast<TokenId>(id));
   }

@@ -22,7 +22,8 @@ class CharacterBpe : public Model {
     std::string continuing_prefix, end_suffix;  // of symbols that do not begin the word; of the one that ends it
   };
 
-  CharacterBpe(const Vocabulary& vocabulary, MergeTable merges, Options options);
+  // `hidden` by id: tokens that no character becomes.
+  CharacterBpe(const Vocabulary& vocabulary, const std::vector<bool>& hidden, MergeTable merges, Options options);
 
   void encode_word(std::string_view word, std::vector<TokenId>& out) const override;
 

@@ -62,6 +62,13 @@ Metaspace Metaspace::read(const Json& json, const std::string& origin) {
   return made;
 }
 
+bool crosses_mark(std::string_view token, std::string_view mark) {
+  for (std::size_t at = token.find(mark); at != std::string_view::npos; at = token.find(mark, at + mark.size())) {
+    if (at > 0 && (at < mark.size() || token.substr(at - mark.size(), mark.size()) != mark)) return true;
+  }
+  return false;
+}
+
 PreTokenizerStagePtr metaspace_stage(const Json& json, const std::string& origin) {
   return std::make_unique<MetaspaceStage>(Metaspace::read(json, origin));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/json_fwd.h"
 
@@ -19,5 +20,8 @@ struct Metaspace {
   // Files before 0.15 say add_prefix_space instead of prepend_scheme.
   static Metaspace read(const Json& json, const std::string& origin);
 };
+
+// Whether somewhere in `token` another character stands before the mark.
+bool crosses_mark(std::string_view token, std::string_view mark);
 
 }  // namespace cairn::text

@@ -29,14 +29,6 @@ std::pair<std::string, std::string> read_merge(const Json& merge, const Where& w
   return {merge[0].get<std::string>(), merge[1].get<std::string>()};
 }
 
-// Whether somewhere in `token` another character stands before the mark.
-bool crosses(std::string_view token, std::string_view mark) {
-  for (std::size_t at = token.find(mark); at != std::string_view::npos; at = token.find(mark, at + mark.size())) {
-    if (at > 0 && (at < mark.size() || token.substr(at - mark.size(), mark.size()) != mark)) return true;
-  }
-  return false;
-}
-
 struct Merges {
   MergeTable table;
   bool cross_spaces = false;  // some merge gives a token with U+2581 behind another character
@@ -61,7 +53,7 @@ Merges read_merges(const Json& model, const Vocabulary& vocabulary, const std::v
     const TokenId result = id_of(whole, "the result");
     if (special[static_cast<std::size_t>(result)]) continue;
     merges.table.set(left_id, right_id, static_cast<std::uint32_t>(i), result);
-    merges.cross_spaces = merges.cross_spaces || crosses(whole, kMetaspace);
+    merges.cross_spaces = merges.cross_spaces || crosses_mark(whole, kMetaspace);
   }
   return merges;
 }
@@ -119,7 +111,7 @@ ReadModel read_bpe(const Json& model, const Vocabulary& vocabulary, const std::v
   options.fuse_unknown = bool_field(model, "fuse_unk", place, false);
   const bool plain = options.continuing_prefix.empty() && options.end_suffix.empty() && read.whole_words.empty();
   if (plain && !merges.cross_spaces && vocabulary.id_of(kMetaspace) >= 0) read.cut_before = kMetaspace;
-  read.model = std::make_unique<CharacterBpe>(vocabulary, std::move(merges.table), std::move(options));
+  read.model = std::make_unique<CharacterBpe>(vocabulary, special, std::move(merges.table), std::move(options));
   return read;
 }
 

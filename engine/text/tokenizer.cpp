@@ -2,9 +2,11 @@
 
 #include <deque>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/schema.h"
+#include "engine/text/tokenizer_formats.h"
 #include "engine/text/tokenizer_state.h"
 #include "engine/text/unicode.h"
 #include "engine/text/word_cache.h"
@@ -166,8 +168,15 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
-  const std::filesystem::path file = std::filesystem::is_directory(path) ? path / "tokenizer.json" : path;
-  return from_json(read_json(file), file.string());
+  const std::filesystem::path file = tokenizer_file(path);
+  return from_bytes(read_file(file), file.string());
+}
+
+Tokenizer Tokenizer::from_bytes(std::string_view bytes, std::string_view origin) {
+  const TokenizerFile file = read_tokenizer_file(bytes, std::string(origin));
+  if (const auto* json = std::get_if<Json>(&file)) return from_json(*json, origin);
+  if (const auto* ranks = std::get_if<RankFile>(&file)) return Tokenizer(State::from_ranks(*ranks, origin));
+  return Tokenizer(State::from_sentencepiece(std::get<SentencePieceFile>(file), origin));
 }
 
 Tokenizer Tokenizer::from_json(const Json& json, std::string_view origin) {

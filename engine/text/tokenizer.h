@@ -1,7 +1,9 @@
 // Tokenizers as Hugging Face's tokenizer.json describes them (spec/apertus.md §6): added tokens are cut out, then normalizer,
-// pre-tokenizer, model and post-processor, each of any kind that the format knows.
+// pre-tokenizer, model and post-processor, each of any kind that the format knows. SentencePiece models, tekken.json and tiktoken
+// files are read too.
 //
-// Encoding equals the `tokenizers` library's, id by id. A Tokenizer is immutable and may be used from any thread.
+// Encoding equals the `tokenizers` library's (SentencePiece's, tiktoken's), id by id. A Tokenizer is immutable and may be used
+// from any thread.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +29,10 @@ enum class SpecialTokens {
 
 class Tokenizer {
  public:
-  // `path` is a tokenizer.json or a folder that holds one. Errors name the file, the key and what was expected.
+  // `path` is a tokenizer.json, a tekken.json, a tiktoken file or a SentencePiece model, or a folder that holds one. Errors name
+  // the file, the place and what was expected.
   static Tokenizer load(const std::filesystem::path& path);
+  static Tokenizer from_bytes(std::string_view bytes, std::string_view origin);
   static Tokenizer from_json(const Json& json, std::string_view origin);
 
   ~Tokenizer();

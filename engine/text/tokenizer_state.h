@@ -23,6 +23,9 @@
 
 namespace cairn::text {
 
+struct RankFile;
+struct SentencePieceFile;
+
 struct Tokenizer::State {
   std::string origin;        // for errors
   std::uint64_t serial = 0;  // tells tokenizers apart in word caches; never 0
@@ -46,6 +49,8 @@ struct Tokenizer::State {
   TokenIndex index;                      // by written form
 
   static std::shared_ptr<const State> read(const Json& json, std::string_view origin);
+  static std::shared_ptr<const State> from_ranks(const RankFile& file, std::string_view origin);
+  static std::shared_ptr<const State> from_sentencepiece(const SentencePieceFile& file, std::string_view origin);
   static std::uint64_t next_serial();
 };
 

@@ -20,7 +20,7 @@ Unigram::Unigram(const Vocabulary& vocabulary, const std::vector<Piece>& pieces,
     worst = std::min(worst, piece.score);
     if (piece.findable && !vocabulary.written(piece.id).empty()) sorted.push_back(&piece);
   }
-  unknown_score_ = worst - kUnknownPenalty;
+  unknown_score_ = options_.worst_score.value_or(worst) - kUnknownPenalty;
   // Built level by level from the sorted tokens, so that the children of a node stand side by side.
   const auto text = [&](std::size_t i) -> std::string_view { return vocabulary.written(sorted[i]->id); };
   std::stable_sort(sorted.begin(), sorted.end(),

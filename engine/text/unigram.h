@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,10 @@ class Unigram : public Model {
   struct Options {
     std::array<TokenId, 256> byte_ids{};
     bool byte_fallback = false;
-    TokenId unknown = -1;           // -1: Error on text that needs it
-    bool single_precision = false;  // add scores as SentencePiece does, in floats
-    std::string origin;             // for errors
+    TokenId unknown = -1;               // -1: Error on text that needs it
+    bool single_precision = false;      // keep the sums of scores in floats, as SentencePiece does
+    std::optional<double> worst_score;  // by default the lowest of all pieces
+    std::string origin;                 // for errors
   };
 
   Unigram(const Vocabulary& vocabulary, const std::vector<Piece>& pieces, Options options);

@@ -1,6 +1,9 @@
-// Tokenizers as others write them: every kind of tokenizer.json.
+// Tokenizers as others write them: every kind of tokenizer.json, SentencePiece models, tekken.json, tiktoken files.
+#include "base/hash.h"
 #include "base/json.h"
+#include "engine/text/charsmap.h"
 #include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer_formats.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace cairn;
@@ -63,4 +66,52 @@ TEST_CASE("fuzz: a tokenizer.json of any kind is refused or gives ids and text")
   }
   feed("tokenizer kinds", seeds, fuzz_rounds(40000),
        [](const std::string& bytes) { use(text::Tokenizer::from_json(parse_json(bytes, "x"), "x")); });
+}
+
+TEST_CASE("fuzz: SentencePiece models and tekken.json are refused or give ids and text, and convert") {
+  const Json formats = read_json(test::source_folder() / "tests/golden/tokenizer/formats.json");
+  std::vector<std::string> models, ranks;
+  for (const Json& made : formats["cases"]) {
+    const std::string bytes = base64_decode(made["data"].get<std::string>());
+    (bytes[0] == '{' ? ranks : models).push_back(bytes);
+  }
+  const auto parse = [](const std::string& bytes) {
+    use(text::Tokenizer::from_bytes(bytes, "x"));
+    const text::TokenizerFile file = text::read_tokenizer_file(bytes, "x");
+    if (const auto* pieces = std::get_if<text::SentencePieceFile>(&file))
+      text::Tokenizer::from_json(text::tokenizer_json_of(*pieces), "x");
+  };
+  feed("sentencepiece", models, fuzz_rounds(3000), parse);
+  feed("tekken", ranks, fuzz_rounds(600), parse);
+}
+
+TEST_CASE("fuzz: tiktoken files are refused by the line") {
+  test::Mutator mutator("tiktoken");
+  for (int round = 0; round < fuzz_rounds(4000); ++round) {
+    std::string bytes = mutator.mutate("IQ== 0\nIg== 1\nIw== 2\n5pel5pys 3\n");
+    try {
+      text::read_tiktoken(bytes, "x");
+    } catch (const Error&) {
+    }
+  }
+}
+
+TEST_CASE("fuzz: a character map is refused or gives pieces of its own text") {
+  // A trie of one root and one leaf: "a" becomes "b".
+  const auto unit = [](std::uint32_t value) {
+    std::string bytes;
+    for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> (8 * i));
+    return bytes;
+  };
+  std::string trie = unit(1 << 10);
+  for (std::uint32_t at = 1; at < 130; ++at)
+    trie += unit(at == (1 ^ 'a') ? (1 << 10 | 1 << 8 | 'a') : at == ('a') ? 0x80000000 : 0);
+  const std::string map = unit(static_cast<std::uint32_t>(trie.size())) + trie + std::string("b\0cd\0", 5);
+  feed("charsmap", {map}, fuzz_rounds(20000), [](const std::string& bytes) {
+    const text::Charsmap parsed(bytes, "x");
+    for (const char* text : {"abc", "a", "\xe6\x97\xa5"}) {
+      parsed.longest(text);
+      parsed.shortest(text);
+    }
+  });
 }
