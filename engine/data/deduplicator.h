@@ -1,4 +1,4 @@
-// What compares documents with one another: duplicates of whole documents, of paragraphs, of passages.
+// What compares documents with one another: duplicates of whole documents, of paragraphs, of passages; ranks by a score.
 //
 // It works in two halves. append_keys() is a pure function of one document, called from any thread as documents go by; compare()
 // sees the keys of all documents at once, in input order, and marks which are removed and what is cut out of others. What it

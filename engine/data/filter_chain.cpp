@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "engine/data/filters/c4.h"
+#include "engine/data/filters/classify.h"
 #include "engine/data/filters/exact_dedup.h"
 #include "engine/data/filters/fineweb2.h"
 #include "engine/data/filters/fineweb_quality.h"
@@ -14,6 +15,7 @@
 #include "engine/data/filters/minhash.h"
 #include "engine/data/filters/optout.h"
 #include "engine/data/filters/paragraph_dedup.h"
+#include "engine/data/filters/percentile.h"
 #include "engine/data/filters/pii.h"
 #include "engine/data/filters/robots.h"
 #include "engine/data/filters/url.h"
@@ -44,11 +46,13 @@ const std::vector<FilterKind>& kinds() {
       {C4Filter::variant, C4Filter::make},
       {FineWebQualityFilter::variant, FineWebQualityFilter::make},
       {FineWeb2Filter::variant, nullptr, {"file"}, FineWeb2Filter::make},
+      {ClassifyFilter::variant, nullptr, {"file"}, ClassifyFilter::make},
+      {ScoreFilter::variant, ScoreFilter::make},
   };
   return all;
 }
 
-// And all deduplicators.
+// And all that compare documents.
 struct DeduplicatorKind {
   Variant (*variant)();
   std::unique_ptr<Deduplicator> (*make)(const Config&);
@@ -59,6 +63,7 @@ const std::vector<DeduplicatorKind>& deduplicator_kinds() {
       {ExactDedup::variant, ExactDedup::make},
       {MinHashDedup::variant, MinHashDedup::make},
       {ParagraphDedup::variant, ParagraphDedup::make},
+      {PercentileRule::variant, PercentileRule::make},
   };
   return all;
 }

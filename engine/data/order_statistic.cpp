@@ -1,0 +1,55 @@
+#include "engine/data/order_statistic.h"
+
+#include <bit>
+
+namespace cairn::data {
+
+namespace {
+
+// Unsigned numbers in the order of the floats.
+std::uint32_t ordered(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+float unordered(std::uint32_t key) {
+  return std::bit_cast<float>(key & 0x80000000u ? key & 0x7FFFFFFFu : ~key);
+}
+
+// Which key the `rank`-th smallest has; `rank` becomes its rank among those of that key.
+std::uint16_t key_at(const std::map<std::uint16_t, std::uint64_t>& counts, std::uint64_t& rank) {
+  for (const auto& [key, count] : counts) {
+    if (rank < count) return key;
+    rank -= count;
+  }
+  return counts.empty() ? std::uint16_t{0} : counts.rbegin()->first;
+}
+
+}  // namespace
+
+void OrderStatistic::see(float value) {
+  ++upper_[static_cast<std::uint16_t>(ordered(value) >> 16)];
+  ++count_;
+}
+
+void OrderStatistic::merge(const OrderStatistic& other) {
+  for (const auto& [key, count] : other.upper_) upper_[key] += count;
+  for (const auto& [key, count] : other.lower_) lower_[key] += count;
+  count_ += other.count_;
+}
+
+void OrderStatistic::aim(std::uint64_t rank) {
+  rank_ = rank;
+  wanted_ = key_at(upper_, rank_);
+}
+
+void OrderStatistic::see_again(float value) {
+  const std::uint32_t key = ordered(value);
+  if (key >> 16 == wanted_) ++lower_[static_cast<std::uint16_t>(key)];
+}
+
+float OrderStatistic::value() const {
+  std::uint64_t rank = rank_;
+  return unordered(std::uint32_t{wanted_} << 16 | key_at(lower_, rank));
+}
+
+}  // namespace cairn::data
