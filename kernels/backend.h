@@ -52,6 +52,15 @@ struct Backend {
                 const Tensor& copy) = nullptr;
   void (*ademamix)(Context&, const Tensor& p, const Tensor& m1, const Tensor& m2, const Tensor& v, const Tensor& g,
                    const AdEMAMixParams&, const Tensor& copy) = nullptr;
+  void (*absolute_max)(Context&, const Tensor& amax, const Tensor& x) = nullptr;
+  void (*quantize)(Context&, const Tensor& y, const Tensor& y_transposed, const Tensor& scale, const Tensor& x,
+                   const Tensor& amax, const Tensor& next_amax) = nullptr;
+  void (*matmul_fp8)(Context&, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b, const Tensor& scale_b,
+                     bool accumulate) = nullptr;
+  void (*cache_append)(Context&, const Tensor& cache, const Tensor& rows, const Tensor& slots) = nullptr;
+  void (*paged_attention)(Context&, const Tensor& o, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& table,
+                          const Tensor& lengths, double scale) = nullptr;
+  void (*sample)(Context&, const Tensor& tokens, const Tensor& logits, const Tensor& rules, const Tensor& draws) = nullptr;
 
   // Optional.
   void (*add_rmsnorm_forward)(Context&, const Tensor& sum, const Tensor& y, const Tensor& inv_rms, const Tensor& a,
@@ -87,7 +96,13 @@ struct Backend {
   DO(cross_entropy)                   \
   DO(sum_of_squares)                  \
   DO(adamw)                           \
-  DO(ademamix)
+  DO(ademamix)                        \
+  DO(absolute_max)                    \
+  DO(quantize)                        \
+  DO(matmul_fp8)                      \
+  DO(cache_append)                    \
+  DO(paged_attention)                 \
+  DO(sample)
 #define CAIRN_FUSED_OPERATIONS(DO) \
   DO(add_rmsnorm_forward)          \
   DO(norm_rope_forward)            \

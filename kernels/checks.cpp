@@ -49,6 +49,11 @@ void Checks::float_type(const Named& argument) const {
   present(argument, true);
 }
 
+void Checks::fp8(const Named& argument) const {
+  if (argument.tensor.dtype != Dtype::fp8_e4m3) refuse(argument, dtype_name(Dtype::fp8_e4m3));
+  present(argument, true);
+}
+
 void Checks::indices(const Named& argument, std::int64_t size) const {
   present(argument, false);
   if (argument.tensor.dtype != Dtype::i32 || !argument.tensor.contiguous()) refuse(argument, "contiguous int32");

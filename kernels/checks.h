@@ -29,6 +29,7 @@ class Checks {
   // One of the backend's float types.
   void float_type(const Named& argument) const;
 
+  void fp8(const Named& argument) const;
   void indices(const Named& argument, std::int64_t size) const;
   // Each index in [0, limit). `what` names one of them: "token".
   void range(const char* what, const Tensor& indices, std::int64_t limit) const;

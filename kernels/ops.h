@@ -150,6 +150,41 @@ void convert(Context&, Tensor y, Tensor x);
 // Weight 0: loss 0, gradient 0.
 void cross_entropy(Context&, Tensor losses, Tensor logits, Tensor targets, Tensor weights, bool with_gradient, double z_loss = 0);
 
+// 8-bit products (spec/training.md §3.2): a tensor's numbers are divided by one scale and rounded to float8_e4m3 (kernels/fp8.h),
+// products are computed from those, and multiplied by the scales of both sides.
+//
+// amax = max(amax, |x|) over all elements; NaN counts as larger than all numbers.   amax S [1]; x any shape.
+void absolute_max(Context&, Tensor amax, Tensor x);
+// y = x in float8_e4m3 units of `scale`: each x times 448 / amax, in float32, rounded; scale = amax / 448, or both 1 where amax
+// is 0. amax may be that of x, or of an earlier step ("delayed": what is larger becomes 448). y fp8 [N, D], y_transposed fp8 [D,
+// N], one of the two may be empty; x [N, D]; scale, amax S [1]. With next_amax, absolute_max(next_amax, x) is done on the way.
+void quantize(Context&, Tensor y, Tensor y_transposed, Tensor scale, Tensor x, Tensor amax, Tensor next_amax = {});
+// c = scale_a scale_b a b^T, or c += with accumulate.  a fp8 [M, K], b fp8 [N, K], c [M, N] f32, bf16 (f64 on ref); scales f32
+// [1] (f64 where c is f64). On a GPU M, N and K are multiples of 16 (cuBLASLt).
+void matmul_fp8(Context&, Tensor c, Tensor a, Tensor scale_a, Tensor b, Tensor scale_b, bool accumulate = false);
+
+// Decoding, many sequences at once (spec/inference.md §2.7). Keys and values lie in pages: slot page * page_size + place.
+//
+// cache[slots[n]] = rows[n].   cache [P, W]; rows [N, W]; slots i32 [N] below P, each at most once (checked on the host); a
+// negative one leaves its row out.
+void cache_append(Context&, Tensor cache, Tensor rows, Tensor slots);
+// The attention of one query a sequence, as attention_forward has it, over its first lengths[n] keys; 0 where there are none.
+// q, o [N, H, E]; k, v [pages, page_size, K, E]; table i32 [N, L]: position p of sequence n lies in page table[n, p / page_size];
+// lengths i32 [N], each at most L page_size. Keys are combined in stretches of kDecodeStretch positions, and those in ascending
+// order, so the bits of one sequence depend on its own keys alone, not on the batch or on where its pages lie.
+void paged_attention(Context&, Tensor o, Tensor q, Tensor k, Tensor v, Tensor table, Tensor lengths, double scale);
+inline constexpr std::int64_t kDecodeStretch = 256;
+
+// A token for each row of logits, as engine/infer/sampling.h has it after penalties and biases:
+//   rules f64 [N, 4]: temperature (0: the most likely token, lowest number first), top_p, top_k (0: all), min_p
+//   draws i32 [N, 4]: seed, low and high word; number of the draw, low and high word
+//   p_i ~ exp((logit_i - largest) / temperature) in double. Most likely first, lower number first among equals: the first top_k
+//   are kept; of those, p_i >= min_p p_0; of those, the fewest whose sum reaches top_p of the sum of all. The token is the first
+//   whose running sum exceeds Random(seed, "sample").uniform(draw) times the sum of the kept; without any of the three limits,
+//   tokens are passed in the order of their numbers.
+// tokens i32 [N]; logits [N, V].
+void sample(Context&, Tensor tokens, Tensor logits, Tensor rules, Tensor draws);
+
 // Sum of squares of all elements, in double, in an order given by the size alone.
 double sum_of_squares(Context&, Tensor x);
 

@@ -18,7 +18,8 @@ void check(cublasStatus_t status, const char* what) {
 cudaDataType_t data_type(Dtype dtype) {
   if (dtype == Dtype::f32) return CUDA_R_32F;
   if (dtype == Dtype::bf16) return CUDA_R_16BF;
-  fail("matrix products on the GPU take float32 and bfloat16, found {}", dtype_name(dtype));
+  if (dtype == Dtype::fp8_e4m3) return CUDA_R_8F_E4M3;
+  fail("matrix products on the GPU take float32, bfloat16 and float8_e4m3, found {}", dtype_name(dtype));
 }
 
 GemmKey key_of(const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
@@ -53,6 +54,11 @@ struct CublasLtMatmul::Plan {
     layout(left, ab, key.transpose_b ? key.K : key.N, key.transpose_b ? key.N : key.K, key.ldb);
     layout(right, ab, key.transpose_a ? key.M : key.K, key.transpose_a ? key.K : key.M, key.lda);
     layout(out, c, key.N, key.M, key.ldc);
+  }
+  // What the sums are multiplied by, in device memory.
+  void scale(const void* of_left, const void* of_right) {
+    check(api.desc_set(desc, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &of_left, sizeof of_left), "describing a product");
+    check(api.desc_set(desc, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &of_right, sizeof of_right), "describing a product");
   }
   ~Plan() {
     for (cublasLtMatrixLayout_t each : {left, right, out}) {
@@ -161,14 +167,28 @@ void CublasLtMatmul::run(void* stream, const Tensor& c, const Tensor& a, Transpo
     if (error != cudaSuccess) fail("the GPU: clearing memory: {}", cudaGetErrorString(error));
     return;
   }
-  const Plan plan(api_, key, a.dtype, c.dtype);
+  run(stream, Plan(api_, key, a.dtype, c.dtype), key, c, a, b);
+}
+
+void CublasLtMatmul::run_fp8(void* stream, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b,
+                             const Tensor& scale_b, bool accumulate) {
+  const GemmKey key = key_of(c, a, Transpose::no, b, Transpose::yes, accumulate);
+  if (key.M % 16 != 0 || key.N % 16 != 0 || key.K % 16 != 0 || key.K == 0)
+    fail("8-bit products on the GPU take multiples of 16, found {}", key.text());
+  if (key.M == 0 || key.N == 0) return;
+  Plan plan(api_, key, a.dtype, c.dtype);
+  plan.scale(scale_b.data, scale_a.data);
+  run(stream, plan, key, c, a, b);
+}
+
+void CublasLtMatmul::run(void* stream, const Plan& plan, const GemmKey& key, const Tensor& c, const Tensor& a, const Tensor& b) {
   const GemmAlgorithm* known = book_.find(key);
   if (!known) {
     book_.add(key, choose(plan, key));
     known = book_.find(key);
   }
   const cublasLtMatmulAlgo_t algo = make_algorithm(api_, handle_, *known, a.dtype, c.dtype);
-  const float alpha = 1, beta = accumulate ? 1 : 0;
+  const float alpha = 1, beta = key.accumulate ? 1 : 0;
   const cublasStatus_t status =
       api_.matmul(handle_, plan.desc, &alpha, b.data, plan.left, a.data, plan.right, &beta, c.data, plan.out, c.data, plan.out,
                   &algo, workspace_, workspace_bytes_, static_cast<cudaStream_t>(stream));
@@ -179,6 +199,12 @@ void CublasLtMatmul::run(void* stream, const Tensor& c, const Tensor& a, Transpo
 void matmul(Context& ctx, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
   const Queue& queue = queue_of(ctx);
   queue.matmul()->run(queue.stream(), c, a, ta, b, tb, accumulate);
+}
+
+void matmul_fp8(Context& ctx, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b, const Tensor& scale_b,
+                bool accumulate) {
+  const Queue& queue = queue_of(ctx);
+  queue.matmul()->run_fp8(queue.stream(), c, a, scale_a, b, scale_b, accumulate);
 }
 
 }  // namespace cairn::cuda

@@ -20,9 +20,13 @@ class CublasLtMatmul {
 
   // As ops::matmul, in `stream`. float32 is computed in float32 (no TF32), bfloat16 with float32 sums.
   void run(void* stream, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate);
+  // As ops::matmul_fp8: sums in float32 (not in the tensor cores' shorter ones), scales read on the device.
+  void run_fp8(void* stream, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b, const Tensor& scale_b,
+               bool accumulate);
 
  private:
   struct Plan;
+  void run(void* stream, const Plan& plan, const GemmKey& key, const Tensor& c, const Tensor& a, const Tensor& b);
   GemmAlgorithm choose(const Plan& plan, const GemmKey& key) const;
 
   const CublasLt& api_;

@@ -58,7 +58,13 @@ __device__ void wait_copies() {
 
 // Two floats rounded to nearest even: the lower column in the lower half.
 __device__ inline std::uint32_t pack(float low, float high) {
+#ifdef __CUDACC__
+  std::uint32_t both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+  return both;
+#else
   return static_cast<std::uint32_t>(from_float<Bf16>(low).bits) | static_cast<std::uint32_t>(from_float<Bf16>(high).bits) << 16;
+#endif
 }
 
 // A tile in shared memory whose rows lie 8 elements further apart than they are long: rows that one instruction reads together

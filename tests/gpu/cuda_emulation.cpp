@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -16,8 +17,9 @@ namespace {
 
 constexpr std::size_t kStack = 128 << 10;
 constexpr unsigned kLanes = 32;
+constexpr std::size_t kAlignment = 1024;
 
-enum class State { ready, at_block_barrier, at_warp_barrier, done };
+enum class State { ready, at_block_barrier, at_warp_barrier, waits_for_condition, done };
 
 // ucontext starts a fiber; afterwards it changes places by setjmp and longjmp, which ask nothing of the kernel.
 struct Fiber {
@@ -29,6 +31,12 @@ struct Fiber {
   Place place;
   std::uint64_t given = 0;  // to a shuffle
   unsigned index = 0;       // in the block
+  const std::function<bool()>* condition = nullptr;
+};
+
+struct Meeting {
+  unsigned arrived = 0;
+  std::uint64_t held = 0;  // how often it has been complete
 };
 
 // One block at a time; the fibers are kept for the next.
@@ -37,7 +45,9 @@ class Block {
   void run(dim3 grid, dim3 block, const uint3& index, std::size_t shared, const std::function<void()>& kernel) {
     kernel_ = &kernel;
     count_ = block.x * block.y * block.z;
-    shared_.assign(shared + 16, std::byte{0xa5});  // not zero: a kernel must write before it reads
+    shared_.assign(shared + kAlignment, std::byte{0xa5});  // not zero: a kernel must write before it reads
+    meetings_.clear();
+    ++number_;
     while (fibers_.size() < count_) fibers_.push_back(std::make_unique<Fiber>());
     for (unsigned i = 0; i < count_; ++i) {
       Fiber& fiber = *fibers_[i];
@@ -69,8 +79,30 @@ class Block {
   void* shared() {
     void* at = shared_.data();
     std::size_t space = shared_.size();
-    return std::align(16, 1, at, space);
+    return std::align(kAlignment, 1, at, space);
   }
+  void wait_until(const std::function<bool()>& condition) {
+    if (condition()) return;
+    current_->condition = &condition;
+    wait(State::waits_for_condition);
+  }
+  void give_way() {
+    static const std::function<bool()> at_once = [] { return true; };
+    current_->condition = &at_once;
+    wait(State::waits_for_condition);
+  }
+  void meet(int name, unsigned threads, bool waits) {
+    Meeting& meeting = meetings_[name];
+    const std::uint64_t before = meeting.held;
+    if (++meeting.arrived == threads) {
+      meeting.arrived = 0;
+      ++meeting.held;
+    } else if (waits) {
+      wait_until([&] { return meeting.held != before; });
+    }
+  }
+
+  std::uint64_t number() const { return number_; }
 
   static Block& instance() {
     static thread_local Block block;
@@ -111,6 +143,12 @@ class Block {
       if (open(first, std::min(count_, first + kLanes), State::at_warp_barrier)) moved = true;
     }
     if (open(0, count_, State::at_block_barrier)) moved = true;
+    for (unsigned i = 0; i < count_; ++i) {
+      Fiber& fiber = *fibers_[i];
+      if (fiber.state != State::waits_for_condition || !(*fiber.condition)()) continue;
+      fiber.state = State::ready;
+      moved = true;
+    }
     for (unsigned i = 0; i < count_; ++i) all_done &= fibers_[i]->state == State::done;
     if (all_done) return false;
     if (!moved) fail("CUDA emulation: a barrier or shuffle that not all threads reach");
@@ -131,6 +169,8 @@ class Block {
 
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<std::byte> shared_;
+  std::map<int, Meeting> meetings_;
+  std::uint64_t number_ = 0;
   const std::function<void()>* kernel_ = nullptr;
   Fiber* current_ = nullptr;
   jmp_buf scheduler_;
@@ -154,6 +194,26 @@ void block_barrier() {
 
 void warp_barrier() {
   Block::instance().wait(State::at_warp_barrier);
+}
+
+void wait_until(const std::function<bool()>& condition) {
+  Block::instance().wait_until(condition);
+}
+
+void give_way() {
+  Block::instance().give_way();
+}
+
+void meet(int name, unsigned threads, bool waits) {
+  Block::instance().meet(name, threads, waits);
+}
+
+std::uint64_t block_number() {
+  return Block::instance().number();
+}
+
+unsigned thread_index() {
+  return Block::instance().current().index;
 }
 
 int lane() {

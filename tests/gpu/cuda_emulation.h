@@ -17,6 +17,7 @@
 #define __launch_bounds__(...)
 #define __shared__ static  // blocks run one after another in one thread: one instance is every block's own
 #define __align__(n) alignas(n)
+#define __grid_constant__
 #define CAIRN_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(::cairn::emulation::dynamic_shared())
 
 struct uint3 {
@@ -34,9 +35,16 @@ struct Place {  // of the thread that runs
   dim3 block_size, grid_size;
 };
 const Place& place();
-void* dynamic_shared();
+void* dynamic_shared();  // at a multiple of 1024
 void block_barrier();
 void warp_barrier();
+// Until the condition holds; an Error when no thread of the block can go on and it does not.
+void wait_until(const std::function<bool()>& condition);
+void give_way();  // all other threads that can go on do so first
+// `threads` threads of the block meet under a name; those that only announce themselves do not wait.
+void meet(int name, unsigned threads, bool waits);
+unsigned thread_index();       // in the block
+std::uint64_t block_number();  // of all blocks that ran
 // Every lane of the warp gives a value and gets that of lane `source`, both at most 8 bytes.
 std::uint64_t exchange(std::uint64_t value, int source);
 int lane();
@@ -81,6 +89,16 @@ inline float __uint_as_float(unsigned bits) {
 }
 inline float rsqrtf(float value) {
   return 1.0f / std::sqrt(value);
+}
+inline unsigned long long atomicAdd(unsigned long long* at, unsigned long long value) {
+  const unsigned long long before = *at;
+  *at += value;
+  return before;
+}
+inline int atomicMax(int* at, int value) {
+  const int before = *at;
+  *at = value > before ? value : before;
+  return before;
 }
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>((std::uint64_t{a} * b) >> 32);

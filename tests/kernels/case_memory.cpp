@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "kernels/bf16.h"
+#include "kernels/fp8.h"
 #include "tests/kernels/op_cases.h"
 
 namespace cairn::test {
@@ -79,6 +80,8 @@ double Traffic::bytes(Dtype A) const {
 
 Dtype dtype_of(const Argument& argument, Dtype A) {
   if (is_index(argument.fill)) return Dtype::i32;
+  if (argument.kind == Kind::fp8) return Dtype::fp8_e4m3;
+  if (argument.kind == Kind::float64) return Dtype::f64;
   const bool statistics = argument.kind == Kind::statistics || argument.kind == Kind::returned;
   return statistics && A == Dtype::bf16 ? Dtype::f32 : A;
 }
@@ -93,6 +96,8 @@ double number_at(const Tensor& tensor, std::int64_t i) {
       return tensor.as<std::int32_t>()[i];
     case Dtype::bf16:
       return tensor.as<Bf16>()[i];
+    case Dtype::fp8_e4m3:
+      return tensor.as<Fp8>()[i];
     default:
       return tensor.as<float>()[i];
   }
@@ -108,6 +113,9 @@ void set_number(const Tensor& tensor, std::int64_t i, double value) {
       break;
     case Dtype::bf16:
       tensor.as<Bf16>()[i] = Bf16(value);
+      break;
+    case Dtype::fp8_e4m3:
+      tensor.as<Fp8>()[i] = Fp8(static_cast<float>(value));
       break;
     default:
       tensor.as<float>()[i] = static_cast<float>(value);

@@ -86,14 +86,13 @@ void add_matmul(std::vector<OpCase>& cases) {
   for (const std::int64_t size : {512, 1024, 2048}) cases.push_back(matmul_case(size, size, size, n, n, false, true));
 }
 
-void add_norm(std::vector<OpCase>& cases) {
-  for (const auto& [N, D, production] : std::vector<std::tuple<std::int64_t, std::int64_t, bool>>{{1, 1, false},
-                                                                                                  {3, 5, false},
-                                                                                                  {7, 64, false},
-                                                                                                  {130, 67, false},
-                                                                                                  {1200, 33, false},
-                                                                                                  {4096, 256, true},
-                                                                                                  {32768, 32, true}}) {
+struct Matrix {
+  std::int64_t N, D;
+  bool production;
+};
+
+void add_norm(std::vector<OpCase>& cases, const std::vector<Matrix>& shapes) {
+  for (const auto& [N, D, production] : shapes) {
     OpCase forward;
     forward.op = "rmsnorm_forward";
     forward.shape = words({{"N", N}, {"D", D}});
@@ -177,10 +176,13 @@ void fill_tables(const Tensor& cos, const Tensor& sin) {
   }
 }
 
-void add_rope(std::vector<OpCase>& cases) {
-  for (const auto& [N, H, E, P, production] :
-       std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, bool>>{
-           {1, 1, 2, 1, false}, {5, 3, 6, 4, false}, {33, 2, 66, 40, false}, {4096, 8, 32, 512, true}}) {
+struct Heads {
+  std::int64_t N, H, E, P;
+  bool production;
+};
+
+void add_rope(std::vector<OpCase>& cases, const std::vector<Heads>& shapes) {
+  for (const auto& [N, H, E, P, production] : shapes) {
     for (const bool backward : {false, true}) {
       OpCase c;
       c.op = backward ? "rope_backward" : "rope_forward";
@@ -250,25 +252,8 @@ struct AttentionShape {
   bool production;
 };
 
-void add_attention(std::vector<OpCase>& cases) {
-  for (const AttentionShape& s : std::vector<AttentionShape>{{1, 1, 1, 1, 1, 2, Fill::start, false},
-                                                             {2, 3, 3, 2, 1, 4, Fill::start, false},
-                                                             {1, 37, 37, 4, 2, 20, Fill::documents, false},
-                                                             {2, 131, 131, 6, 2, 33, Fill::documents, false},
-                                                             {1, 300, 300, 2, 2, 64, Fill::documents, false},
-                                                             {1, 290, 290, 2, 1, 96, Fill::start, false},
-                                                             {2, 150, 150, 4, 2, 128, Fill::documents, false},
-                                                             {1, 70, 200, 4, 2, 64, Fill::documents, false},
-                                                             {1, 40, 170, 4, 2, 32, Fill::documents, false},
-                                                             {2, 1, 77, 4, 2, 40, Fill::start, false},
-                                                             {1, 1, 5, 3, 1, 7, Fill::start, false},
-                                                             {2, 3, 150, 8, 2, 16, Fill::documents, false},
-                                                             {1, 512, 512, 8, 4, 32, Fill::start, false},
-                                                             {1, 512, 512, 4, 2, 32, Fill::documents, false},
-                                                             {8, 512, 512, 8, 4, 32, Fill::start, true},
-                                                             {8, 512, 512, 8, 4, 32, Fill::documents, true},
-                                                             {1, 1024, 1024, 4, 2, 128, Fill::start, true},
-                                                             {1, 1, 4096, 20, 4, 64, Fill::start, true}}) {
+void add_attention(std::vector<OpCase>& cases, const std::vector<AttentionShape>& shapes) {
+  for (const AttentionShape& s : shapes) {
     const double pairs = static_cast<double>(s.B * s.H) * static_cast<double>(s.T) *
                          (static_cast<double>(s.S) - (static_cast<double>(s.T) - 1) / 2);
     const std::int64_t queries = s.B * s.T * s.H * s.E, keys = s.B * s.S * s.K * s.E;
@@ -322,9 +307,8 @@ void add_attention(std::vector<OpCase>& cases) {
   }
 }
 
-void add_elements(std::vector<OpCase>& cases) {
-  for (const auto& [N, D, production] : std::vector<std::tuple<std::int64_t, std::int64_t, bool>>{
-           {1, 1, false}, {3, 7, false}, {17, 63, false}, {40, 1000, false}, {4096, 1344, true}}) {
+void add_elements(std::vector<OpCase>& cases, const std::vector<Matrix>& shapes) {
+  for (const auto& [N, D, production] : shapes) {
     const std::int64_t size = N * D;
     const std::string shape = words({{"N", N}, {"D", D}});
     OpCase c;
@@ -449,9 +433,13 @@ void add_elements(std::vector<OpCase>& cases) {
   }
 }
 
-void add_vocabulary(std::vector<OpCase>& cases) {
-  for (const auto& [N, V, D, production] : std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t, bool>>{
-           {1, 1, 1, false}, {4, 3, 5, false}, {9, 131, 70, false}, {70, 1037, 200, false}, {512, 8192, 256, true}}) {
+struct Vocabulary {
+  std::int64_t N, V, D;
+  bool production;
+};
+
+void add_vocabulary(std::vector<OpCase>& cases, const std::vector<Vocabulary>& shapes) {
+  for (const auto& [N, V, D, production] : shapes) {
     OpCase c;
     c.production = production;
     c.op = "embedding_forward";
@@ -486,17 +474,185 @@ void add_vocabulary(std::vector<OpCase>& cases) {
   }
 }
 
+void add_fp8(std::vector<OpCase>& cases, const std::vector<Matrix>& matrices,
+             const std::vector<std::tuple<std::int64_t, std::int64_t, std::int64_t, bool>>& products) {
+  for (const auto& [N, D, production] : matrices) {
+    OpCase c;
+    c.shape = words({{"N", N}, {"D", D}});
+    c.production = production;
+    c.op = "absolute_max";
+    c.arguments = {of_statistics({"amax", {1}, Fill::positive, true}), {"x", {N, D}}};
+    c.run = [](Context& context, Tensors& t) { ops::absolute_max(context, t[0], t[1]); };
+    c.traffic = pass({N * D});
+    cases.push_back(c);
+    for (const bool delayed : {false, true}) {
+      c.op = delayed ? "quantize_delayed" : "quantize";
+      c.arguments = {{"y", {N, D}, Fill::zero, true, 1, Kind::fp8},   {"y_transposed", {D, N}, Fill::zero, true, 1, Kind::fp8},
+                     of_statistics({"scale", {1}, Fill::zero, true}), {"x", {N, D}},
+                     of_statistics({"amax", {1}, Fill::zero}),        of_statistics({"next_amax", {1}, Fill::zero, true})};
+      c.prepare = [delayed](Context& context, Tensors& t) {
+        ops::absolute_max(context, t[4], t[3]);
+        if (delayed) ops::scale(context, t[4], t[4], 0.5);  // what is larger now is cut off
+      };
+      c.run = [](Context& context, Tensors& t) { ops::quantize(context, t[0], t[1], t[2], t[3], t[4], t[5]); };
+      c.traffic = pass({2 * N * D});  // of two bytes: read once, written twice with one
+      cases.push_back(c);
+    }
+  }
+  for (const auto& [M, N, K, production] : products) {
+    for (const bool accumulate : {false, true}) {
+      OpCase c;
+      c.op = accumulate ? "matmul_fp8_add" : "matmul_fp8";
+      c.shape = words({{"M", M}, {"N", N}, {"K", K}});
+      const Argument out{"c", {M, N}, Fill::normal, true};
+      c.arguments = {accumulate ? of_statistics(out) : out,
+                     {"a", {M, K}, Fill::normal, false, 1, Kind::fp8},
+                     of_statistics({"scale_a", {1}, Fill::positive}),
+                     {"b", {N, K}, Fill::normal, false, 1, Kind::fp8},
+                     of_statistics({"scale_b", {1}, Fill::positive})};
+      c.run = [accumulate](Context& context, Tensors& t) { ops::matmul_fp8(context, t[0], t[1], t[2], t[3], t[4], accumulate); };
+      c.tolerance = 4 + std::sqrt(static_cast<double>(K));
+      c.flops = 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
+      c.traffic = accumulate ? pass({(M + N) * K / 2}, {2 * M * N}) : pass({(M + N) * K / 2 + M * N});
+      c.production = production;
+      cases.push_back(c);
+    }
+  }
+}
+
+struct Pages {
+  std::int64_t N, H, K, E, page, L;
+  bool production;
+};
+
+void add_decode(std::vector<OpCase>& cases, const std::vector<Pages>& shapes, const std::vector<Matrix>& logits) {
+  for (const auto& [N, H, K, E, page, L, production] : shapes) {
+    const std::int64_t pages = L + 3;
+    OpCase c;
+    c.production = production;
+    c.op = "cache_append";
+    c.shape = words({{"N", N}, {"W", K * E}, {"P", pages * page}});
+    c.arguments = {{"cache", {pages * page, K * E}, Fill::normal, true},
+                   {"rows", {N, K * E}},
+                   {"slots", {N}, Fill::positions, false, pages * page}};
+    c.prepare = [](Context&, Tensors& t) {  // the last slots first; one row has none
+      for (std::int64_t n = 0; n < t[2].size(); ++n)
+        t[2].as<std::int32_t>()[n] = static_cast<std::int32_t>(t[0].shape[0] - 1 - n);
+      if (t[2].size() > 2) t[2].as<std::int32_t>()[1] = -1;
+    };
+    c.run = [](Context& context, Tensors& t) { ops::cache_append(context, t[0], t[1], t[2]); };
+    c.traffic = pass({2 * N * K * E});
+    cases.push_back(c);
+    c.prepare = nullptr;
+    c.op = "paged_attention";
+    c.shape = words({{"N", N}, {"H", H}, {"K", K}, {"E", E}, {"page", page}, {"L", L}});
+    c.arguments = {{"o", {N, H, E}, Fill::zero, true},
+                   {"q", {N, H, E}},
+                   {"k", {pages, page, K, E}},
+                   {"v", {pages, page, K, E}},
+                   {"table", {N, L}, Fill::tokens, false, pages},
+                   {"lengths", {N}, Fill::tokens, false, L * page + 1}};
+    if (production) {
+      c.prepare = [](Context&, Tensors& t) {  // full
+        for (std::int64_t n = 0; n < t[5].size(); ++n)
+          t[5].as<std::int32_t>()[n] = static_cast<std::int32_t>(t[4].shape[1] * t[2].shape[1]);
+      };
+    }
+    const double scale = 1 / std::sqrt(static_cast<double>(E));
+    c.run = [scale](Context& context, Tensors& t) { ops::paged_attention(context, t[0], t[1], t[2], t[3], t[4], t[5], scale); };
+    c.tolerance = 48;
+    c.traffic = pass({2 * N * H * E, 2 * N * L * page * K * E});
+    cases.push_back(c);
+  }
+  for (const auto& [N, V, production] : logits) {
+    OpCase c;
+    c.production = production;
+    c.op = "sample";
+    c.shape = words({{"N", N}, {"V", V}});
+    c.arguments = {{"tokens", {N}, Fill::tokens, true, V},
+                   {"logits", {N, V}},
+                   {"rules", {N, 4}, Fill::zero, false, 1, Kind::float64},
+                   {"draws", {N, 4}, Fill::tokens, false, 1000000007}};
+    c.prepare = [](Context&, Tensors& t) {
+      constexpr double kRules[][4] = {{0, 1, 0, 0},       {1, 1, 0, 0},   {0.7, 0.9, 0, 0},   {1.3, 1, 7, 0},
+                                      {1, 1, 0, 0.1},     {0.3, 1, 0, 0}, {1, 0.5, 40, 0.02}, {1.9, 0.05, 0, 0},
+                                      {2, 0.999, 0, 0.3}, {1, 1, 1, 0},   {1, 1, 0, 1},       {0.9, 0.95, 1e6, 0}};
+      for (std::int64_t n = 0; n < t[2].shape[0]; ++n) {
+        for (std::int64_t i = 0; i < 4; ++i) t[2].as<double>()[4 * n + i] = kRules[n % 12][i];
+      }
+    };
+    c.run = [](Context& context, Tensors& t) { ops::sample(context, t[0], t[1], t[2], t[3]); };
+    c.traffic = pass({N * V});
+    cases.push_back(c);
+  }
+}
+
 }  // namespace
 
 const std::vector<OpCase>& op_cases() {
   static const std::vector<OpCase> cases = [] {
     std::vector<OpCase> list;
     add_matmul(list);
-    add_norm(list);
-    add_rope(list);
-    add_attention(list);
-    add_elements(list);
-    add_vocabulary(list);
+    add_norm(list, {{1, 1, false},
+                    {3, 5, false},
+                    {7, 64, false},
+                    {130, 67, false},
+                    {1200, 33, false},
+                    {4096, 256, true},
+                    {32768, 32, true}});
+    add_rope(list, {{1, 1, 2, 1, false}, {5, 3, 6, 4, false}, {33, 2, 66, 40, false}, {4096, 8, 32, 512, true}});
+    add_attention(list, {{1, 1, 1, 1, 1, 2, Fill::start, false},           {2, 3, 3, 2, 1, 4, Fill::start, false},
+                         {1, 37, 37, 4, 2, 20, Fill::documents, false},    {2, 131, 131, 6, 2, 33, Fill::documents, false},
+                         {1, 300, 300, 2, 2, 64, Fill::documents, false},  {1, 290, 290, 2, 1, 96, Fill::start, false},
+                         {2, 150, 150, 4, 2, 128, Fill::documents, false}, {1, 400, 400, 1, 1, 64, Fill::start, false},
+                         {1, 300, 300, 1, 1, 128, Fill::start, false},     {1, 70, 200, 4, 2, 64, Fill::documents, false},
+                         {1, 40, 170, 4, 2, 32, Fill::documents, false},   {2, 1, 77, 4, 2, 40, Fill::start, false},
+                         {1, 1, 5, 3, 1, 7, Fill::start, false},           {2, 3, 150, 8, 2, 16, Fill::documents, false},
+                         {1, 512, 512, 8, 4, 32, Fill::start, false},      {1, 512, 512, 4, 2, 32, Fill::documents, false},
+                         {8, 512, 512, 8, 4, 32, Fill::start, true},       {8, 512, 512, 8, 4, 32, Fill::documents, true},
+                         {1, 1024, 1024, 4, 2, 128, Fill::start, true},    {1, 1, 4096, 20, 4, 64, Fill::start, true}});
+    add_elements(list, {{1, 1, false}, {3, 7, false}, {17, 63, false}, {40, 1000, false}, {4096, 1344, true}});
+    add_vocabulary(list,
+                   {{1, 1, 1, false}, {4, 3, 5, false}, {9, 131, 70, false}, {70, 1037, 200, false}, {512, 8192, 256, true}});
+    add_fp8(list, {{1, 1, false}, {3, 7, false}, {64, 64, false}, {70, 131, false}, {4096, 1344, true}},
+            {{16, 16, 16, false}, {32, 48, 64, false}, {80, 144, 208, false}, {512, 512, 512, true}});
+    add_decode(list,
+               {{1, 1, 1, 2, 1, 3, false},
+                {3, 4, 2, 20, 16, 20, false},
+                {4, 5, 1, 64, 16, 40, false},
+                {3, 16, 2, 128, 32, 20, false},
+                {2, 9, 1, 33, 8, 5, false},
+                {8, 32, 8, 128, 16, 256, true}},
+               {{1, 1, false}, {12, 3, false}, {24, 130, false}, {36, 3000, false}, {4, 131072, true}});
+    return list;
+  }();
+  return cases;
+}
+
+const std::vector<OpCase>& gpu_cases() {
+  static const std::vector<OpCase> cases = [] {
+    constexpr Transpose n = Transpose::no, t = Transpose::yes;
+    std::vector<OpCase> list;
+    // One micro-batch of 16384 tokens of apertus-1b: D 2048, F 12288, 16 heads of 128, V 131072; the head in chunks.
+    add_norm(list, {{16384, 2048, true}});
+    add_rope(list, {{16384, 16, 128, 4096, true}});
+    add_elements(list, {{16384, 12288, true}});
+    add_vocabulary(list, {{4096, 131072, 2048, true}});
+    for (const auto& [in, out] :
+         std::vector<std::array<std::int64_t, 2>>{{2048, 12288}, {12288, 2048}, {2048, 3072}, {2048, 2048}}) {
+      list.push_back(matmul_case(16384, out, in, n, t, false, true));
+      list.push_back(matmul_case(16384, in, out, n, n, false, true));
+      list.push_back(matmul_case(out, in, 16384, t, n, true, true));
+    }
+    list.push_back(matmul_case(4096, 131072, 2048, n, t, false, true));
+    list.push_back(matmul_case(8192, 8192, 8192, n, t, false, true));
+    add_attention(list, {{1, 8192, 8192, 16, 16, 128, Fill::start, true},
+                         {1, 8192, 8192, 16, 16, 64, Fill::start, true},
+                         {4, 4096, 4096, 16, 4, 128, Fill::start, true},
+                         {4, 4096, 4096, 16, 4, 128, Fill::documents, true}});
+    add_fp8(list, {{16384, 12288, true}}, {{16384, 12288, 2048, true}, {16384, 2048, 12288, true}, {8192, 8192, 8192, true}});
+    // Decoding with the 8B's heads, one sequence and many.
+    add_decode(list, {{1, 32, 8, 128, 16, 512, true}, {32, 32, 8, 128, 16, 512, true}}, {{1, 131072, true}, {32, 131072, true}});
     return list;
   }();
   return cases;

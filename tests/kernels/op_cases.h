@@ -31,6 +31,8 @@ enum class Kind {
   statistics,  // S
   moment,      // A, rounded stochastically: up to one unit of bfloat16 away
   returned,    // S, in host memory also on a GPU: what the function returns
+  fp8,         // float8_e4m3
+  float64,     // always
 };
 
 struct Argument {
@@ -63,6 +65,9 @@ struct OpCase {
 };
 
 const std::vector<OpCase>& op_cases();
+
+// Shapes that only a GPU is asked for: those of training models of a billion parameters and more.
+const std::vector<OpCase>& gpu_cases();
 
 // The tensors of a case in memory, in activation type A: the same numbers, rounded.
 class CaseMemory {
