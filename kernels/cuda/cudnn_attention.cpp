@@ -1,9 +1,12 @@
 #include "kernels/cuda/cudnn_attention.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <limits>
 #include <list>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -73,9 +76,7 @@ class Descriptor {
   void set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, T value) {
     set(name, type, 1, &value);
   }
-  void set(cudnnBackendAttributeName_t name, const Descriptor& other) {
-    set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, other.get());
-  }
+  void set(cudnnBackendAttributeName_t name, const Descriptor& other) { set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, other.get()); }
   void finish(const char* what) { check(cudnn().finalize(descriptor_), what); }
 
  private:
@@ -147,7 +148,8 @@ class Builder {
     std::vector<cudnnBackendDescriptor_t> nodes;
     for (const Descriptor& each : operations_) nodes.push_back(each.get());
     Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-    graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<std::int64_t>(nodes.size()), nodes.data());
+    graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<std::int64_t>(nodes.size()),
+              nodes.data());
     graph.finish("the graph of attention");
     return graph;
   }
@@ -177,8 +179,8 @@ struct Parts {
   CudnnAttentionShape s;
 
   // A [B, T, heads, E] tensor by heads, or with its last two dimensions exchanged.
-  const Descriptor& rows(Id id, std::int64_t heads, cudnnDataType_t type = CUDNN_DATA_BFLOAT16) {
-    return graph.given(id, {s.B, heads, s.T, s.E}, {s.T * heads * s.E, s.E, heads * s.E, 1}, type);
+  const Descriptor& rows(Id id, std::int64_t heads) {
+    return graph.given(id, {s.B, heads, s.T, s.E}, {s.T * heads * s.E, s.E, heads * s.E, 1}, CUDNN_DATA_BFLOAT16);
   }
   const Descriptor& columns(Id id, std::int64_t heads) {
     return graph.given(id, {s.B, heads, s.E, s.T}, {s.T * heads * s.E, s.E, 1, heads * s.E}, CUDNN_DATA_BFLOAT16);
@@ -188,27 +190,44 @@ struct Parts {
   Sizes square() const { return {s.B, s.H, s.T, s.T}; }
   Sizes column() const { return {s.B, s.H, s.T, 1}; }
 
-  // scale q k^T, minus infinity where the key is later than the query.
+  // scale q k^T.
   const Descriptor& scores(const Descriptor& q, const Descriptor& k_columns, const Descriptor& factor) {
     const Descriptor& product = graph.inner(square());
     graph.matmul(q, k_columns, product);
     const Descriptor& scaled = graph.inner(square());
     graph.pointwise(CUDNN_POINTWISE_MUL, product, &factor, scaled);
+    return scaled;
+  }
+  // Minus infinity where the key is later than the query.
+  const Descriptor& masked(const Descriptor& scores) {
     const Descriptor& row = graph.inner(square(), CUDNN_DATA_INT32);
-    graph.pointwise(CUDNN_POINTWISE_GEN_INDEX, scaled, nullptr, row, nullptr, 2);
-    const Descriptor& column_index = graph.inner(square(), CUDNN_DATA_INT32);
-    graph.pointwise(CUDNN_POINTWISE_GEN_INDEX, scaled, nullptr, column_index, nullptr, 3);
+    graph.pointwise(CUDNN_POINTWISE_GEN_INDEX, scores, nullptr, row, nullptr, 2);
+    const Descriptor& key = graph.inner(square(), CUDNN_DATA_INT32);
+    graph.pointwise(CUDNN_POINTWISE_GEN_INDEX, scores, nullptr, key, nullptr, 3);
     const Descriptor& seen = graph.inner(square(), CUDNN_DATA_BOOLEAN);
-    graph.pointwise(CUDNN_POINTWISE_CMP_GE, row, &column_index, seen);
-    const Descriptor& masked = graph.inner(square());
-    graph.pointwise(CUDNN_POINTWISE_BINARY_SELECT, scaled, &number(kHidden), masked, &seen);
-    return masked;
+    graph.pointwise(CUDNN_POINTWISE_CMP_GE, row, &key, seen);
+    const Descriptor& result = graph.inner(square());
+    graph.pointwise(CUDNN_POINTWISE_BINARY_SELECT, scores, &number(kHidden), result, &seen);
+    return result;
+  }
+  // x with its last two dimensions exchanged, in bfloat16.
+  const Descriptor& transposed(const Descriptor& x, const Sizes& shape, const Sizes& strides) {
+    const Descriptor& y = graph.inner(shape, strides, CUDNN_DATA_BFLOAT16);
+    graph.reshape(x, y);
+    return y;
+  }
+  // The gradient of keys or values: left [T, T] right [T, E] for each query head, summed over those that share a key head.
+  void gradient(const Descriptor& left, const Descriptor& right, Id to) {
+    if (s.H == s.K) return graph.matmul(left, right, rows(to, s.K));
+    const Descriptor& all = graph.inner({s.B, s.H, s.T, s.E}, CUDNN_DATA_BFLOAT16);
+    graph.matmul(left, right, all);
+    graph.reduce(CUDNN_REDUCE_TENSOR_ADD, all, rows(to, s.K));
   }
 };
 
 void build_forward(Builder& graph, const CudnnAttentionShape& s) {
   Parts parts{graph, s};
-  const Descriptor& score = parts.scores(parts.rows(kQ, s.H), parts.columns(kK, s.K), parts.number(kScale));
+  const Descriptor& score = parts.masked(parts.scores(parts.rows(kQ, s.H), parts.columns(kK, s.K), parts.number(kScale)));
   const Descriptor& largest = graph.inner(parts.column());
   graph.reduce(CUDNN_REDUCE_TENSOR_MAX, score, largest);
   const Descriptor& lowered = graph.inner(parts.square());
@@ -233,18 +252,14 @@ void build_backward(Builder& graph, const CudnnAttentionShape& s, bool determini
   const Descriptor& means = parts.of_rows(kMeans);
   graph.reduce(CUDNN_REDUCE_TENSOR_ADD, product, means);
 
-  const Descriptor& score = parts.scores(q, parts.columns(kK, s.K), factor);
+  const Descriptor& k = parts.columns(kK, s.K);
+  const Descriptor& score = parts.scores(q, k, factor);
   const Descriptor& lowered = graph.inner(parts.square());
   graph.pointwise(CUDNN_POINTWISE_SUB, score, &parts.of_rows(kStats), lowered);
   const Descriptor& probability = graph.inner(parts.square());
-  graph.pointwise(CUDNN_POINTWISE_EXP, lowered, nullptr, probability);
+  graph.pointwise(CUDNN_POINTWISE_EXP, parts.masked(lowered), nullptr, probability);
   const Sizes turned{s.H * s.T * s.T, s.T * s.T, 1, s.T};
-  const auto transposed = [&](const Descriptor& x) -> const Descriptor& {
-    const Descriptor& y = graph.inner(parts.square(), turned, CUDNN_DATA_BFLOAT16);
-    graph.reshape(x, y);
-    return y;
-  };
-  graph.matmul(transposed(probability), d_o, parts.rows(kGradV, s.H));
+  parts.gradient(parts.transposed(probability, parts.square(), turned), d_o, kGradV);
 
   const Descriptor& dp = graph.inner(parts.square());
   graph.matmul(d_o, parts.columns(kV, s.K), dp);
@@ -252,15 +267,15 @@ void build_backward(Builder& graph, const CudnnAttentionShape& s, bool determini
   graph.pointwise(CUDNN_POINTWISE_SUB, dp, &means, centred);
   const Descriptor& weighted = graph.inner(parts.square());
   graph.pointwise(CUDNN_POINTWISE_MUL, centred, &probability, weighted);
-  const Descriptor& ds = graph.inner(parts.square(), CUDNN_DATA_BFLOAT16);
+  const Descriptor& ds = graph.inner(parts.square());
   graph.pointwise(CUDNN_POINTWISE_MUL, weighted, &factor, ds);
-  graph.matmul(transposed(ds), q, parts.rows(kGradK, s.H));
-  const Descriptor& k = parts.rows(kK, s.K);
+  parts.gradient(parts.transposed(ds, parts.square(), turned), q, kGradK);
+  const Descriptor& k_rows = parts.transposed(k, {s.B, s.K, s.T, s.E}, {s.T * s.K * s.E, s.E, s.K * s.E, 1});
   if (deterministic) {
-    graph.matmul(ds, k, parts.rows(kGradQ, s.H));
+    graph.matmul(ds, k_rows, parts.rows(kGradQ, s.H));
   } else {
-    const Descriptor& sums = parts.rows(kSums, s.H, CUDNN_DATA_FLOAT);
-    graph.matmul(ds, k, sums);
+    const Descriptor& sums = graph.given(kSums, {s.B, s.H, s.T, s.E}, {s.H * s.T * s.E, s.T * s.E, s.E, 1}, CUDNN_DATA_FLOAT);
+    graph.matmul(ds, k_rows, sums);
     graph.pointwise(CUDNN_POINTWISE_IDENTITY, sums, nullptr, parts.rows(kGradQ, s.H));
   }
 }
@@ -328,8 +343,6 @@ struct CudnnAttention::State {
 };
 
 CudnnAttention::CudnnAttention(const CudnnAttentionShape& shape, CudnnPass pass) : state_(std::make_unique<State>()) {
-  if (pass != CudnnPass::forward && shape.H != shape.K)
-    fail("cuDNN: the backward is built for as many key heads as query heads, found {} and {}", shape.K, shape.H);
   state_->scale = static_cast<float>(shape.scale);
   if (pass == CudnnPass::forward) {
     build_forward(state_->builder, shape);
@@ -346,9 +359,20 @@ std::vector<std::int64_t> CudnnAttention::engines_on(const std::string& device) 
   properties.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, static_cast<std::int64_t>(device.size()) + 1,
                  device.c_str());
   properties.finish("a device");
-  std::vector<std::int64_t> engines;
-  for (const Descriptor& each : proposals(*state_->graph, &properties)) engines.push_back(engine_of(each));
-  return engines;
+  std::vector<std::int64_t> found;
+  for (const Descriptor& each : proposals(*state_->graph, &properties)) found.push_back(engine_of(each));
+  if (!found.empty()) return found;
+  // Without a driver every proposal is dropped in the end, and the message names them and what they miss.
+  std::string message(64 << 10, '\0');
+  cudnn().last_error(message.data(), message.size());
+  constexpr std::string_view kEngine = "\"engineId\":";
+  for (std::size_t at = message.find(kEngine); at != std::string::npos; at = message.find(kEngine, at + 1)) {
+    const std::string_view entry = std::string_view(message).substr(at, message.find(kEngine, at + 1) - at);
+    const std::int64_t engine = std::atoll(message.c_str() + at + kEngine.size());
+    const bool fits = entry.find("NOT_SUPPORTED_RUNTIME_PREREQUISITE_MISSING") != std::string_view::npos;
+    if (fits && std::find(found.begin(), found.end(), engine) == found.end()) found.push_back(engine);
+  }
+  return found;
 }
 
 std::int64_t CudnnAttention::prepare(void* stream) {
@@ -385,8 +409,8 @@ void CudnnAttention::forward(void* workspace, const Tensor& o, const Tensor& sta
 void CudnnAttention::backward(void* workspace, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o,
                               const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& stats,
                               const Tensor& means, const Tensor& sums) {
-  std::vector<std::pair<Id, void*>> tensors{{kGradQ, dq.data}, {kGradK, dk.data}, {kGradV, dv.data},     {kGradO, d_o.data},
-                                            {kQ, q.data},      {kK, k.data},      {kV, v.data},          {kO, o.data},
+  std::vector<std::pair<Id, void*>> tensors{{kGradQ, dq.data},    {kGradK, dk.data},   {kGradV, dv.data}, {kGradO, d_o.data},
+                                            {kQ, q.data},         {kK, k.data},        {kV, v.data},      {kO, o.data},
                                             {kStats, stats.data}, {kMeans, means.data}};
   if (!sums.empty()) tensors.emplace_back(kSums, sums.data);
   state_->execute(workspace, tensors);

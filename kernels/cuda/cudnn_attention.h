@@ -1,10 +1,10 @@
-// Causal attention of dense sequences by cuDNN, through the C API of its backend: a cross-check of our own kernels and a reference for
-// their speed, never a part of the model (its deterministic backward needs memory that grows with the square of the length, and knows
-// no documents; spec/training.md §3.3).
+// Causal attention of dense sequences by cuDNN, through the C API of its backend: a cross-check of our own kernels and a
+// reference for their speed, never a part of the model (its deterministic backward needs memory that grows with the square of the
+// length, and knows no documents; spec/training.md §3.3).
 //
 // cuDNN has no causal attention in one node before 9.21; what its engines recognise is the composite: products, pointwise
-// operations and reductions over virtual tensors. That it recognises ours can be asked without a GPU, of a device that is described
-// by text.
+// operations and reductions over virtual tensors. That it recognises ours can be asked without a GPU, of a device that is
+// described by text.
 #pragma once
 
 #include <cstdint>

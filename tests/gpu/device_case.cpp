@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/fingerprint.h"
 #include "kernels/cuda/memory.h"
 
 namespace cairn::test {
@@ -31,19 +32,42 @@ DeviceCase::DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& 
     }
     tensors_.push_back(there);
   }
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (tensors_[i].device.kind == DeviceKind::cpu) continue;
+    const auto bytes = static_cast<std::size_t>(tensors_[i].bytes());
+    cuda::DeviceMemory& original = originals_.emplace_back(device.facts().index, std::max<std::size_t>(bytes, 16));
+    cuda::copy_to_device(device_.queue(), original.data(), host.tensors()[i].data, bytes);
+  }
   reset();
 }
 
 void DeviceCase::reset() {
+  std::size_t original = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    const Tensor &to = tensors_[i], &from = host_.tensors()[i];
-    const auto bytes = static_cast<std::size_t>(to.bytes());
-    if (to.device.kind == DeviceKind::cpu) {
-      std::memcpy(to.data, from.data, bytes);
+    const auto bytes = static_cast<std::size_t>(tensors_[i].bytes());
+    if (tensors_[i].device.kind == DeviceKind::cpu) {
+      std::memcpy(tensors_[i].data, host_.tensors()[i].data, bytes);
     } else {
-      cuda::copy_to_device(device_.queue(), to.data, from.data, bytes);
+      check(cudaMemcpyAsync(tensors_[i].data, originals_[original++].data(), bytes, cudaMemcpyDeviceToDevice,
+                            static_cast<cudaStream_t>(device_.queue().stream())));
     }
   }
+}
+
+std::uint64_t DeviceCase::fingerprint() {
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (!case_.arguments[i].compared) continue;
+    const auto bytes = static_cast<std::size_t>(tensors_[i].bytes());
+    std::uint64_t one = 0;
+    if (tensors_[i].device.kind == DeviceKind::cpu) {
+      std::memcpy(&one, tensors_[i].data, std::min(bytes, sizeof one));
+    } else {
+      one = cuda::fingerprint(device_.queue(), tensors_[i].data, bytes);
+    }
+    all = all * 0x9e3779b97f4a7c15u + one;
+  }
+  return all;
 }
 
 std::vector<std::byte> DeviceCase::bytes() {
@@ -76,8 +100,8 @@ Outputs DeviceCase::outputs() {
   return outputs;
 }
 
-double DeviceCase::time() {
-  const auto stream = static_cast<cudaStream_t>(device_.queue().stream());
+double time_on(cuda::Device& device, const std::function<void()>& run) {
+  const auto stream = static_cast<cudaStream_t>(device.queue().stream());
   cudaEvent_t begin = nullptr, end = nullptr;
   check(cudaEventCreate(&begin));
   check(cudaEventCreate(&end));
@@ -98,6 +122,10 @@ double DeviceCase::time() {
   check(cudaEventDestroy(end));
   std::nth_element(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(runs.size() / 2), runs.end());
   return runs[runs.size() / 2];
+}
+
+double DeviceCase::time() {
+  return time_on(device_, [&] { run(); });
 }
 
 }  // namespace cairn::test

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "kernels/cuda/device.h"
@@ -9,25 +11,28 @@
 
 namespace cairn::test {
 
+// Milliseconds of one call of `run`, which gives the device's queue work: the median of many, by the device's own clock.
+double time_on(cuda::Device& device, const std::function<void()>& run);
+
 class DeviceCase {
  public:
   // With the numbers of `host`, which stays what it is.
   DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host);
 
   void run() { case_.run(context_, tensors_); }
-  void reset();  // all tensors as they were at first
+  void reset();  // all tensors as they were at first, from a second copy on the GPU
   // The bytes of the compared outputs, one after another.
   std::vector<std::byte> bytes();
+  std::uint64_t fingerprint();  // of the compared outputs, made on the GPU
   Outputs outputs();
-  // Milliseconds of one run: the median of many, each on tensors as the one before left them, by the device's own clock.
-  double time();
+  double time();  // time_on(), each run on tensors as the one before left them
 
  private:
   const OpCase& case_;
   cuda::Device& device_;
   Dtype A_;
   CaseMemory& host_;
-  std::vector<cuda::DeviceMemory> memory_;
+  std::vector<cuda::DeviceMemory> memory_, originals_;
   std::vector<std::vector<std::byte>> returned_;  // of Kind::returned
   std::vector<Tensor> tensors_;
   Context context_;

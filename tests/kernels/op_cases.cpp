@@ -636,7 +636,7 @@ const std::vector<OpCase>& gpu_cases() {
     // One micro-batch of 16384 tokens of apertus-1b: D 2048, F 12288, 16 heads of 128, V 131072; the head in chunks.
     add_norm(list, {{16384, 2048, true}});
     add_rope(list, {{16384, 16, 128, 4096, true}});
-    add_elements(list, {{16384, 12288, true}});
+    add_elements(list, {{8192, 12288, true}});
     add_vocabulary(list, {{4096, 131072, 2048, true}});
     for (const auto& [in, out] :
          std::vector<std::array<std::int64_t, 2>>{{2048, 12288}, {12288, 2048}, {2048, 3072}, {2048, 2048}}) {
