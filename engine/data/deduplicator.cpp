@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/data/characters.h"
+
 namespace cairn::data {
 
 namespace {
@@ -24,6 +26,26 @@ std::vector<std::uint64_t> stage_keys(const Document& document, const std::vecto
     keys[count] = keys.size() - count - 1;
   }
   return keys;
+}
+
+std::uint64_t bytes_of(const std::vector<Cut>& cuts) {
+  std::uint64_t bytes = 0;
+  for (const Cut& cut : cuts) bytes += cut.end - cut.begin;
+  return bytes;
+}
+
+void cut_or_remove(std::vector<DedupRow>& rows, std::uint32_t document, const Deduplicator& by, std::vector<Cut> cuts,
+                   double drop_share) {
+  std::erase_if(cuts, [](const Cut& cut) { return cut.begin == cut.end; });
+  if (cuts.empty()) return;
+  DedupRow& row = rows[document];
+  const double share = static_cast<double>(bytes_of(cuts)) / static_cast<double>(row.row->text.size());
+  const std::uint32_t first = cuts.front().first;
+  row.cut_by = &by;
+  row.cuts = std::make_unique<std::vector<Cut>>(std::move(cuts));
+  if (share < drop_share && !strip(text_after(row)).empty()) return;
+  row.cuts.reset();
+  row.removal = {&by, first == document ? kNoDocument : first, static_cast<std::uint64_t>(share * 100)};
 }
 
 std::string text_after(const DedupRow& row) {

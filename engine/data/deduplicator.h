@@ -85,6 +85,11 @@ class Deduplicator {
 // Keys of one document for all deduplicators of a stage, as Comparison::keys() finds them.
 std::vector<std::uint64_t> stage_keys(const Document& document, const std::vector<std::unique_ptr<Deduplicator>>& deduplicators);
 
+// Gives a document its cuts, or removes it when they take `drop_share` of its bytes or leave nothing but white space; the
+// removal's detail is the percentage cut. Empty cuts are left out.
+void cut_or_remove(std::vector<DedupRow>& rows, std::uint32_t document, const Deduplicator& by, std::vector<Cut> cuts,
+                   double drop_share);
+std::uint64_t bytes_of(const std::vector<Cut>& cuts);
 // The text without what was cut out of it.
 std::string text_after(const DedupRow& row);
 // Where: "bytes 0-120, first in a.html; 300-420".

@@ -18,6 +18,7 @@
 #include "engine/data/filters/percentile.h"
 #include "engine/data/filters/pii.h"
 #include "engine/data/filters/robots.h"
+#include "engine/data/filters/substring_dedup.h"
 #include "engine/data/filters/url.h"
 
 namespace cairn::data {
@@ -60,10 +61,9 @@ struct DeduplicatorKind {
 
 const std::vector<DeduplicatorKind>& deduplicator_kinds() {
   static const std::vector<DeduplicatorKind> all = {
-      {ExactDedup::variant, ExactDedup::make},
-      {MinHashDedup::variant, MinHashDedup::make},
-      {ParagraphDedup::variant, ParagraphDedup::make},
-      {PercentileRule::variant, PercentileRule::make},
+      {ExactDedup::variant, ExactDedup::make},         {MinHashDedup::variant, MinHashDedup::make},
+      {ParagraphDedup::variant, ParagraphDedup::make}, {PercentileRule::variant, PercentileRule::make},
+      {SubstringDedup::variant, SubstringDedup::make},
   };
   return all;
 }

@@ -1,5 +1,5 @@
 """MinHash deduplication end to end beside datatrove's four stages (../shared/peers/minhash.py), same JSONL in, kept documents out, same number of threads;
-then ours alone on a larger input, with all in memory and with files for what is beyond a small budget. One JSON line a figure, with peak memory.
+then our deduplicators alone on a larger input, with all in memory and with files for what is beyond a small budget. One JSON line a figure, with peak memory.
 Ours is ingest and curate as they run: reading, signatures, clusters, decisions, report, writing. Documents are pieces of the English
 books under ../shared/data, each third with a copy of which one word in forty is another. Usage: minhash.py --build BUILD [--threads 1] [--mb 8] [--large-mb 400]
 The peer needs datatrove (CAIRN_PYTHON names the Python of ./run bench); without it, only our own figures."""
@@ -60,12 +60,12 @@ def write_rows(path, mb, rng, books):
     return size / 1e6, n
 
 
-def ours(rows, work, threads, hashes, memory=None):
+def ours(rows, work, threads, chain, memory=None):
     runtime = {"dedup_memory": memory} if memory is not None else {}
     source = {"name": "rows", "path": str(rows), "kind": "jsonl", "licence": "MIT", "language": "en"}
     pipeline = work / "pipeline.json"
     pipeline.write_text(json.dumps({"steps": {"corpus": {"config": {"sources": [source]}},
-                                              "clean": {"config": {"filters": [{"filter": "minhash", "hashes": hashes}], "runtime": runtime}}}}))
+                                              "clean": {"config": {"filters": [chain], "runtime": runtime}}}}))
     lines = subprocess.run([program, "run", pipeline, work / "out", str(threads)], check=True, capture_output=True, text=True).stdout.splitlines()
     return [json.loads(line) for line in lines]
 
@@ -84,14 +84,15 @@ with tempfile.TemporaryDirectory() as folder:
     mb, documents = write_rows(work / "rows.jsonl", a.mb, rng, books)
     theirs = peer(work / "rows.jsonl")
     for hashes in ("datatrove", "cairn"):
-        runs = [ours(work / "rows.jsonl", work, a.threads, hashes) for _ in range(a.runs)]
+        runs = [ours(work / "rows.jsonl", work, a.threads, {"filter": "minhash", "hashes": hashes}) for _ in range(a.runs)]
         value = statistics.median(mb / sum(step["seconds"] for step in run) for run in runs)
         figure(f"MinHash deduplication end to end, hashes {hashes}, {a.threads} thread" + ("s" if a.threads > 1 else ""), value, "MB/s",
                f"datatrove {theirs['version']}" if theirs else None, theirs and theirs["value"], mb=round(mb, 1), documents=documents,
                peak_mb=max(step["peak_mb"] for step in runs[0]), summary=runs[0][-1]["summary"], peer_kept=theirs and theirs["kept"],
                peer_peak_mb=theirs and theirs.get("peak_rss_mb"), peer_stage_seconds=theirs and theirs["stage_seconds"])
     mb, documents = write_rows(work / "large.jsonl", a.large_mb, rng, books)
-    for name, memory in (("in memory", 2_000_000_000), ("with files beyond 16 MB", 16_000_000)):
-        run = ours(work / "large.jsonl", work, os.cpu_count(), "cairn", memory)
-        figure(f"MinHash deduplication, large input, {name}, {os.cpu_count()} threads", mb / run[-1]["seconds"], "MB/s", mb=round(mb, 1), documents=documents,
-               peak_mb=run[-1]["peak_mb"], summary=run[-1]["summary"])
+    for chain in ({"filter": "minhash"}, {"filter": "paragraph_dedup", "of": "lines"}, {"filter": "substring_dedup"}):
+        for name, memory in (("in memory", 4_000_000_000), ("with files beyond 64 MB", 64_000_000)):
+            run = ours(work / "large.jsonl", work, os.cpu_count(), chain, memory)
+            figure(f"curate with {chain['filter']} alone, large input, {name}, {os.cpu_count()} threads", mb / run[-1]["seconds"], "MB/s", mb=round(mb, 1),
+                   documents=documents, peak_mb=run[-1]["peak_mb"], summary=run[-1]["summary"])

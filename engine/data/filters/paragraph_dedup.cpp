@@ -92,32 +92,22 @@ void ParagraphDedup::compare(Comparison& c) const {
   std::vector<Repeat> of_document;
   const auto cut = [&] {
     if (of_document.empty()) return;
-    DedupRow& row = c.rows[of_document[0].document];
-    const std::string_view text = row.row->text;
-    auto cuts = std::make_unique<std::vector<Cut>>();
+    const std::string_view text = c.rows[of_document[0].document].row->text;
+    std::vector<Cut> cuts;
     std::uint32_t number = 0;
     std::size_t next = 0;
-    std::uint64_t bytes = 0;
     for_each_compared(text, [&](const TextPart& part) {
       if (next == of_document.size() || of_document[next].part != number++) return;
       // With the line ends behind it; the last one with those before it.
       std::uint64_t begin = part.begin, end = part.end;
       while (end < text.size() && (text[end] == '\n' || text[end] == '\r')) ++end;
       if (end == text.size()) {
-        const std::uint64_t least = cuts->empty() ? 0 : cuts->back().end;
+        const std::uint64_t least = cuts.empty() ? 0 : cuts.back().end;
         while (begin > least && (text[begin - 1] == '\n' || text[begin - 1] == '\r')) --begin;
       }
-      bytes += end - begin;
-      cuts->push_back({begin, end, of_document[next++].first});
+      cuts.push_back({begin, end, of_document[next++].first});
     });
-    row.cuts = std::move(cuts);
-    row.cut_by = this;
-    const double share = static_cast<double>(bytes) / static_cast<double>(text.size());
-    if (share >= params_.drop_share || strip(text_after(row)).empty()) {
-      const std::uint32_t kept = row.cuts->front().first;
-      row.removal = {this, kept == of_document[0].document ? kNoDocument : kept, static_cast<std::uint64_t>(share * 100)};
-      row.cuts.reset();
-    }
+    cut_or_remove(c.rows, of_document[0].document, *this, std::move(cuts), params_.drop_share);
     of_document.clear();
   };
   repeats.for_each_sorted([&](const Repeat& repeat) {
@@ -137,9 +127,8 @@ std::string ParagraphDedup::reason(const Removal& removal, std::string_view kept
 }
 
 std::string ParagraphDedup::cut_reason(const std::vector<Cut>& cuts) const {
-  std::uint64_t bytes = 0;
-  for (const Cut& cut : cuts) bytes += cut.end - cut.begin;
-  return fmt::format("{} {}{}, {} bytes", cuts.size(), params_.lines ? "line" : "paragraph", cuts.size() == 1 ? "" : "s", bytes);
+  return fmt::format("{} {}{}, {} bytes", cuts.size(), params_.lines ? "line" : "paragraph", cuts.size() == 1 ? "" : "s",
+                     bytes_of(cuts));
 }
 
 Variant ParagraphDedup::variant() {

@@ -1,0 +1,384 @@
+#include "engine/data/filters/substring_dedup.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "engine/data/external_sort.h"
+#include "engine/data/suffix_array.h"
+
+namespace cairn::data {
+
+namespace {
+
+// A window that stands elsewhere before: where, in all texts one after the other.
+struct Mark {
+  std::uint64_t position, first;
+  auto operator<=>(const Mark&) const = default;
+};
+
+// The texts that are long enough, as one text.
+class Corpus {
+ public:
+  Corpus(const Comparison& c, std::size_t window) : rows_(c.rows), window_(window) {
+    for (std::uint32_t i = 0; i < c.rows.size(); ++i) {
+      if (!c.in(i) || c.rows[i].row->text.size() < window) continue;
+      documents_.push_back(i);
+      begins_.push_back(size_);
+      size_ += c.rows[i].row->text.size();
+    }
+    begins_.push_back(size_);
+  }
+  std::uint64_t size() const { return size_; }
+  std::size_t texts() const { return documents_.size(); }
+  std::uint32_t document(std::size_t text) const { return documents_[text]; }
+  std::uint64_t begin(std::size_t text) const { return begins_[text]; }
+  std::size_t text_at(std::uint64_t position) const {
+    return static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), position) - begins_.begin()) - 1;
+  }
+  std::string_view text(std::size_t text) const { return rows_[documents_[text]].row->text; }
+  const char* at(std::uint64_t position) const {
+    const std::size_t text_index = text_at(position);
+    return text(text_index).data() + (position - begins_[text_index]);
+  }
+  // Bytes [begin, end), copied.
+  std::string bytes(std::uint64_t begin, std::uint64_t end) const {
+    std::string out;
+    out.reserve(end - begin);
+    for (std::size_t t = text_at(begin); begin < end; ++t) {
+      const std::uint64_t stop = std::min(end, begins_[t + 1]);
+      out += text(t).substr(begin - begins_[t], stop - begin);
+      begin = stop;
+    }
+    return out;
+  }
+  // For each of positions [begin, end): whether a whole window of one text begins there.
+  std::vector<bool> window_starts(std::uint64_t begin, std::uint64_t end) const {
+    std::vector<bool> starts(end - begin, false);
+    for (std::size_t t = text_at(begin); t < texts() && begins_[t] < end; ++t) {
+      const std::uint64_t from = std::max(begin, begins_[t]), to = std::min(end, begins_[t + 1] - window_ + 1);
+      for (std::uint64_t p = from; p < to; ++p) starts[p - begin] = true;
+    }
+    return starts;
+  }
+
+ private:
+  const std::vector<DedupRow>& rows_;
+  std::size_t window_;
+  std::vector<std::uint32_t> documents_;
+  std::vector<std::uint64_t> begins_;
+  std::uint64_t size_ = 0;
+};
+
+constexpr std::uint32_t kSame = 0x80000000u;  // of an entry: the same window as the entry before it
+
+// Window starts of one shard in order of (window, position), as offsets in the shard; in memory, or in a file that is read as it
+// is needed (a mapped one would count as memory).
+struct Run {
+  std::uint64_t begin = 0;  // of the shard
+  std::uint64_t entries = 0;
+  std::vector<std::uint32_t> held{};
+  std::filesystem::path path{};
+
+  std::uint64_t position(std::uint32_t entry) const { return begin + (entry & ~kSame); }
+};
+
+// Entries [at, end) of a run, one after the other.
+class RunReader {
+ public:
+  RunReader(const Run& run, std::uint64_t at, std::uint64_t end, std::size_t buffer_entries)
+      : run_(&run), left_(end - at), buffer_entries_(buffer_entries) {
+    if (run.path.empty()) {
+      window_ = {run.held.data() + at, end - at};
+      left_ = 0;
+      return;
+    }
+    file_.open(run.path, std::ios::binary);
+    file_.seekg(static_cast<std::streamoff>(at * sizeof(std::uint32_t)));
+    refill();
+  }
+  bool done() const { return window_.empty(); }
+  std::uint32_t entry() const { return window_.front(); }
+  std::uint64_t position() const { return run_->position(entry()); }
+  void next() {
+    window_ = window_.subspan(1);
+    if (window_.empty()) refill();
+  }
+
+ private:
+  void refill() {
+    if (left_ == 0) return;
+    buffer_.resize(std::min<std::uint64_t>(left_, buffer_entries_));
+    if (!file_.read(reinterpret_cast<char*>(buffer_.data()),
+                    static_cast<std::streamsize>(buffer_.size() * sizeof(std::uint32_t))))
+      fail("{}: cut short", run_->path.string());
+    left_ -= buffer_.size();
+    window_ = buffer_;
+  }
+
+  const Run* run_;
+  std::uint64_t left_;  // that are not in the buffer yet
+  std::size_t buffer_entries_;
+  std::ifstream file_;
+  std::vector<std::uint32_t> buffer_;
+  std::span<const std::uint32_t> window_;
+};
+
+// `alone`: there is no other shard, so windows that stand once are left out.
+std::vector<std::uint32_t> sorted_windows(const Corpus& corpus, std::uint64_t begin, std::uint64_t end, std::size_t window,
+                                          bool alone) {
+  const std::string text = corpus.bytes(begin, std::min<std::uint64_t>(end + window - 1, corpus.size()));
+  const std::vector<bool> starts = corpus.window_starts(begin, end);
+  // Entries are written over the suffixes that have been read.
+  std::vector<std::uint32_t> entries = suffix_array(text);
+  std::size_t written = 0, group = 0;  // `group`: where the last window's entries begin
+  const auto finish = [&] {
+    if (alone && written == group + 1) --written;
+    std::sort(entries.data() + group, entries.data() + written);
+    for (std::size_t i = group + 1; i < written; ++i) entries[i] |= kSame;
+    group = written;
+  };
+  for (const std::uint32_t suffix : entries) {
+    if (suffix >= starts.size() || !starts[suffix]) continue;
+    if (written > group && std::memcmp(&text[entries[group]], &text[suffix], window) != 0) finish();
+    entries[written++] = suffix;
+  }
+  finish();
+  entries.resize(written);
+  return entries;
+}
+
+// Part of a run.
+struct RunPart {
+  const Run* run;
+  std::uint64_t begin, end;
+};
+
+// Calls mark(position, first) for every window of the parts, one of each run in order, that does not stay. First is where the
+// window stands first, or itself when no place stays.
+template <typename Fn>
+void merge(const Corpus& corpus, const std::vector<RunPart>& parts, std::size_t window, int copies, std::size_t buffer_entries,
+           Fn&& mark) {
+  struct Source {
+    std::size_t order;  // positions of a later run are greater
+    RunReader reader;
+    const char* window = nullptr;  // where it stands
+  };
+  std::vector<std::unique_ptr<Source>> sources;
+  std::vector<Source*> heap;
+  const auto later = [window](const Source* x, const Source* y) {
+    const int order = std::memcmp(x->window, y->window, window);
+    return order > 0 || (order == 0 && x->order > y->order);
+  };
+  const auto push = [&](Source& source) {
+    if (source.reader.done()) return;
+    source.window = corpus.at(source.reader.position());
+    heap.push_back(&source);
+    std::push_heap(heap.begin(), heap.end(), later);
+  };
+  for (const RunPart& part : parts) {
+    if (part.begin == part.end) continue;
+    sources.push_back(
+        std::make_unique<Source>(Source{sources.size(), RunReader(*part.run, part.begin, part.end, buffer_entries), nullptr}));
+    push(*sources.back());
+  }
+  std::vector<Source*> same;  // sources that hold the least window, in order
+  while (!heap.empty()) {
+    same.clear();
+    do {
+      std::pop_heap(heap.begin(), heap.end(), later);
+      same.push_back(heap.back());
+      heap.pop_back();
+    } while (!heap.empty() && std::memcmp(heap.front()->window, same[0]->window, window) == 0);
+    const std::uint64_t first = same[0]->reader.position();
+    std::uint64_t seen = 0;
+    for (Source* source : same) {
+      do {
+        const std::uint64_t position = source->reader.position();
+        source->reader.next();
+        if (++seen == 2 && copies == 0) mark(first, first);
+        if (seen > 1) mark(position, copies == 0 ? position : first);
+      } while (!source->reader.done() && (source->reader.entry() & kSame));
+    }
+    for (Source* source : same) push(*source);
+  }
+}
+
+// One entry after another of a run, anywhere.
+class RunAccess {
+ public:
+  explicit RunAccess(const Run& run) : run_(run) {
+    if (!run.path.empty()) file_.open(run.path, std::ios::binary);
+  }
+  std::uint64_t position(std::uint64_t entry) {
+    if (run_.path.empty()) return run_.position(run_.held[entry]);
+    std::uint32_t value = 0;
+    file_.seekg(static_cast<std::streamoff>(entry * sizeof value));
+    if (!file_.read(reinterpret_cast<char*>(&value), sizeof value)) fail("{}: cut short", run_.path.string());
+    return run_.position(value);
+  }
+
+ private:
+  const Run& run_;
+  std::ifstream file_;
+};
+
+// All runs cut at the same windows, so that the parts can be merged side by side.
+std::vector<std::vector<RunPart>> parts_of(const Corpus& corpus, const std::vector<Run>& runs, std::size_t window) {
+  const Run& largest =
+      *std::max_element(runs.begin(), runs.end(), [](const Run& x, const Run& y) { return x.entries < y.entries; });
+  const std::uint64_t parts = std::min<std::uint64_t>(64, largest.entries / 1000 + 1);
+  std::vector<const char*> limits;
+  RunAccess sample(largest);
+  for (std::uint64_t part = 1; part < parts; ++part) limits.push_back(corpus.at(sample.position(part * largest.entries / parts)));
+  std::vector<std::vector<RunPart>> all(parts);
+  for (const Run& run : runs) {
+    RunAccess access(run);
+    std::uint64_t begin = 0;
+    for (std::size_t part = 0; part < parts; ++part) {
+      std::uint64_t end = run.entries;
+      if (part < limits.size()) {  // the first entry whose window is not before the limit
+        std::uint64_t low = begin;
+        while (low < end) {
+          const std::uint64_t middle = low + (end - low) / 2;
+          if (std::memcmp(corpus.at(access.position(middle)), limits[part], window) < 0)
+            low = middle + 1;
+          else
+            end = middle;
+        }
+      }
+      all[part].push_back({&run, begin, end});
+      begin = end;
+    }
+  }
+  return all;
+}
+
+std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, Comparison& c) {
+  constexpr std::uint64_t kBytesEach = 8;        // of memory, for each byte of a shard
+  constexpr std::uint64_t kMost = 0x7FFF'0000u;  // what a suffix array can be of, less a window
+  const std::uint64_t budget = std::clamp<std::uint64_t>(c.memory / kBytesEach, 4 * window, kMost - window);
+  std::vector<Run> runs;
+  if (corpus.size() <= budget) {
+    Run& run = runs.emplace_back();
+    run.held = sorted_windows(corpus, 0, corpus.size(), window, true);
+    run.entries = run.held.size();
+    return runs;
+  }
+  const std::uint64_t shard = std::max<std::uint64_t>(budget / static_cast<std::uint64_t>(c.threads.threads()), 2 * window);
+  runs.resize((corpus.size() + shard - 1) / shard);
+  c.disk.remove_tree(c.scratch);
+  c.disk.make_directories(c.scratch);
+  c.threads.parallel_for(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
+    if (c.stop.stop_requested()) return;
+    Run& run = runs[static_cast<std::size_t>(i)];
+    run.begin = static_cast<std::uint64_t>(i) * shard;
+    const std::vector<std::uint32_t> entries =
+        sorted_windows(corpus, run.begin, std::min(run.begin + shard, corpus.size()), window, false);
+    run.entries = entries.size();
+    run.path = c.scratch / fmt::format("run-{:06d}", i);
+    const auto file = c.disk.create(run.path);
+    file->write({reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(std::uint32_t)});
+    file->close();
+  });
+  return runs;
+}
+
+}  // namespace
+
+void SubstringDedup::compare(Comparison& c) const {
+  const std::size_t window = params_.min_bytes;
+  const Corpus corpus(c, window);
+  if (corpus.texts() == 0) return;
+  ExternalSorter<Mark> marks(c.disk, std::filesystem::path(c.scratch) += "-marks", c.memory / 4, c.threads);
+  {
+    const std::vector<Run> runs = make_runs(corpus, window, c);
+    const std::vector<std::vector<RunPart>> parts = parts_of(corpus, runs, window);
+    const std::size_t buffer_entries = std::clamp<std::size_t>(
+        c.memory / 4 / sizeof(std::uint32_t) / (runs.size() * static_cast<std::size_t>(c.threads.threads())), 64, 1 << 18);
+    std::mutex mutex;
+    c.threads.parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i) {
+      if (c.stop.stop_requested()) return;
+      std::vector<Mark> found;
+      const auto hand_over = [&] {
+        const std::lock_guard lock(mutex);
+        for (const Mark& one : found) marks.add(one);
+        found.clear();
+      };
+      merge(corpus, parts[static_cast<std::size_t>(i)], window, params_.copies, buffer_entries,
+            [&](std::uint64_t position, std::uint64_t first) {
+              found.push_back({position, first});
+              if (found.size() == 4096) hand_over();
+            });
+      hand_over();
+    });
+  }
+  c.disk.remove_tree(c.scratch);
+
+  // Marked windows by text; those that meet are one cut.
+  std::size_t text = corpus.texts();  // of which the cuts are
+  std::vector<Cut> cuts;
+  const auto finish = [&] {
+    if (text == corpus.texts()) return;
+    const std::string_view bytes = corpus.text(text);
+    const auto inside = [&bytes](std::uint64_t at) { return at < bytes.size() && (bytes[at] & '\xc0') == '\x80'; };
+    for (Cut& cut : cuts) {  // whole characters
+      while (cut.begin < cut.end && inside(cut.begin)) ++cut.begin;
+      while (cut.end > cut.begin && inside(cut.end)) --cut.end;
+    }
+    cut_or_remove(c.rows, corpus.document(text), *this, std::move(cuts), params_.drop_share);
+    cuts.clear();
+  };
+  marks.for_each_sorted([&](const Mark& mark) {
+    if (text == corpus.texts() || mark.position >= corpus.begin(text + 1)) {
+      finish();
+      text = corpus.text_at(mark.position);
+    }
+    const std::uint64_t begin = mark.position - corpus.begin(text);
+    if (cuts.empty() || begin > cuts.back().end)
+      cuts.push_back({begin, begin + window, params_.copies == 0 ? kNoDocument : corpus.document(corpus.text_at(mark.first))});
+    else
+      cuts.back().end = std::max(cuts.back().end, begin + window);
+  });
+  finish();
+}
+
+std::string SubstringDedup::rule(const Removal&) const {
+  return "repeated";
+}
+
+std::string SubstringDedup::reason(const Removal& removal, std::string_view kept_url) const {
+  return fmt::format("{}% of its bytes stand elsewhere, in passages of at least {} bytes{}{}", removal.detail, params_.min_bytes,
+                     kept_url.empty() ? "" : ", first in ", kept_url);
+}
+
+std::string SubstringDedup::cut_reason(const std::vector<Cut>& cuts) const {
+  return fmt::format("{} passage{}, {} bytes", cuts.size(), cuts.size() == 1 ? "" : "s", bytes_of(cuts));
+}
+
+Variant SubstringDedup::variant() {
+  const SubstringDedupParams d;
+  return {"substring_dedup",
+          {field("min_bytes", integer().min(16).max(1'000'000).def(static_cast<std::int64_t>(d.min_bytes)),
+                 "shortest passage that is a repeat"),
+           field("copies", integer().min(0).max(1).def(d.copies), "places that stay: the first, or none"),
+           field("drop_share", number().above(0).max(1).def(d.drop_share),
+                 "drop a document when this share of its bytes would be cut; one of which nothing is left is dropped anyway")},
+          "cut passages that stand elsewhere in the corpus, found by suffix arrays"};
+}
+
+std::unique_ptr<Deduplicator> SubstringDedup::make(const Config& config) {
+  SubstringDedupParams p;
+  p.min_bytes = static_cast<std::size_t>(config.integer("min_bytes"));
+  p.copies = static_cast<int>(config.integer("copies"));
+  p.drop_share = config.number("drop_share");
+  return std::make_unique<SubstringDedup>(p);
+}
+
+}  // namespace cairn::data

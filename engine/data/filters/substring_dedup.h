@@ -1,0 +1,47 @@
+// substring_dedup: passages of at least `min_bytes` bytes that stand elsewhere in the corpus, or elsewhere in the same text, are
+// cut out, found exactly by suffix arrays (Lee et al., "Deduplicating training data makes language models better", 2022).
+//
+// What is a repeat: every window of min_bytes bytes inside a text that stands at two places. Of each window the first place in
+// input order stays, all others are marked; marked bytes are cut. (With copies 0 all places are marked, as in the paper's
+// program.) So whatever is cut still stands somewhere, byte for byte, with all windows that go through it.
+//
+// Memory: a corpus of more than an eighth of what is given is cut into shards, whose suffix arrays are made one for each thread
+// at a time, written to files and merged.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/schema.h"
+#include "engine/data/deduplicator.h"
+
+namespace cairn::data {
+
+struct SubstringDedupParams {
+  std::size_t min_bytes = 200;  // about 50 tokens of English
+  int copies = 1;               // places that stay: 1 or 0
+  double drop_share = 1;        // as in paragraph_dedup
+};
+
+class SubstringDedup : public Deduplicator {
+ public:
+  explicit SubstringDedup(const SubstringDedupParams& params) : Deduplicator("substring_dedup"), params_(params) {}
+
+  void append_keys(const Document&, std::vector<std::uint64_t>&) const override {}  // it works on the texts
+  void compare(Comparison& comparison) const override;
+  bool cuts() const override { return true; }
+  std::string rule(const Removal& removal) const override;
+  std::string reason(const Removal& removal, std::string_view kept_url) const override;
+  std::string cut_reason(const std::vector<Cut>& cuts) const override;
+
+  static Variant variant();
+  static std::unique_ptr<Deduplicator> make(const Config& config);
+
+ private:
+  SubstringDedupParams params_;
+};
+
+}  // namespace cairn::data
