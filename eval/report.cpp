@@ -136,6 +136,10 @@ std::string drill_down(const ModelResults& entry) {
 
 }  // namespace
 
+std::string_view report_style() {
+  return kStyle;
+}
+
 std::string html_report(const ReportFacts& facts, const std::vector<ModelResults>& models) {
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eval/plot.h"
@@ -20,6 +21,9 @@ struct ReportFacts {
   std::vector<std::pair<std::string, std::string>> identity;  // shown as a table: "model base", "sha256:..."
   std::vector<Curve> training;                                // loss by step, per checkpoint; may be empty
 };
+
+// The style sheet that reports and the charts of plot.h use.
+std::string_view report_style();
 
 std::string html_report(const ReportFacts& facts, const std::vector<ModelResults>& models);
 

@@ -16,6 +16,7 @@ void add_steps(CommandLine& line, Session& session);  // run.cpp: every register
 void add_exec(CommandLine& line, Session& session);
 void add_adopt(CommandLine& line, Session& session);
 void add_optout(CommandLine& line, Session& session);
+void add_tokenizer(CommandLine& line, Session& session);
 
 void add_runs(CommandLine& line, Session& session);
 void add_watch(CommandLine& line, Session& session);

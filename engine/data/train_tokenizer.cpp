@@ -59,17 +59,24 @@ void count_words(steps::StepContext& ctx, text::BpeTrainer& trainer, std::uint64
 
 void train_tokenizer(steps::StepContext& ctx) {
   const Config& config = ctx.config();
+  const bool block = config.string("special_layout") == "apertus";
+  const std::vector<std::string> special =
+      text::with_numbered_markers(block ? text::apertus_token_block() : config.strings("special_tokens"),
+                                  static_cast<std::size_t>(config.integer("special_block")));
   text::BpeTrainer trainer({.vocab_size = config.integer("vocab_size"),
                             .pattern = config.string("pattern"),
-                            .special_tokens = config.strings("special_tokens"),
-                            .plain_tokens = config.strings("plain_tokens"),
-                            .min_frequency = config.integer("min_frequency")});
+                            .digits = static_cast<int>(config.integer("digits")),
+                            .special_tokens = special,
+                            .plain_tokens = block ? text::apertus_plain_tokens() : config.strings("plain_tokens"),
+                            .min_frequency = config.integer("min_frequency"),
+                            .max_words = config.integer("max_words"),
+                            .scratch = ctx.scratch()});
   std::uint64_t documents = 0, bytes = 0;
   count_words(ctx, trainer, documents, bytes);
   const std::int64_t words = trainer.distinct_words();
 
   Progress& progress = ctx.progress("train-tokenizer: merges", "merges");
-  progress.set_total(static_cast<std::uint64_t>(config.integer("vocab_size")) - config.strings("special_tokens").size() - 256);
+  progress.set_total(static_cast<std::uint64_t>(config.integer("vocab_size")) - special.size() - 256);
   const text::TrainedBpe bpe = trainer.train([&](std::int64_t merges) {
     progress.set(static_cast<std::uint64_t>(merges));
     ctx.stop_if_asked();
@@ -99,11 +106,18 @@ const steps::StepSpec kTrainTokenizer{
     .config = object({
         field("vocab_size", integer().min(256).max(1'000'000).def(8192), "tokens in all, special ones and bytes included"),
         field("pattern", string().min(1).def("apertus"),
-              "how text is cut into words: apertus, gpt2, cl100k, or a regular expression"),
+              "how text is cut into words: apertus, gpt2, cl100k, qwen2, o200k, or a regular expression"),
+        field("digits", integer().min(0).max(9).def(0), "digits in one word, at most; 0 = as the pattern has it"),
+        field("special_layout", string().one_of({"listed", "apertus"}).def("listed"),
+              "listed = special_tokens and plain_tokens; apertus = the 1000 ids of the released Apertus tokenizer"),
+        field("special_block", integer().min(0).max(100'000).def(0),
+              "numbered markers <SPECIAL_n> after the special tokens until there are so many; 0 = none"),
         field("special_tokens", list(string().min(1)).def(Json(text::apertus_special_tokens())), "ids 0, 1, ... in this order"),
         field("plain_tokens", list(string().min(1)).def(Json(text::pii_markers())),
               "those of special_tokens that ordinary text may hold"),
         field("min_frequency", integer().min(1).def(2), "a pair seen less often is not merged"),
+        field("max_words", integer().min(0).def(0),
+              "learn from so many distinct words, the most frequent; bounds the memory that merging needs; 0 = all"),
         field("max_bytes", integer().min(0).def(0), "learn from an even sample of at most about this much text; 0 = all"),
     }),
     .run = train_tokenizer,

@@ -15,17 +15,10 @@
 #include "engine/text/pre_tokenizer.h"
 #include "engine/text/tokenizer_files.h"
 #include "engine/text/unicode.h"
+#include "engine/text/word_counter.h"
 
 namespace cairn::text {
 namespace {
-
-struct WordHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>()(word); }
-};
-using WordCounts = std::unordered_map<std::string, std::int64_t, WordHash, std::equal_to<>>;
-
-constexpr std::size_t kSlots = 16;  // pieces that words are counted in, whatever the number of threads
 
 std::vector<AddedToken> cut_tokens(const BpeTrainerOptions& options) {
   std::vector<AddedToken> tokens;
@@ -40,14 +33,15 @@ std::vector<AddedToken> cut_tokens(const BpeTrainerOptions& options) {
 
 void check(const BpeTrainerOptions& options) {
   const auto& special = options.special_tokens;
+  if (options.digits < 0 || options.digits > 9) fail_usage("digits {}: expected 0 to 9", options.digits);
   const std::int64_t least = static_cast<std::int64_t>(special.size()) + 256;
   if (options.vocab_size < least) {
     fail_usage("vocab_size {} is too small: {} special tokens and 256 bytes need {}", options.vocab_size, special.size(), least);
   }
+  std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < special.size(); ++i) {
     if (special[i].empty()) fail_usage("special_tokens[{}]: is empty", i);
-    if (std::count(special.begin(), special.end(), special[i]) > 1)
-      fail_usage("special_tokens[{}]: \"{}\" is given twice", i, special[i]);
+    if (!seen.insert(special[i]).second) fail_usage("special_tokens[{}]: \"{}\" is given twice", i, special[i]);
     // A one-letter token would take the place of a byte.
     const auto bytes = from_alphabet(special[i]);
     if (bytes && bytes->size() == 1) fail_usage("special_tokens[{}]: \"{}\" already stands for a byte", i, special[i]);
@@ -72,45 +66,54 @@ struct BpeTrainer::State {
   BpeTrainerOptions options;
   PreTokenizer pre_tokenizer;
   AddedTokens cut;
-  std::vector<WordCounts> counts{kSlots};
+  std::unique_ptr<WordCounter> counter;
+  const WordTable* words = nullptr;  // once finished
 
-  // All counts, moved together into the first piece.
-  const WordCounts& gather() {
-    for (std::size_t slot = 1; slot < kSlots; ++slot) {
-      for (const auto& [word, count] : counts[slot]) counts[0][word] += count;
-      counts[slot].clear();
-    }
-    return counts[0];
+  const WordTable& finish() {
+    if (!words) words = &counter->finish(static_cast<std::size_t>(options.max_words));
+    return *words;
   }
 
-  void count(std::string_view text, WordCounts& words, std::vector<Segment>& segments,
-             std::vector<std::string_view>& pieces) const {
+  void count(std::string_view text, WordTable& table) const {
+    std::vector<Segment> segments;
+    std::vector<std::string_view> pieces;
     std::deque<std::string> store;
     while (!text.empty()) {
       const std::size_t valid = valid_utf8_prefix(text);
       cut.cut(text.substr(0, valid), false, segments);
       for (const Segment& segment : segments) {
         if (segment.token >= 0) continue;
-        pre_tokenizer.split(segment.text, pieces, store);
-        for (const std::string_view piece : pieces) {
-          const auto found = words.find(piece);
-          if (found != words.end())
-            ++found->second;
-          else
-            words.emplace(piece, 1);
+        if (pre_tokenizer.known()) {
+          count_pieces(segment.text, *pre_tokenizer.known(), table);
+          continue;
         }
+        pre_tokenizer.split(segment.text, pieces, store);
+        for (const std::string_view piece : pieces) table.add(piece, 1);
       }
       text.remove_prefix(std::min(text.size(), valid + 1));  // a byte that is no UTF-8 is a word without pairs
+    }
+  }
+
+  static void count_pieces(std::string_view text, const KnownPattern& pattern, WordTable& table) {
+    const std::uint8_t* classes = CharacterClasses::get().data();
+    const char* end = text.data() + text.size();
+    for (const char* p = text.data(); p < end;) {
+      const char* next = next_piece(pattern, p, end, classes);
+      table.add({p, static_cast<std::size_t>(next - p)}, 1);
+      p = next;
     }
   }
 };
 
 BpeTrainer::BpeTrainer(BpeTrainerOptions options) {
   check(options);
-  PreTokenizer pre_tokenizer(parse_json(pre_tokenizer_json(options.pattern), "pattern"), "pattern");
+  PreTokenizer pre_tokenizer(parse_json(pre_tokenizer_json(options.pattern, options.digits), "pattern"), "pattern");
   AddedTokens cut(cut_tokens(options));
-  state_ = std::make_unique<State>(
-      State{.options = std::move(options), .pre_tokenizer = std::move(pre_tokenizer), .cut = std::move(cut)});
+  auto counter = std::make_unique<WordCounter>(options.scratch, options.memory_bytes);
+  state_ = std::make_unique<State>(State{.options = std::move(options),
+                                         .pre_tokenizer = std::move(pre_tokenizer),
+                                         .cut = std::move(cut),
+                                         .counter = std::move(counter)});
 }
 
 BpeTrainer::~BpeTrainer() = default;
@@ -120,17 +123,14 @@ const BpeTrainerOptions& BpeTrainer::options() const {
 }
 
 void BpeTrainer::add(const std::vector<std::string>& texts, ThreadPool& pool) {
-  pool.parallel_for(kSlots, [&](std::int64_t slot) {
-    std::vector<Segment> segments;
-    std::vector<std::string_view> pieces;
-    for (auto i = static_cast<std::size_t>(slot); i < texts.size(); i += kSlots) {
-      state_->count(texts[i], state_->counts[static_cast<std::size_t>(slot)], segments, pieces);
-    }
-  });
+  if (state_->words) fail("texts were added after the words were counted");
+  state_->counter->add(
+      texts.size(), [&](std::size_t i, WordTable& table) { state_->count(texts[i], table); }, pool);
 }
 
-std::int64_t BpeTrainer::distinct_words() const {
-  return static_cast<std::int64_t>(state_->gather().size());
+std::int64_t BpeTrainer::distinct_words() {
+  state_->finish();
+  return state_->counter->distinct();
 }
 
 namespace {
@@ -138,12 +138,12 @@ namespace {
 // The merging itself, over the words' symbols.
 class Merger {
  public:
-  Merger(const WordCounts& counts, const std::array<TokenId, 256>& byte_ids) {
-    for (const auto& [word, count] : counts) {
-      if (word.size() < 2) continue;
+  Merger(const WordTable& table, const std::array<TokenId, 256>& byte_ids) {
+    table.each([&](std::string_view word, std::int64_t count) {
+      if (word.size() < 2) return;
       words_.push_back({symbols_.size(), static_cast<std::uint32_t>(word.size()), count});
       for (const char c : word) symbols_.push_back(byte_ids[static_cast<std::uint8_t>(c)]);
-    }
+    });
     for (std::size_t w = 0; w < words_.size(); ++w) {
       const TokenId* symbols = symbols_.data() + words_[w].at;
       for (std::size_t i = 0; i + 1 < words_[w].size; ++i) change(symbols[i], symbols[i + 1], words_[w].count, w);
@@ -254,7 +254,7 @@ TrainedBpe BpeTrainer::train(const std::function<void(std::int64_t)>& progress) 
     ids.emplace(from_alphabet(written).value_or(written), id);
   }
 
-  Merger merger(state_->gather(), byte_ids);
+  Merger merger(state_->finish(), byte_ids);
   std::unordered_set<std::uint64_t> merged;
   while (static_cast<std::int64_t>(trained.tokens.size()) < options.vocab_size) {
     TokenId left = 0, right = 0;

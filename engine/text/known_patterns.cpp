@@ -203,7 +203,7 @@ std::string pattern_regex(const KnownPattern& pattern) {
 std::optional<KnownPattern> recognise_pattern(std::string_view regex) {
   if (regex == R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)") return KnownPattern{};
   std::vector<KnownPattern> known = {KnownPattern{}};
-  for (const int digits : {1, 3}) {
+  for (int digits = 1; digits <= 9; ++digits) {
     known.push_back({.family = PatternFamily::cl100k, .digits = digits});
     for (const bool newlines : {false, true}) {
       for (const bool slashes : {false, true}) {
@@ -221,8 +221,14 @@ std::optional<KnownPattern> recognise_pattern(std::string_view regex) {
 KnownPattern pattern_named(std::string_view name) {
   if (name == "gpt2") return {};
   if (name == "cl100k") return {.family = PatternFamily::cl100k, .digits = 3};
+  if (name == "qwen2") return {.family = PatternFamily::cl100k, .digits = 1};
   if (name == "apertus") return {.family = PatternFamily::tekken, .newline_tail = true, .slash_tail = true};
-  fail_usage("unknown pre-tokenizer pattern '{}': expected apertus, gpt2 or cl100k", name);
+  if (name == "o200k") return {PatternFamily::tekken, 3, true, true, true};
+  fail_usage("unknown pre-tokenizer pattern '{}': expected apertus, gpt2, cl100k, qwen2 or o200k", name);
+}
+
+bool is_pattern_name(std::string_view name) {
+  return name == "gpt2" || name == "cl100k" || name == "qwen2" || name == "apertus" || name == "o200k";
 }
 
 }  // namespace cairn::text

@@ -28,8 +28,10 @@ std::string pattern_regex(const KnownPattern& pattern);
 // What `regex` is, if it is spelt like one of the known ones.
 std::optional<KnownPattern> recognise_pattern(std::string_view regex);
 
-// The patterns by the names that configs use: "gpt2", "cl100k", "apertus" (spec/apertus.md §2.1). Error (usage) on another name.
+// The patterns by the names that configs use: gpt2, cl100k (Llama 3, dolma2), qwen2, apertus (tekken; spec/apertus.md §2.1),
+// o200k. Error (usage) on another name.
 KnownPattern pattern_named(std::string_view name);
+bool is_pattern_name(std::string_view name);
 
 // End of the piece that starts at `p` < `end`, in valid UTF-8; `p` is the start of the text or the end of a piece before.
 const char* next_piece(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes);

@@ -49,10 +49,43 @@ const std::vector<std::string>& apertus_special_tokens() {
   return tokens;
 }
 
-std::string pre_tokenizer_json(const std::string& pattern) {
+std::vector<std::string> with_numbered_markers(std::vector<std::string> tokens, std::size_t size) {
+  while (tokens.size() < size) tokens.push_back(fmt::format("<SPECIAL_{}>", tokens.size()));
+  return tokens;
+}
+
+const std::vector<std::string>& apertus_plain_tokens() {
+  static const std::vector<std::string> tokens = {"\\begin{",   "\\end{",      "\\text{", "\\boxed{",
+                                                  "<iban-pii>", "<email-pii>", "<ip-pii>"};
+  return tokens;
+}
+
+std::vector<std::string> apertus_token_block() {
+  std::vector<std::string> block = with_numbered_markers({"<unk>", "<s>", "</s>", "<pad>"}, 1000);
+  const auto put = [&](std::size_t first, const std::vector<std::string>& names) {
+    std::copy(names.begin(), names.end(), block.begin() + static_cast<std::ptrdiff_t>(first));
+  };
+  put(14, {"\\begin{", "\\end{", "\\text{", "\\boxed{"});
+  put(18, {"<filename>", "<gh_stars>", "<issue_start>", "<issue_comment>", "<issue_closed>", "<jupyter_start>", "<jupyter_text>",
+           "<jupyter_code>", "<jupyter_output>", "<empty_output>", "<commit_before>", "<commit_msg>", "<commit_after>",
+           "<reponame>"});
+  put(32, {"<think>", "</think>", "<answer>", "</answer>", "<iban-pii>", "<email-pii>", "<ip-pii>", "<file_sep>",
+           "<code_to_intermediate>", "<intermediate_to_code>"});
+  put(58, {"<|fim_begin|>", "<|fim_hole|>", "<|fim_end|>"});
+  put(61, {"<|system_start|>", "<|system_end|>", "<|developer_start|>", "<|developer_end|>", "<|user_start|>", "<|user_end|>",
+           "<|assistant_start|>", "<|assistant_end|>", "<|inner_prefix|>", "<|inner_suffix|>", "<|tools_prefix|>",
+           "<|tools_suffix|>"});
+  return block;
+}
+
+std::string pre_tokenizer_json(const std::string& pattern, int digits) {
+  if (digits > 0 && !is_pattern_name(pattern))
+    fail_usage("digits {}: a regular expression of one's own says how many digits are a word", digits);
+  if (digits > 0 && pattern == "gpt2") fail_usage("digits {}: the pattern gpt2 takes runs of digits whole", digits);
   if (pattern == "gpt2") return R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true})";
-  const bool named = pattern == "apertus" || pattern == "cl100k";
-  const std::string regex = named ? pattern_regex(pattern_named(pattern)) : pattern;
+  KnownPattern named = is_pattern_name(pattern) ? pattern_named(pattern) : KnownPattern{};
+  if (digits > 0) named.digits = digits;
+  const std::string regex = is_pattern_name(pattern) ? pattern_regex(named) : pattern;
   return fmt::format(
       R"({{"type": "Sequence", "pretokenizers": [{{"type": "Split", "pattern": {{"Regex": {}}}, "behavior": "Isolated", "invert": false}}, )"
       R"({{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}}]}})",
@@ -74,7 +107,8 @@ std::string tokenizer_json(const TrainedBpe& bpe, const BpeTrainerOptions& optio
         "\"special\": {}}}",
         id ? "," : "", id, quoted(options.special_tokens[id]), plain ? "false" : "true");
   }
-  text += fmt::format("\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": {},\n", pre_tokenizer_json(options.pattern));
+  text += fmt::format("\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": {},\n",
+                      pre_tokenizer_json(options.pattern, options.digits));
   const auto bos = std::find(options.special_tokens.begin(), options.special_tokens.end(), "<s>");
   if (bos == options.special_tokens.end()) {
     text += "  \"post_processor\": null,\n";

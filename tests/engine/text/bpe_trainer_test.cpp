@@ -95,6 +95,54 @@ TEST_CASE("bpe trainer: special tokens take the first ids, text never merges int
   CHECK(tokenizer.decode(tokenizer.encode("\xFFé日")) == "\xFFé日");
 }
 
+TEST_CASE("bpe trainer: words set aside on disk change nothing; a limit on words leaves the rare ones out") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 300; ++i) texts.push_back("word" + std::to_string(i * i * 7919) + " the the cat");
+  const test::TemporaryFolder folder;
+  auto options = apertus_options(320);
+  const std::string expected = tokenizer_json(train(options, texts), options);
+  options.memory_bytes = 1;
+  options.scratch = folder.path();
+  CHECK(tokenizer_json(train(options, texts, 2), options) == expected);
+  options.max_words = 3;
+  options.min_frequency = 1;
+  const TrainedBpe bpe = train(options, texts);
+  CHECK(std::find(bpe.tokens.begin(), bpe.tokens.end(), " cat") != bpe.tokens.end());
+  CHECK(bpe.merges.size() < 12);
+}
+
+TEST_CASE("bpe trainer: patterns by name, digits in a word, numbered markers, the Apertus block") {
+  const auto digits = [](const std::string& pattern, int most) {
+    const BpeTrainerOptions options{
+        .vocab_size = 300, .pattern = pattern, .digits = most, .special_tokens = {}, .plain_tokens = {}};
+    const TrainedBpe bpe = train(options, {"1111111111 1111111111"});
+    std::size_t longest = 0;
+    for (const std::string& token : bpe.tokens) longest = std::max(longest, token.find('1') == 0 ? token.size() : 0);
+    return longest;
+  };
+  CHECK(digits("apertus", 0) == 1);
+  CHECK(digits("apertus", 2) == 2);
+  CHECK(digits("cl100k", 0) == 3);
+  CHECK(digits("o200k", 5) == 5);
+  CHECK(digits("qwen2", 0) == 1);
+  CHECK(test::error_of([&] { digits("gpt2", 3); }).find("takes runs of digits whole") != std::string::npos);
+  CHECK(test::error_of([&] { digits("a+", 3); }).find("a regular expression of one's own") != std::string::npos);
+  const std::vector<std::string> few = with_numbered_markers({"<s>", "</s>"}, 4);
+  CHECK(few == std::vector<std::string>{"<s>", "</s>", "<SPECIAL_2>", "<SPECIAL_3>"});
+  const BpeTrainerOptions options{
+      .vocab_size = 1300, .special_tokens = apertus_token_block(), .plain_tokens = apertus_plain_tokens()};
+  const Tokenizer tokenizer = tokenizer_of(options, train(options, {"the \\boxed{7} the"}));
+  // spec/apertus.md §2.1
+  for (const auto& [id, token] :
+       {std::pair(1, "<s>"), std::pair(17, "\\boxed{"), std::pair(31, "<reponame>"), std::pair(35, "</answer>"),
+        std::pair(38, "<ip-pii>"), std::pair(41, "<intermediate_to_code>"), std::pair(60, "<|fim_end|>"),
+        std::pair(61, "<|system_start|>"), std::pair(72, "<|tools_suffix|>"), std::pair(73, "<SPECIAL_73>"),
+        std::pair(999, "<SPECIAL_999>")})
+    CHECK(tokenizer.require(token) == id);
+  CHECK(!tokenizer.is_special(17));
+  CHECK(tokenizer.is_special(999));
+}
+
 TEST_CASE("bpe trainer: wrong options are refused by name") {
   const auto error = [](BpeTrainerOptions options) { return test::error_of([&] { BpeTrainer trainer(options); }); };
   CHECK(error({.vocab_size = 200}).find("vocab_size 200 is too small") != std::string::npos);
