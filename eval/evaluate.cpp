@@ -17,7 +17,7 @@
 #include "eval/report.h"
 #include "eval/scorer.h"
 #include "eval/steps.h"
-#include "kernels/backend.h"
+#include "kernels/compute_device.h"
 
 namespace cairn::eval {
 namespace {
@@ -98,12 +98,13 @@ void write_text(StepContext& ctx, const fs::path& path, const std::string& text)
   file->close();
 }
 
-ModelResults evaluate_model(StepContext& ctx, const StepInput& input, const std::string& name, const std::vector<Task>& tasks,
-                            const RunOptions& options) {
+ModelResults evaluate_model(StepContext& ctx, const ComputeDevice& device, const StepInput& input, const std::string& name,
+                            const std::vector<Task>& tasks, const RunOptions& options) {
   const bool bf16 = ctx.config().string("dtype") == "bf16";
-  const model::LoadedModel loaded = model::load_hf_folder(input.path, bf16 ? Dtype::bf16 : Dtype::f32);
+  model::LoadedModel loaded = model::load_hf_folder(input.path, bf16 ? Dtype::bf16 : Dtype::f32);
   const text::Tokenizer tokenizer = text::Tokenizer::load(input.path);
-  Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
+  Context context = device.context(ctx.threads());
+  loaded.parameters = model::moved_to(context.memory(), std::move(loaded.parameters));
   ScorerOptions scoring;
   scoring.max_length = ctx.config().has("max_length") ? ctx.config().integer("max_length") : 0;
   scoring.add_bos = ctx.config().boolean("add_bos");
@@ -117,6 +118,8 @@ ModelResults evaluate_model(StepContext& ctx, const StepInput& input, const std:
 }
 
 void evaluate(StepContext& ctx) {
+  const std::unique_ptr<ComputeDevice> device =
+      open_compute_device(ctx.runtime().string("device"), ctx.runtime().string("backend"));
   const std::vector<std::string> names = model_names(ctx);
   const std::vector<Task> tasks = load_tasks(ctx);
   RunOptions options;
@@ -140,7 +143,7 @@ void evaluate(StepContext& ctx) {
   facts.title = ctx.config().string("title");
   for (std::size_t i = 0; i < names.size(); ++i) {
     const StepInput& input = ctx.inputs("models")[i];
-    all.push_back(evaluate_model(ctx, input, names[i], tasks, options));
+    all.push_back(evaluate_model(ctx, *device, input, names[i], tasks, options));
     const ModelResults& entry = all.back();
     write_text(ctx, folder / ("results_" + names[i] + ".json"),
                pretty_json(results_json(entry.model, entry.results, options, ctx.started())));
@@ -190,8 +193,12 @@ const steps::StepSpec kEvaluate{
         field("dtype", string().one_of({"f32", "bf16"}).def("f32"), "of weights and activations; bf16 takes half the memory"),
         field("title", string().def("Evaluation report"), "title of the report"),
     }),
-    .runtime = object({field("backend", string().def("cpu"), "kernels: cpu or ref")}),
+    .runtime = object({
+        field("device", string().def("cpu"), kDeviceHelp),
+        field("backend", string().def("cpu"), "kernels on the cpu: cpu or ref"),
+    }),
     .class_fields = {"backend"},
+    .device = [](const Json& runtime) { return device_facts(runtime.at("device").get<std::string>()); },
     .exactness = steps::Exactness::within_class,
     .run = evaluate,
 };

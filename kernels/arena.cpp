@@ -43,18 +43,26 @@ std::string ArenaPlan::table() const {
 }
 
 // Anonymous memory arrives zeroed and page-aligned; huge pages spare the address translation of large streams.
-Arena::Arena(ArenaPlan plan) : plan_(std::move(plan)) {
+Arena::Arena(ArenaPlan plan, Memory* memory) : plan_(std::move(plan)) {
   const std::size_t bytes = static_cast<std::size_t>(std::max<std::int64_t>(plan_.bytes(), kAlignment));
+  if (memory != nullptr) {
+    block_ = {static_cast<std::byte*>(memory->take(bytes)), Free{bytes, memory}};
+    return;
+  }
   void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (block == MAP_FAILED) fail("{} for tensors could not be allocated: {}", format_bytes(bytes), std::strerror(errno));
 #ifdef MADV_HUGEPAGE
   if (bytes >= (std::size_t{4} << 20)) madvise(block, bytes, MADV_HUGEPAGE);  // advice: a refusal changes nothing
 #endif
-  block_ = {static_cast<std::byte*>(block), Free{bytes}};
+  block_ = {static_cast<std::byte*>(block), Free{bytes, nullptr}};
 }
 
 void Arena::Free::operator()(std::byte* block) const {
-  munmap(block, bytes);
+  if (memory != nullptr) {
+    memory->give_back(block, bytes);
+  } else {
+    munmap(block, bytes);
+  }
 }
 
 Tensor Arena::tensor(ArenaSlot slot) const {
@@ -64,6 +72,7 @@ Tensor Arena::tensor(ArenaSlot slot) const {
   const ArenaPlan::Entry& entry = plan_.entries()[static_cast<std::size_t>(slot.index)];
   Tensor tensor = entry.shape;
   tensor.data = block_.get() + entry.offset;
+  tensor.memory = memory();
   return tensor;
 }
 
@@ -73,8 +82,12 @@ std::int64_t Arena::offset_of(const void* address) const {
   return static_cast<std::int64_t>(at - begin);
 }
 
+Tensor Arena::bytes() const {
+  return Tensor(block_.get(), Dtype::i8, {plan_.bytes()}, memory());
+}
+
 void Arena::zero() {
-  if (block_) std::memset(block_.get(), 0, static_cast<std::size_t>(plan_.bytes()));
+  if (block_) cairn::zero(bytes());
 }
 
 }  // namespace cairn

@@ -5,7 +5,7 @@
 //   const std::int64_t mark = plan.mark();            // what is added after this ...
 //   const ArenaSlot hidden = plan.add("hidden", Dtype::f32, {N, F});
 //   plan.release(mark);                               // ... shares its bytes with what is added later
-//   Arena arena(plan);                                // plan.bytes() bytes, one allocation, zeroed
+//   Arena arena(plan);                                // plan.bytes() bytes, one allocation, zeroed; Arena(plan, memory): there
 //   Tensor t = arena.tensor(x);
 //
 // Every tensor begins on a 64-byte boundary. Large arenas ask for huge pages. The need of a config is plan.bytes(): nothing has
@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/memory.h"
 #include "kernels/tensor.h"
 
 namespace cairn {
@@ -49,24 +50,27 @@ class ArenaPlan {
   std::int64_t peak_ = 0;
 };
 
-// Owns the block. Movable, not copyable; tensors point into it and must not outlive it.
+// Owns the block. Movable, not copyable; tensors point into it and must not outlive it, nor it the memory that it is in.
 class Arena {
  public:
   Arena() = default;
-  explicit Arena(ArenaPlan plan);  // Error naming the size when memory cannot be had
+  explicit Arena(ArenaPlan plan, Memory* memory = nullptr);  // null: the host's. Error naming the size when it cannot be had
 
   Tensor tensor(ArenaSlot slot) const;
   std::int64_t offset_of(const void* address) const;  // -1 for an address outside
   const ArenaPlan& plan() const { return plan_; }
+  Memory* memory() const { return block_.get_deleter().memory; }
+  Tensor bytes() const;  // the whole block, int8
   void zero();
 
  private:
   struct Free {
-    std::size_t bytes;
+    std::size_t bytes = 0;
+    Memory* memory = nullptr;
     void operator()(std::byte* block) const;
   };
   ArenaPlan plan_;
-  std::unique_ptr<std::byte, Free> block_{nullptr, Free{0}};
+  std::unique_ptr<std::byte, Free> block_{nullptr, Free{}};
 };
 
 }  // namespace cairn

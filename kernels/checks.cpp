@@ -4,10 +4,6 @@
 
 namespace cairn::ops {
 
-bool on_host(const Tensor& tensor) {
-  return tensor.device.kind == DeviceKind::cpu;
-}
-
 void Checks::refuse(const Named& argument, const std::string& expected) const {
   throw Error(fmt::format("{}: {} is {}, expected {}", op_, argument.name, argument.tensor.describe(), expected));
 }
@@ -61,7 +57,7 @@ void Checks::indices(const Named& argument, std::int64_t size) const {
 }
 
 void Checks::range(const char* what, const Tensor& indices, std::int64_t limit) const {
-  if (!on_host(indices)) return;
+  if (!indices.on_host()) return;  // looked at where they were copied from
   const std::int32_t* values = indices.as<std::int32_t>();
   for (std::int64_t n = 0; n < indices.size(); ++n) {
     if (values[n] < 0 || values[n] >= limit) fail("{}: {} {} at position {} is outside [0, {})", op_, what, values[n], n, limit);

@@ -31,7 +31,7 @@ class Checks {
 
   void fp8(const Named& argument) const;
   void indices(const Named& argument, std::int64_t size) const;
-  // Each index in [0, limit). `what` names one of them: "token".
+  // Each index in [0, limit), where they lie on the host. `what` names one of them: "token".
   void range(const char* what, const Tensor& indices, std::int64_t limit) const;
 
   void shape(const Named& argument, std::initializer_list<std::int64_t> sizes) const;
@@ -49,8 +49,5 @@ class Checks {
   const char* op_;
   const Backend& backend_;
 };
-
-// Whether the numbers of a tensor can be looked at here: what lies on a GPU was checked where it was copied from.
-bool on_host(const Tensor& tensor);
 
 }  // namespace cairn::ops

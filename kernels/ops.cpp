@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "kernels/backend.h"
 #include "kernels/checks.h"
+#include "kernels/cuda/queue.h"
 
 namespace cairn {
 
@@ -14,6 +15,10 @@ Dtype statistics_type(Dtype activations) {
   if (activations == Dtype::f64) return Dtype::f64;
   if (activations == Dtype::f32 || activations == Dtype::bf16) return Dtype::f32;
   fail("operations compute in float64, float32 or bfloat16, not {}", dtype_name(activations));
+}
+
+Memory* Context::memory() const {
+  return queue == nullptr ? nullptr : queue->memory();
 }
 
 namespace ops {
@@ -64,7 +69,7 @@ void check_attention(const char* op, const Checks& check, double scale, const Na
   if (!(scale > 0)) fail("{}: scale {} must be positive", op, scale);
   if (K == 0 || H % K != 0) fail("{}: {} query heads are no multiple of {} key heads", op, H, K);
   check.indices({"first_key", first_key}, B * T);
-  if (!on_host(first_key)) return;
+  if (!first_key.on_host()) return;
   const std::int32_t* first = first_key.as<std::int32_t>();
   for (std::int64_t b = 0; b < B; ++b) {
     for (std::int64_t t = 0; t < T; ++t) {
@@ -358,7 +363,7 @@ void cross_entropy(Context& context, Tensor losses, Tensor logits, Tensor target
   check.size({"losses", losses}, N);
   check.size({"weights", weights}, N);
   check.indices({"targets", targets}, N);
-  if (on_host(targets)) check_targets(targets, weights, V);
+  if (targets.on_host()) check_targets(targets, weights, V);
   if (!(z_loss >= 0)) fail("cross_entropy: z_loss {} must not be negative", z_loss);
   context.backend.cross_entropy(context, losses, logits, targets, weights, with_gradient, z_loss);
 }
@@ -433,7 +438,7 @@ void cache_append(Context& context, Tensor cache, Tensor rows, Tensor slots) {
   check.dims({"rows", rows}, 2);
   check.shape({"rows", rows}, {rows.shape[0], cache.shape[1]});
   check.indices({"slots", slots}, rows.shape[0]);
-  if (on_host(slots)) {
+  if (slots.on_host()) {
     std::vector<bool> taken(static_cast<std::size_t>(cache.shape[0]));
     for (std::int64_t n = 0; n < slots.size(); ++n) {
       const std::int32_t slot = slots.as<std::int32_t>()[n];
@@ -478,7 +483,7 @@ void sample(Context& context, Tensor tokens, Tensor logits, Tensor rules, Tensor
   check.shape({"rules", rules}, {N, 4});
   check.shape({"draws", draws}, {N, 4});
   check.indices({"draws", draws}, 4 * N);
-  if (on_host(rules)) {
+  if (rules.on_host()) {
     for (std::int64_t n = 0; n < N; ++n) {
       const double* rule = rules.as<double>() + 4 * n;
       if (!(rule[0] >= 0)) fail("sample: temperature {} of row {} must not be negative", rule[0], n);

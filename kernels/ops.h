@@ -13,6 +13,9 @@
 // parameters. With A = bfloat16 an operation computes in float32 and rounds its results of type A to nearest even, once; ref does
 // just that.
 //
+// Indices (tokens, positions, first keys, targets) are checked here where they lie on the host; who copies them to a device
+// checks them before (engine/model/batch.h).
+//
 // A backend must fill the required entries of its table; the optional (fused) ones default to a composition of required ones, and
 // that composition is their test oracle. In bfloat16 the composition rounds once more, between its parts.
 #pragma once
@@ -37,6 +40,8 @@ struct Context {
   const Backend& backend;
   ThreadPool& pool;
   const cuda::Queue* queue = nullptr;
+
+  Memory* memory() const;  // where the tensors of operations lie; null: on the host
 };
 
 // The statistics type S that goes with activation type A (see above). Error for a type that nothing computes in.

@@ -39,8 +39,8 @@ const char* dtype_name(Dtype dtype) {
   return "unknown";
 }
 
-Tensor::Tensor(void* data_, Dtype dtype_, std::initializer_list<std::int64_t> sizes, Device device_)
-    : data(data_), dtype(dtype_), device(device_), dims(static_cast<int>(sizes.size())) {
+Tensor::Tensor(void* data_, Dtype dtype_, std::initializer_list<std::int64_t> sizes, Memory* memory_)
+    : data(data_), dtype(dtype_), memory(memory_), dims(static_cast<int>(sizes.size())) {
   if (sizes.size() > 4) fail("a tensor has at most 4 dimensions, not {}", sizes.size());
   std::size_t at = 0;
   for (const std::int64_t size : sizes) {
@@ -64,7 +64,7 @@ bool Tensor::contiguous() const {
 }
 
 Tensor Tensor::reshape(std::initializer_list<std::int64_t> sizes) const {
-  const Tensor view(data, dtype, sizes, device);
+  const Tensor view(data, dtype, sizes, memory);
   if (!contiguous()) fail("cannot reshape {}: it is not contiguous", describe());
   if (view.size() != size()) fail("cannot reshape {} to {}: another number of elements", describe(), view.describe());
   return view;

@@ -13,7 +13,7 @@ namespace cairn::app {
 namespace {
 
 struct Options {
-  std::string model, prompt, system, date = today(), dtype = "f32";
+  std::string model, prompt, system, date = today(), dtype = "f32", device = "cpu";
   double temperature = 0.8, top_p = 0.9;
   std::int64_t top_k = 0, seed = 0, max_tokens = 256;
   std::vector<std::string> stop;
@@ -61,7 +61,7 @@ Json result_json(const infer::Generation& result, std::size_t prompt_tokens) {
 ExitCode generate(Session& session, const Options& options) {
   const infer::GenerationParams params = params_of(options);
   const ModelArgument found = find_model(session, options.model);
-  ServedModel model(found.folder, found.name, found.digest, 0, session.threads(), model_dtype(options.dtype));
+  ServedModel model(found.folder, found.name, found.digest, 0, session.threads(), model_dtype(options.dtype), options.device);
   const auto prompt = model.completion_prompt({options.prompt, {}, false});
   const infer::Generation result = speak(session, model, prompt, params);
   if (session.json()) {
@@ -88,7 +88,7 @@ std::vector<std::int32_t> fitting_prompt(const ServedModel& model, std::vector<t
 ExitCode chat(Session& session, const Options& options) {
   infer::GenerationParams params = params_of(options);
   const ModelArgument found = find_model(session, options.model);
-  ServedModel model(found.folder, found.name, found.digest, 0, session.threads(), model_dtype(options.dtype));
+  ServedModel model(found.folder, found.name, found.digest, 0, session.threads(), model_dtype(options.dtype), options.device);
   std::vector<text::ChatMessage> messages;
   if (!options.system.empty()) messages.push_back({"system", options.system});
   for (std::string line; !session.stop().stop_requested();) {
@@ -123,7 +123,8 @@ Verb& with_sampling(Verb& verb, Options& options) {
       .option(options.seed, "--seed", "N", with_default("the same seed gives the same text", options.seed))
       .option(options.max_tokens, "--max-tokens", "N", with_default("at most this many new tokens", options.max_tokens))
       .option(options.stop, "--stop", "TEXT", "end before this text")
-      .option(options.dtype, "--dtype", "TYPE", kModelDtypeHelp);
+      .option(options.dtype, "--dtype", "TYPE", kModelDtypeHelp)
+      .option(options.device, "--device", "NAME", kModelDeviceHelp);
 }
 
 }  // namespace

@@ -9,13 +9,13 @@
 #include "engine/infer/sequence.h"
 #include "engine/model/hf_folder.h"
 #include "engine/model/safetensors.h"
-#include "kernels/backend.h"
+#include "kernels/compute_device.h"
 
 namespace cairn::app {
 namespace {
 
 struct Options {
-  std::string model, ids, out, backend = "cpu", dtype = "f32";
+  std::string model, ids, out, backend = "cpu", device = "cpu", dtype = "f32";
 };
 
 std::vector<std::int32_t> parse_ids(const std::string& text) {
@@ -38,8 +38,10 @@ ExitCode logits(Session& session, const Options& options) {
   const std::vector<std::int32_t> ids = parse_ids(options.ids);
   if (options.out.empty()) fail_usage("--out: name the safetensors file to write");
   const ModelArgument found = find_model(session, options.model);
-  const model::LoadedModel loaded = model::load_hf_folder(found.folder, model_dtype(options.dtype));
-  Context context{backend_by_name(options.backend), session.threads()};
+  const std::unique_ptr<ComputeDevice> device = open_compute_device(options.device, options.backend);
+  Context context = device->context(session.threads());
+  model::LoadedModel loaded = model::load_hf_folder(found.folder, model_dtype(options.dtype));
+  loaded.parameters = model::moved_to(context.memory(), std::move(loaded.parameters));
   infer::Sequence sequence(context, loaded.parameters, static_cast<std::int64_t>(ids.size()));
   std::vector<float> rows;
   sequence.extend(ids, 0, [&](std::int64_t, std::span<const float> row) { rows.insert(rows.end(), row.begin(), row.end()); });
@@ -62,6 +64,7 @@ void add_logits(CommandLine& line, Session& session) {
       .option(options->ids, "--ids", "1,5,9", "token ids")
       .option(options->out, "--out", "FILE", "what to write: tensor 'logits' [tokens, vocabulary], float32")
       .option(options->backend, "--backend", "NAME", "cpu or ref")
+      .option(options->device, "--device", "NAME", kModelDeviceHelp)
       .option(options->dtype, "--dtype", "TYPE", kModelDtypeHelp)
       .run([&session, options] { return logits(session, *options); });
 }

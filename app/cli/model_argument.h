@@ -22,4 +22,7 @@ ModelArgument find_model(Session& session, const std::string& text);
 Dtype model_dtype(const std::string& text);
 constexpr const char* kModelDtypeHelp = "of weights and activations: f32 or bf16, which takes half the memory (default: f32)";
 
+// --device, for those who compute with a model.
+constexpr const char* kModelDeviceHelp = "what computes: cpu, or a GPU: cuda:0, cuda:1, ... (default: cpu)";
+
 }  // namespace cairn::app

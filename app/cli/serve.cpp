@@ -12,7 +12,7 @@ namespace cairn::app {
 namespace {
 
 struct Options {
-  std::string model, name, address = "127.0.0.1", keys, origin, dtype = "f32";
+  std::string model, name, address = "127.0.0.1", keys, origin, dtype = "f32", device = "cpu";
   std::int64_t port = 8080, max_length = 0, queue = 64;
 };
 
@@ -40,7 +40,7 @@ ExitCode serve(Session& session, const Options& options) {
   if (options.queue < 1) fail_usage("--queue: expected at least 1, found {}", options.queue);
   const ModelArgument found = find_model(session, options.model);
   ServedModel model(found.folder, options.name.empty() ? found.name : options.name, found.digest, options.max_length,
-                    session.threads(), model_dtype(options.dtype));
+                    session.threads(), model_dtype(options.dtype), options.device);
   ApiOptions api_options;
   if (!options.keys.empty()) api_options.key_hashes = read_key_hashes(options.keys);
   api_options.queue = static_cast<int>(options.queue);
@@ -75,6 +75,7 @@ void add_serve(CommandLine& line, Session& session) {
       .option(options->name, "--name", "ID", "the model id that clients use (default: the model's name)")
       .option(options->max_length, "--max-length", "TOKENS", "context length (default: the model's)")
       .option(options->dtype, "--dtype", "TYPE", kModelDtypeHelp)
+      .option(options->device, "--device", "NAME", kModelDeviceHelp)
       .option(options->keys, "--keys", "FILE", "SHA-256 hashes of accepted API keys, one a line")
       .option(options->origin, "--cors", "ORIGIN", "allow this origin in browsers")
       .option(options->queue, "--queue", "N", fmt::format("requests that may wait; more get 429 (default: {})", options->queue))

@@ -4,17 +4,27 @@
 
 #include "base/error.h"
 #include "base/format.h"
-#include "kernels/backend.h"
 
 namespace cairn::app {
 
+namespace {
+
+model::LoadedModel load_to(Memory* memory, const std::filesystem::path& folder, Dtype dtype) {
+  model::LoadedModel loaded = model::load_hf_folder(folder, dtype);
+  loaded.parameters = model::moved_to(memory, std::move(loaded.parameters));
+  return loaded;
+}
+
+}  // namespace
+
 ServedModel::ServedModel(const std::filesystem::path& folder, std::string name, std::string digest, std::int64_t max_length,
-                         ThreadPool& threads, Dtype dtype)
+                         ThreadPool& threads, Dtype dtype, const std::string& device)
     : name_(std::move(name)),
       digest_(std::move(digest)),
-      loaded_(model::load_hf_folder(folder, dtype)),
+      device_(open_compute_device(device)),
+      context_(device_->context(threads)),
+      loaded_(load_to(context_.memory(), folder, dtype)),
       tokenizer_(text::Tokenizer::load(folder)),
-      context_{cpu_backend(), threads},
       sequence_(context_, loaded_.parameters, max_length > 0 ? max_length : loaded_.config.max_positions),
       end_tokens_(loaded_.config.eos) {
   if (tokenizer_.vocab_size() > loaded_.config.vocab) {

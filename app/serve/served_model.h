@@ -11,6 +11,7 @@
 #include "engine/model/hf_folder.h"
 #include "engine/text/chat.h"
 #include "engine/text/tokenizer.h"
+#include "kernels/compute_device.h"
 
 namespace cairn::app {
 
@@ -18,8 +19,9 @@ class ServedModel {
  public:
   // `folder` is a Hugging Face folder as `export` writes it. `name` is the model id that clients use; `digest` identifies the
   // weights ("" = unknown). max_length 0 = all of the model's positions. `dtype` f32 or bf16: weights are read straight into it.
+  // `device` as open_compute_device has it.
   ServedModel(const std::filesystem::path& folder, std::string name, std::string digest, std::int64_t max_length,
-              ThreadPool& threads, Dtype dtype = Dtype::f32);
+              ThreadPool& threads, Dtype dtype = Dtype::f32, const std::string& device = "cpu");
 
   const std::string& name() const { return name_; }
   const std::string& digest() const { return digest_; }
@@ -39,9 +41,10 @@ class ServedModel {
 
  private:
   std::string name_, digest_;
+  std::unique_ptr<ComputeDevice> device_;
+  Context context_;
   model::LoadedModel loaded_;
   text::Tokenizer tokenizer_;
-  Context context_;
   infer::Sequence sequence_;
   bool can_chat_ = false;
   std::vector<std::int32_t> end_tokens_;

@@ -147,9 +147,9 @@ Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::
 }
 
 Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions, const Recompute& recompute)
+                         std::int64_t max_positions, const Recompute& recompute, Memory* memory)
     : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute) {
-  arena_ = Arena(plan_);
+  arena_ = Arena(plan_, memory);
   cos = arena_.tensor(cos_);
   sin = arena_.tensor(sin_);
   logits_chunk = arena_.tensor(logits_);
@@ -163,7 +163,13 @@ ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t 
 }
 
 void Activations::set_rope(double theta, const RopeScaling& scaling) {
-  rope_table(cos, sin, theta, scaling);
+  ArenaPlan plan;
+  const auto like = [&](const Tensor& table) { return plan.add("table", table.dtype, {table.shape[0], table.shape[1]}); };
+  const ArenaSlot host_cos = like(cos), host_sin = like(sin);
+  const Arena host(plan);
+  rope_table(host.tensor(host_cos), host.tensor(host_sin), theta, scaling);
+  copy(cos, host.tensor(host_cos));
+  copy(sin, host.tensor(host_sin));
 }
 
 void Activations::shape(std::int64_t B, std::int64_t T) {

@@ -26,9 +26,10 @@ ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t 
 class Activations {
  public:
   // `dtype` is that of the parameters (f64 on ref, f32, bf16); statistics are of its statistics type. `max_positions`: positions
-  // in batches are less than this (rows of the rotary tables); 0 = max_tokens. `recompute` matters for training only.
+  // in batches are less than this (rows of the rotary tables); 0 = max_tokens. `recompute` matters for training only. All of it
+  // lies in `memory`; null: on the host.
   Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions = 0,
-              const Recompute& recompute = {});
+              const Recompute& recompute = {}, Memory* memory = nullptr);
   Activations(const Activations&) = delete;
   Activations& operator=(const Activations&) = delete;
 
@@ -37,6 +38,7 @@ class Activations {
   Purpose purpose() const { return purpose_; }
   const Recompute& recompute() const { return recompute_; }
   std::int64_t max_tokens() const { return max_tokens_; }
+  std::int64_t max_positions() const { return cos.shape[0]; }
   const ArenaPlan& plan() const { return plan_; }  // bytes(), table()
   const Arena& memory() const { return arena_; }
 

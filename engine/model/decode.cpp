@@ -15,8 +15,13 @@ Tensor decode_forward(Context& ctx, const Parameters& params, Activations& act, 
   if (length + T > room) fail("{} tokens do not fit a cache that holds {} of {}", T, length, room);
   act.shape(1, T);
 
-  std::vector<std::int32_t> first(std::size_t(T), 0);  // every token sees the whole sequence before it
-  const Tensor first_key(first.data(), Dtype::i32, {1, T});
+  std::vector<std::int32_t> zeroes;
+  Tensor first_key = kv.first_key;
+  if (first_key.empty()) {
+    zeroes.resize(std::size_t(T));
+    first_key = Tensor(zeroes.data(), Dtype::i32, {T});
+  }
+  first_key = first_key.rows(0, T).reshape({1, T});
   const TokenPlaces places{positions.reshape({T}), first_key, act.cos, act.sin};
 
   ops::embedding_forward(ctx, act.block(0).x, params.embedding(), tokens.reshape({T}));  // [T, D]

@@ -14,6 +14,7 @@ namespace cairn::model {
 struct KvView {
   std::vector<Tensor> k, v;  // one a layer, [1, S_max, K, E], contiguous, in the parameters' type
   std::int64_t length = 0;   // tokens already in it
+  Tensor first_key{};        // i32 [T at least], zeroes: every token sees the whole sequence; on the host it may be empty
 };
 
 // Runs T new tokens behind the kv.length that are cached: writes their keys and values into the cache, which must have room for

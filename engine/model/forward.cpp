@@ -1,7 +1,6 @@
 #include "engine/model/forward.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.h"
 
@@ -27,41 +26,29 @@ Tensor flat(const Tensor& tensor) {
 }
 
 // The batch's float32 weights in the statistics type, in act.weights.
-void take_weights(Activations& act, const Batch& batch) {
+void take_weights(Context& ctx, Activations& act, const Batch& batch) {
   const std::int64_t N = batch.tokens.size();
   if (batch.targets.size() != N || batch.weights.size() != N) {
     fail("batch: expected {} targets and weights, found {} and {}", N, batch.targets.describe(), batch.weights.describe());
   }
-  const float* weights = batch.weights.as<const float>();
-  if (act.weights.dtype == Dtype::f64) {
-    std::copy(weights, weights + N, act.weights.as<double>());
-  } else {
-    std::copy(weights, weights + N, act.weights.as<float>());
-  }
+  ops::convert(ctx, act.weights, flat(batch.weights));
 }
 
-void zero(Tensor tensor) {
-  std::memset(tensor.data, 0, std::size_t(tensor.bytes()));
+// Rows without any weight need no logits: prompts, padding. On a device nobody looks, so that every pass asks for the same work.
+bool counts_nowhere(const Tensor& weights) {
+  if (!weights.on_host()) return false;
+  const float* w = weights.as<const float>();
+  return std::all_of(w, w + weights.size(), [](float weight) { return weight == 0; });
 }
 
-double sum(Tensor tensor) {
-  double total = 0;
-  for (std::int64_t i = 0; i < tensor.size(); ++i) {
-    total += tensor.dtype == Dtype::f64 ? tensor.as<const double>()[i] : double(tensor.as<const float>()[i]);
-  }
-  return total;
-}
-
-// Losses, and with `gradients` also act.d_hidden and the head's gradient, a chunk of rows at a time. Chunks without any weight
-// (prompts, padding) are passed over.
+// Losses, and with `gradients` also act.d_hidden and the head's gradient, a chunk of rows at a time.
 void head_forward_backward(Context& ctx, const Parameters& params, Parameters* gradients, Activations& act, const Batch& batch,
                            double z_loss) {
   const std::int64_t N = act.hidden.shape[0], R = act.logits_chunk.shape[0];
-  const float* weights = batch.weights.as<const float>();
-  const Tensor targets = flat(batch.targets);
+  const Tensor targets = flat(batch.targets), weights = flat(batch.weights);
   for (std::int64_t begin = 0; begin < N; begin += R) {
     const std::int64_t end = std::min(N, begin + R);
-    if (std::all_of(weights + begin, weights + end, [](float weight) { return weight == 0; })) {
+    if (counts_nowhere(weights.rows(begin, end))) {
       zero(act.losses.rows(begin, end));
       if (gradients) zero(act.d_hidden.rows(begin, end));
       continue;
@@ -99,22 +86,32 @@ Tensor forward_hidden(Context& ctx, const Parameters& params, Activations& act, 
 
 double train_forward_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch,
                               double z_loss) {
-  const double loss = train_forward(ctx, params, gradients, act, batch, z_loss);
+  train_forward(ctx, params, gradients, act, batch, z_loss);
   train_backward(ctx, params, gradients, act, batch);
-  return loss;
+  return sum_of_losses(act);
 }
 
-double train_forward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch,
-                     double z_loss) {
+void train_forward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch,
+                   double z_loss) {
   if (act.purpose() != Purpose::training) fail("gradients need activations planned for training");
   if (gradients.dtype() != statistics_type(params.dtype())) {
     fail("gradients of {} parameters are {}, not {}", dtype_name(params.dtype()), dtype_name(statistics_type(params.dtype())),
          dtype_name(gradients.dtype()));
   }
   forward_hidden(ctx, params, act, batch);
-  take_weights(act, batch);
+  take_weights(ctx, act, batch);
   head_forward_backward(ctx, params, &gradients, act, batch, z_loss);
-  return sum(act.losses);
+}
+
+// In the order of the tokens.
+double sum_of_losses(const Activations& act) {
+  double total = 0;
+  in_waves(act.losses, [&](const Tensor& losses) {
+    for (std::int64_t i = 0; i < losses.size(); ++i) {
+      total += losses.dtype == Dtype::f64 ? losses.as<const double>()[i] : double(losses.as<const float>()[i]);
+    }
+  });
+  return total;
 }
 
 void train_backward(Context& ctx, const Parameters& params, Parameters& gradients, Activations& act, const Batch& batch) {
@@ -130,9 +127,9 @@ void train_backward(Context& ctx, const Parameters& params, Parameters& gradient
 
 double forward_loss(Context& ctx, const Parameters& params, Activations& act, const Batch& batch) {
   forward_hidden(ctx, params, act, batch);
-  take_weights(act, batch);
+  take_weights(ctx, act, batch);
   head_forward_backward(ctx, params, nullptr, act, batch, 0);
-  return sum(act.losses);
+  return sum_of_losses(act);
 }
 
 void head_logits(Context& ctx, const Parameters& params, Tensor hidden, Tensor logits) {

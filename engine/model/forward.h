@@ -3,32 +3,27 @@
 //   x = embed(tokens);  for each block: x += attention(norm(x)); x += mlp(norm(x));  logits = head(norm(x))
 //
 // (What a block is in each family: block.h.) The type of the parameters (f32, bf16, or f64 on the ref backend) is that of the
-// activations; losses, statistics and gradients of parameters are float32, or float64 with float64.
+// activations; losses, statistics and gradients of parameters are float32, or float64 with float64. Parameters, activations,
+// gradients and batches lie where the context computes (Context::memory()).
 #pragma once
 
 #include "engine/model/activations.h"
+#include "engine/model/batch.h"
 #include "engine/model/parameters.h"
 #include "kernels/ops.h"
 
 namespace cairn::model {
-
-// B sequences of T tokens, each a row of packed documents or one document with padding behind.
-struct Batch {
-  Tensor tokens;     // i32 [B, T]
-  Tensor positions;  // i32 [B, T], in [0, max_positions of the Activations)
-  Tensor first_key;  // i32 [B, T]: index in its row of the first token that token t attends to, <= t
-  Tensor targets;    // i32 [B, T]; looked at where the weight is not 0. Loss functions only
-  Tensor weights;    // f32 [B, T]: what each token's loss counts. Loss functions only
-};
 
 // sum over tokens of weight * cross-entropy(logits, target), already normalised by whoever set the weights. Adds (+=) its
 // gradient to `gradients`, so that a large batch may come in pieces. Logits of the whole batch never exist. Activations for
 // training; `gradients` of the statistics type of `params`, Parameters(config, statistics_type(params.dtype())).
 // `z_loss` adds weight * z_loss * logsumexp(logits)^2 for each token (ops::cross_entropy).
 double train_forward_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&, double z_loss = 0);
-// Its two halves, for who wants to know what each costs: up to the loss and the gradients of the head, and through the blocks.
-double train_forward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&, double z_loss = 0);
+// Its parts, for who wants to know what each costs, or not to wait in between: up to the losses and the gradients of the head;
+// through the blocks; the sum of the losses, which waits for the device.
+void train_forward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&, double z_loss = 0);
 void train_backward(Context&, const Parameters&, Parameters& gradients, Activations&, const Batch&);
+double sum_of_losses(const Activations&);
 
 // The same sum without gradients. Each token's weighted loss is in activations.losses [N] until the next pass.
 double forward_loss(Context&, const Parameters&, Activations&, const Batch&);

@@ -1,7 +1,6 @@
 #include "engine/model/parameters.h"
 
 #include <cmath>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -77,7 +76,7 @@ void list_parameters(State& s, Add add) {
 
 }  // namespace
 
-Parameters::Parameters(const ModelConfig& config, Dtype dtype) : state_(std::make_unique<State>()) {
+Parameters::Parameters(const ModelConfig& config, Dtype dtype, Memory* memory) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.config = config;
   s.dtype = dtype;
@@ -91,7 +90,7 @@ Parameters::Parameters(const ModelConfig& config, Dtype dtype) : state_(std::mak
     s.all.push_back({std::move(name), {}, columns > 0});
   });
 
-  s.arena = Arena(plan);
+  s.arena = Arena(plan, memory);
   for (std::size_t i = 0; i < slots.size(); ++i) {
     *slots[i].first = s.arena.tensor(slots[i].second);
     s.all[i].tensor = *slots[i].first;
@@ -126,10 +125,13 @@ const std::vector<NamedTensor>& Parameters::all() const {
 }
 Tensor Parameters::flat() const {
   if (dtype() != statistics_type(dtype())) fail("parameters of {} are of two types: there is no flat view", dtype_name(dtype()));
-  return Tensor(state_->embedding.data, dtype(), {bytes() / dtype_bytes(dtype())});
+  return Tensor(state_->embedding.data, dtype(), {bytes() / dtype_bytes(dtype())}, memory());
 }
 std::int64_t Parameters::bytes() const {
   return state_->arena.plan().bytes();
+}
+Memory* Parameters::memory() const {
+  return state_->arena.memory();
 }
 void Parameters::zero() {
   state_->arena.zero();
@@ -137,7 +139,7 @@ void Parameters::zero() {
 
 void Parameters::copy_from(const Parameters& other) {
   if (other.dtype() != dtype() || other.bytes() != bytes()) fail("parameters of another shape or type cannot be copied here");
-  std::memcpy(embedding().data, other.embedding().data, std::size_t(bytes()));
+  copy(state_->arena.bytes(), other.state_->arena.bytes());
 }
 
 void Parameters::convert_from(Context& context, const Parameters& other) {
@@ -147,6 +149,13 @@ void Parameters::convert_from(Context& context, const Parameters& other) {
 
 void Parameters::convert_from(Context& context, const Parameters& other, std::size_t index) {
   ops::convert(context, all().at(index).tensor, other.all().at(index).tensor);
+}
+
+Parameters moved_to(Memory* memory, Parameters parameters) {
+  if (parameters.memory() == memory) return parameters;
+  Parameters there(parameters.config(), parameters.dtype(), memory);
+  there.copy_from(parameters);
+  return there;
 }
 
 std::int64_t parameter_bytes(const ModelConfig& config, Dtype dtype) {
@@ -189,6 +198,7 @@ constexpr double kAlphaN = -1.0502256128148468;  // 0.5 + softplus(.) = 0.8
 void initialise(Parameters& parameters, std::uint64_t seed) {
   if (parameters.dtype() != Dtype::f32 && parameters.dtype() != Dtype::f64)
     fail("weights are initialised as float32 or float64 only");
+  if (parameters.memory() != nullptr) fail("weights are initialised on the host");
   const double residual_deviation = kDeviation / std::sqrt(2.0 * double(parameters.config().layers));
   for (const NamedTensor& named : parameters.all()) {
     const std::string& name = named.name;

@@ -49,10 +49,11 @@ struct NamedTensor {
   bool decays;  // weight decay applies (matrices; not norms, biases, alphas)
 };
 
-// Owns its memory (zeroed; each tensor 64-byte aligned). Movable, not copyable. Also used for gradients and optimizer moments.
+// Owns its memory (zeroed; each tensor 64-byte aligned), on the host or on a device. Movable, not copyable. Also used for
+// gradients.
 class Parameters {
  public:
-  Parameters(const ModelConfig& config, Dtype dtype);
+  Parameters(const ModelConfig& config, Dtype dtype, Memory* memory = nullptr);
   ~Parameters();
   Parameters(Parameters&&) noexcept;
   Parameters& operator=(Parameters&&) noexcept;
@@ -69,8 +70,9 @@ class Parameters {
   // bf16, whose vectors are float32.
   Tensor flat() const;
   std::int64_t bytes() const;  // of the buffer
+  Memory* memory() const;      // where it lies; null: on the host
   void zero();
-  void copy_from(const Parameters& other);                       // same config and dtype
+  void copy_from(const Parameters& other);                       // same config and dtype, wherever both lie
   void convert_from(Context& context, const Parameters& other);  // same config; each tensor rounded to its type here
   void convert_from(Context& context, const Parameters& other, std::size_t index);  // the tensor all()[index] alone
 
@@ -79,11 +81,14 @@ class Parameters {
   std::unique_ptr<State> state_;
 };
 
+// The same in `memory`: as they are where they lie there already, else copied there and released here.
+Parameters moved_to(Memory* memory, Parameters parameters);
+
 // What Parameters(config, dtype) would take, without taking it.
 std::int64_t parameter_bytes(const ModelConfig& config, Dtype dtype);
 
 // N(0, 0.008944), residual outputs N(0, 0.008944/sqrt(2*layers)), norms 1, biases 0, alphas at 0.8 (spec/apertus.md §1.5). A
-// function of (seed, name, index). float32 or float64.
+// function of (seed, name, index). float32 or float64, on the host.
 void initialise(Parameters& parameters, std::uint64_t seed);
 
 }  // namespace cairn::model

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/model/number_formats.h"
+#include "kernels/arena.h"
 #include "kernels/bf16.h"
 
 namespace cairn::model {
@@ -300,6 +301,16 @@ void SafetensorsFile::read(const StoredTensor& tensor, Tensor out) const {
     fail("{}: tensor '{}' is {}, expected the shape [{}]", path_.string(), tensor.name, tensor.describe(),
          fmt::join(wanted, ", "));
   }
+  if (!out.on_host()) {
+    ArenaPlan plan;
+    const ArenaSlot slot = plan.add(tensor.name, out.dtype, {out.size()});
+    const Arena host(plan);
+    Tensor here = out;
+    here.data = host.tensor(slot).data;
+    here.memory = nullptr;
+    read(tensor, here);
+    return copy(out, here);
+  }
   const std::byte* source = bytes(tensor).data();
   bool converted = false;
   if (out.dtype == Dtype::f32) converted = read_floats(tensor.type, source, tensor.elements(), out.as<float>());
@@ -381,16 +392,19 @@ bool write_integers(GatheringFile& file, StoredType type, const std::int32_t* va
   return type == StoredType::i32 || type == StoredType::i64;
 }
 
-void write_elements(GatheringFile& file, const TensorToStore& item) {
-  const Tensor& tensor = item.tensor;
+void write_part(GatheringFile& file, const TensorToStore& item, const Tensor& tensor) {
   const std::int64_t count = tensor.size();
-  if (!tensor.contiguous()) fail("tensor '{}' is not contiguous", item.name);
   bool written = false;
   if (tensor.dtype == Dtype::f64) written = write_floats(file, item.type, tensor.as<const double>(), count);
   if (tensor.dtype == Dtype::f32) written = write_floats(file, item.type, tensor.as<const float>(), count);
   if (tensor.dtype == Dtype::bf16) written = write_floats(file, item.type, tensor.as<const Bf16>(), count);
   if (tensor.dtype == Dtype::i32) written = write_integers(file, item.type, tensor.as<const std::int32_t>(), count);
   if (!written) fail("tensor '{}': {} cannot be stored as {}", item.name, dtype_name(tensor.dtype), stored_type_name(item.type));
+}
+
+void write_elements(GatheringFile& file, const TensorToStore& item) {
+  if (!item.tensor.contiguous()) fail("tensor '{}' is not contiguous", item.name);
+  in_waves(item.tensor, [&](const Tensor& part) { write_part(file, item, part); });
 }
 
 }  // namespace

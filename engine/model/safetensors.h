@@ -48,7 +48,7 @@ class SafetensorsFile {
   std::span<const std::byte> bytes(const StoredTensor& tensor) const;
 
   // Converts to the type of `out`: any float type to f64, f32 or bf16 (to nearest, ties to even); any integer type to i32 (each
-  // value must fit). Error unless `out` has the tensor's shape.
+  // value must fit). Error unless `out` has the tensor's shape. `out` may lie on a device.
   void read(const StoredTensor& tensor, Tensor out) const;
 
  private:

@@ -52,7 +52,7 @@ class ActionMaker {
     if (step_.spec->exactness == Exactness::within_class && settings_.determinism_class.empty())
       fail("{}: step {} needs a determinism class", step_.name, run.op);
     run.determinism_class = step_.spec->determinism_class(settings_.determinism_class, step_.runtime);
-    run.environment = settings_.environment;
+    run.environment = step_.spec->environment(settings_.environment, step_.runtime);
     run.code = settings_.code;
     run.revision = settings_.revision;
   }

@@ -130,7 +130,7 @@ class Reproducer {
     record.seed = original_.seed;
     record.determinism = original_.determinism;
     record.determinism_class = step_->determinism_class(settings_.determinism_class, runtime_);
-    record.environment = settings_.environment;
+    record.environment = step_->environment(settings_.environment, runtime_);
     record.code = settings_.code;
     record.revision = settings_.revision;
     record.inputs = original_.inputs;

@@ -45,7 +45,17 @@ std::string StepSpec::determinism_class(const std::string& machine, const Json& 
     const Json& value = runtime.at(field);
     all += fmt::format(", {} {}", field, value.is_string() ? value.get<std::string>() : canonical_json(value));
   }
+  if (!device) return all;
+  for (const auto& [name, value] : device(runtime)) all += fmt::format(", {} {}", name, value);
   return all;
+}
+
+std::string StepSpec::environment(const std::string& machine, const Json& runtime) const {
+  const auto facts = device ? device(runtime) : std::map<std::string, std::string>();
+  if (facts.empty()) return machine;
+  Json all = parse_json(machine, "environment");
+  all["device"] = facts;
+  return canonical_json(all);
 }
 
 void StepRegistry::add(StepSpec spec) {

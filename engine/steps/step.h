@@ -64,6 +64,9 @@ struct StepSpec {
   // Fields of `runtime` that the bits of a step exact within a class depend on (the backend that computes): they become part of
   // its determinism class, and so of the action key.
   std::vector<std::string> class_fields{};
+  // What the bits depend on beside this machine, by name, for a runtime block that is complete with defaults; empty for nothing.
+  // It enters the determinism class, and the run's environment as "device".
+  std::function<std::map<std::string, std::string>(const Json& runtime)> device = nullptr;
   Exactness exactness = Exactness::everywhere;
   std::function<std::vector<External>(const Config&)> externals = nullptr;  // optional
   // For steps whose inputs and outputs the config declares (exec): inputs of any role are taken, as kind "any", and outputs are
@@ -77,8 +80,10 @@ struct StepSpec {
   std::vector<OutputSpec> outputs_with(const Config& config) const;  // outputs and more_outputs
 
   // The class in which a run's bits must repeat: `machine` (what is installed here) and the class fields of `runtime`, complete
-  // with defaults: "cpu x86_64 avx2 glibc 2.36, backend ref". "" for a step that is exact everywhere, or nowhere.
+  // with defaults, and its device: "cpu x86_64 avx2 glibc 2.36, backend ref". "" for a step that is exact everywhere, or nowhere.
   std::string determinism_class(const std::string& machine, const Json& runtime) const;
+  // `machine`, an object as canonical JSON, with the device.
+  std::string environment(const std::string& machine, const Json& runtime) const;
 };
 
 class StepRegistry {

@@ -1,7 +1,6 @@
 #include "engine/train/checkpoint.h"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <set>
 
@@ -15,6 +14,7 @@ namespace cairn::train {
 namespace {
 
 constexpr const char* kState = "state.json";
+constexpr const char* kOptional = "optional text";
 
 template <typename... Cases>
 struct Match : Cases... {
@@ -75,7 +75,7 @@ Json values_of(const StateFields& state) {
                      for (const double value : *list) bits.push_back(bits_of(value));
                      values[field.name] = std::move(bits);
                    },
-                   [&](std::string*) { values[field.name] = "text"; },
+                   [&](std::string*) { values[field.name] = field.optional ? kOptional : "text"; },
                    [&](const StateField::Tensors&) { values[field.name] = "tensors"; },
                },
                field.value);
@@ -121,7 +121,7 @@ Filling filling_of(const CheckpointReader& checkpoint, const StateField& field, 
             return [&checkpoint, &field, &tensors] {
               for (const model::NamedTensor& p : tensors) {
                 const std::span<const std::byte> bytes = checkpoint.bytes(stored_name(field, p));
-                std::memcpy(p.tensor.data, bytes.data(), bytes.size());
+                copy(p.tensor, Tensor(const_cast<std::byte*>(bytes.data()), p.tensor.dtype, {p.tensor.size()}));  // only read
               }
             };
           },
@@ -161,10 +161,11 @@ void check_fields(const Json& stored, const StateFields& state) {
   std::set<std::string> names;
   for (const StateField& field : state) {
     names.insert(field.name);
-    if (!stored.contains(field.name)) fail("holds no '{}', which this training carries on", field.name);
+    if (!stored.contains(field.name) && !field.optional) fail("holds no '{}', which this training carries on", field.name);
   }
   for (const auto& item : stored.items()) {
-    if (names.count(item.key()) == 0) fail("holds '{}', which this training does not know", item.key());
+    if (names.count(item.key()) == 0 && item.value() != kOptional)
+      fail("holds '{}', which this training does not know", item.key());
   }
 }
 
@@ -195,6 +196,7 @@ CheckpointFiles checkpoint_files(const model::ModelConfig& config, const StateFi
   const Json json = {
       {"format", kCheckpointFormat}, {"version", kCheckpointVersion}, {"state", values_of(state)}, {"facts", facts}};
   files.texts.push_back({kState, pretty_json(json)});
+  for (Memory* device : files.devices()) device->begin_aside();
   return files;
 }
 
@@ -226,6 +228,7 @@ void read_checkpoint(const CheckpointReader& checkpoint, const StateFields& stat
     check_fields(values, state);
     for (const StateField& field : state) {
       at = &field;
+      if (!values.contains(field.name)) continue;  // optional
       fillings.push_back(filling_of(checkpoint, field, values.at(field.name)));
     }
   } catch (const Error& error) {

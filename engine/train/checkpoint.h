@@ -22,7 +22,8 @@
 
 namespace cairn::train {
 
-// What a checkpoint of `state` is made of; texts are copies, tensors are views. `state` has the field kWeights of a model of
+// What a checkpoint of `state` is made of; texts are copies, tensors are views, of a device's memory as the work asked for up to
+// now leaves it. `state` has the field kWeights of a model of
 // `config`. `facts` is an object that a resuming run must repeat exactly (seed, batch, sequence length, data).
 CheckpointFiles checkpoint_files(const model::ModelConfig& config, const StateFields& state, const Json& facts,
                                  const CheckpointCut& cut = {});

@@ -38,12 +38,14 @@ class PieceHashes {
   explicit PieceHashes(BackgroundQueue& queue) : queue_(queue) {}
   ~PieceHashes() { queue_.wait_until_at_most(0); }
 
-  // The place of the digest stays where it is until the end.
-  const Digest* hash(std::string_view bytes) {
+  // The place of the digest stays where it is until the end. `copy` is memory of `bytes` to be released once they are hashed;
+  // null: they stay. Few such copies exist at a time.
+  const Digest* hash(std::string_view bytes, std::unique_ptr<std::byte[]> copy = nullptr) {
+    if (copy != nullptr) queue_.wait_until_at_most(kCopies);
     Piece* piece = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      piece = pieces_.emplace_back(std::make_unique<Piece>(Piece{bytes, {}})).get();
+      piece = pieces_.emplace_back(std::make_unique<Piece>(Piece{bytes, std::move(copy), {}})).get();
     }
     queue_.submit([this] { hash_next(); });
     return &piece->digest;
@@ -55,8 +57,10 @@ class PieceHashes {
   }
 
  private:
+  static constexpr std::size_t kCopies = 3;
   struct Piece {
     std::string_view bytes;
+    std::unique_ptr<std::byte[]> copy;
     Digest digest;
   };
 
@@ -69,6 +73,7 @@ class PieceHashes {
       piece = pieces_[next_++].get();
     }
     piece->digest = sha256(piece->bytes);
+    piece->copy.reset();
     return true;
   }
 
@@ -125,7 +130,7 @@ TensorBytes tensor_bytes(std::string name, const Tensor& tensor) {
   if (!tensor.contiguous()) fail("tensor '{}' is not contiguous", name);
   const model::StoredType type = stored_as(tensor.dtype, name);
   const std::span bytes(tensor.as<const std::byte>(), static_cast<std::size_t>(tensor.bytes()));
-  return {std::move(name), type, {tensor.shape.begin(), tensor.shape.begin() + tensor.dims}, bytes};
+  return {std::move(name), type, {tensor.shape.begin(), tensor.shape.begin() + tensor.dims}, bytes, tensor.memory};
 }
 
 std::uint64_t CheckpointFiles::tensor_bytes() const {
@@ -134,6 +139,16 @@ std::uint64_t CheckpointFiles::tensor_bytes() const {
     for (const TensorBytes& tensor : file.tensors) bytes += tensor.bytes.size();
   }
   return bytes;
+}
+
+std::set<Memory*> CheckpointFiles::devices() const {
+  std::set<Memory*> found;
+  for (const TensorFile& file : tensors) {
+    for (const TensorBytes& tensor : file.tensors) {
+      if (tensor.memory != nullptr) found.insert(tensor.memory);
+    }
+  }
+  return found;
 }
 
 std::vector<TensorFile> cut_into_files(const std::string& base, std::vector<TensorBytes> tensors, std::uint64_t file_bytes) {
@@ -185,13 +200,19 @@ void write_checkpoint_files(Disk& disk, const fs::path& folder, const Checkpoint
     out.bytes = out.header.size();
     for (const TensorBytes& tensor : file.tensors) {
       WrittenTensor& place = out.tensors.emplace_back(WrittenTensor{tensor.name, out.bytes, tensor.bytes.size(), {}});
-      const std::string_view bytes = text_of(tensor.bytes);
-      for (std::size_t begin = 0; begin < bytes.size(); begin += files.piece_bytes) {
-        const std::string_view piece = bytes.substr(begin, files.piece_bytes);
-        place.pieces.push_back(hashes.hash(piece));
-        writer.write(piece);
+      for (std::size_t begin = 0; begin < tensor.bytes.size(); begin += files.piece_bytes) {
+        const std::size_t size = std::min<std::size_t>(files.piece_bytes, tensor.bytes.size() - begin);
+        std::span<const std::byte> piece = tensor.bytes.subspan(begin, size);
+        std::unique_ptr<std::byte[]> copy;
+        if (tensor.memory != nullptr) {
+          copy = std::make_unique_for_overwrite<std::byte[]>(size);
+          tensor.memory->read_aside(copy.get(), piece.data(), size);
+          piece = {copy.get(), size};
+        }
+        writer.write(text_of(piece));
+        place.pieces.push_back(hashes.hash(text_of(piece), std::move(copy)));
       }
-      out.bytes += bytes.size();
+      out.bytes += tensor.bytes.size();
       return_if_last();
     }
     writer.finish();

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/background_queue.h"
 #include "base/disk.h"
 #include "engine/model/safetensors.h"
+#include "kernels/memory.h"
 
 namespace cairn::train {
 
@@ -31,7 +33,8 @@ struct TensorBytes {
   std::string name;
   model::StoredType type = model::StoredType::f32;
   std::vector<std::int64_t> shape;
-  std::span<const std::byte> bytes;  // as they are stored
+  std::span<const std::byte> bytes;  // as they are stored; not to be looked at where they lie on a device:
+  Memory* memory = nullptr;          // where; null: on the host
 };
 // As `tensor` lies in memory: contiguous, f64, f32, bf16 or f16. Error naming it otherwise.
 TensorBytes tensor_bytes(std::string name, const Tensor& tensor);
@@ -50,6 +53,7 @@ struct CheckpointFiles {
   std::uint64_t piece_bytes = CheckpointCut().piece_bytes;
 
   std::uint64_t tensor_bytes() const;
+  std::set<Memory*> devices() const;  // that tensors lie on
 };
 
 // The tensors, in order, in BASE.safetensors or, where they do not fit into one, BASE-00001-of-00003.safetensors ...
@@ -58,8 +62,9 @@ std::vector<TensorFile> cut_into_files(const std::string& base, std::vector<Tens
 std::string index_of_files(const std::vector<TensorFile>& files);
 
 // Writes all files and manifest.json into `folder`, which is made and must not hold any of them; syncs all. Pieces are hashed on
-// `hasher` while this thread writes. After the first `lent` tensors have been written and hashed, `returned` is called: their
-// memory may change from then on. It is not called when an error comes first.
+// `hasher` while this thread writes; what lies on a device comes piece by piece (Memory::read_aside). After the first `lent`
+// tensors have been written and hashed, `returned` is called: their memory may change from then on. It is not called when an
+// error comes first.
 void write_checkpoint_files(Disk& disk, const fs::path& folder, const CheckpointFiles& files, BackgroundQueue& hasher,
                             std::size_t lent = 0, const std::function<void()>& returned = {});
 

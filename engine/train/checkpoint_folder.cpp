@@ -4,7 +4,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
-#include <future>
 #include <utility>
 
 #include "base/error.h"
@@ -36,8 +35,8 @@ struct CheckpointFolder::Staging {
   std::uint64_t bytes = 0;
 
   // Copies the last tensors of `files`, as many as fit into `limit` bytes, and lets `files` view the copies. Returns how many at
-  // the front were not.
-  std::size_t copy(CheckpointFiles& files, std::uint64_t limit, ThreadPool& threads) {
+  // the front were not. Without `threads` in this one.
+  std::size_t copy(CheckpointFiles& files, std::uint64_t limit, ThreadPool* threads) {
     std::vector<TensorBytes*> tensors;
     for (TensorFile& file : files.tensors) {
       for (TensorBytes& tensor : file.tensors) tensors.push_back(&tensor);
@@ -60,15 +59,25 @@ struct CheckpointFolder::Staging {
     for (std::size_t i = lent; i < tensors.size(); ++i) {
       const std::span<const std::byte> from = tensors[i]->bytes;
       tensors[i]->bytes = {to, from.size()};
-      for (std::size_t at = 0; at < from.size(); at += kPart) {
-        parts.push_back({to + at, from.subspan(at, std::min(kPart, from.size() - at))});
+      if (Memory* device = std::exchange(tensors[i]->memory, nullptr)) {
+        device->read_aside(to, from.data(), from.size());
+      } else {
+        for (std::size_t at = 0; at < from.size(); at += kPart) {
+          parts.push_back({to + at, from.subspan(at, std::min(kPart, from.size() - at))});
+        }
       }
       to += from.size();
     }
-    threads.parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i) {
+    const auto copy_part = [&](std::int64_t i) {
       const Part& part = parts[static_cast<std::size_t>(i)];
       std::memcpy(part.to, part.from.data(), part.from.size());
-    });
+    };
+    const auto count = static_cast<std::int64_t>(parts.size());
+    if (threads != nullptr) {
+      threads->parallel_for(count, copy_part);
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) copy_part(i);
+    }
     return lent;
   }
 };
@@ -106,26 +115,40 @@ double CheckpointFolder::save(const model::ModelConfig& config, const StateField
   failed_at_.reset();
   const std::int64_t step = step_of(state);
   auto files = std::make_shared<CheckpointFiles>(checkpoint_files(config, state, facts, options_.cut));
-  const std::size_t lent = staging_->copy(*files, options_.staging_bytes, threads_);
+  const bool aside = !files->devices().empty();
+  const auto stage = [this, files, aside] {
+    return staging_->copy(*files, options_.staging_bytes, aside ? nullptr : &threads_);  // which the training uses meanwhile
+  };
+  std::size_t lent = aside ? 0 : stage();
   current_ = SaveReport{.step = step, .bytes = files->tensor_bytes()};
-  std::promise<void> returned;
-  writer_.submit([this, step, begin, lent, files, &returned] {
-    bool waits = lent > 0;  // the caller, for the memory that it lent; once it has gone on, `returned` is no more
-    const auto give_back = [&] {
-      if (std::exchange(waits, false)) returned.set_value();
+  auto released = std::make_shared<std::promise<void>>();
+  released_ = released->get_future();
+  writer_.submit([this, step, begin, lent, aside, stage, files, released]() mutable {
+    bool held = true;  // the state, by this job
+    const auto release = [&] {
+      if (std::exchange(held, false)) released->set_value();
     };
     try {
-      write(step, *files, lent, give_back);
+      if (aside) lent = stage();
+      if (lent == 0) release();
+      write(step, *files, lent, release);
     } catch (const std::exception& error) {
       current_->error = error.what();
     } catch (...) {
-      give_back();
+      release();
       throw;
     }
     current_->write_s = seconds_now() - begin;
-    give_back();
+    release();
   });
-  if (lent > 0) returned.get_future().wait();
+  if (!aside) release_state();
+  return seconds_now() - begin;
+}
+
+double CheckpointFolder::release_state() {
+  if (!released_.valid()) return 0;
+  const double begin = seconds_now();
+  released_.get();
   return seconds_now() - begin;
 }
 

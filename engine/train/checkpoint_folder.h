@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -44,11 +45,13 @@ class CheckpointFolder {
   CheckpointFolder& operator=(const CheckpointFolder&) = delete;
 
   // Waits for the last save, copies the state, and returns the seconds that took: the training stood still for them. The copy is
-  // written in the background. Of a state larger than staging_bytes the part that does not fit is written before it returns. What
-  // goes wrong with the disk is in the report, with a warning in the log; the checkpoints before it stay, and the training can go
-  // on.
+  // written in the background. Of a state larger than staging_bytes the part that does not fit is written before it returns. A
+  // state that lies on a device is copied in the background too: nothing of it may change before release_state() has returned.
+  // What goes wrong with the disk is in the report, with a warning in the log; the checkpoints before it stay, and the training
+  // can go on.
   double save(const model::ModelConfig& config, const StateFields& state, const Json& facts);
-  void wait();  // until the last save is done
+  double release_state();  // waits until the state may change; returns the seconds that took
+  void wait();             // until the last save is done
   // Of a save that ended since the last call.
   std::optional<SaveReport> take_report();
   // The last save failed, and retry_after_s have passed since.
@@ -77,6 +80,7 @@ class CheckpointFolder {
   std::optional<SaveReport> current_;  // from save() until its end is known
   std::vector<SaveReport> ended_;
   std::optional<double> failed_at_;
+  std::future<void> released_;       // of the last save: its state may change
   BackgroundQueue hasher_, writer_;  // last: their jobs use what is above
 };
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "engine/model/family.h"
+#include "kernels/arena.h"
 #include "kernels/observed_backend.h"
 
 namespace cairn::train {
@@ -27,6 +28,24 @@ bool finite_at(const Tensor& tensor, std::int64_t index) {
       return true;
   }
 }
+
+// A tensor that lies on a device, with what lies between its rows, on the host.
+struct HostCopy {
+  Arena memory;
+  Tensor tensor;
+
+  explicit HostCopy(const Tensor& there) : tensor(there) {
+    std::int64_t extent = 1;
+    for (std::size_t d = 0; d < 4; ++d) extent += (there.shape[d] - 1) * there.strides[d];
+    if (there.size() == 0) extent = 0;
+    ArenaPlan plan;
+    const ArenaSlot slot = plan.add("copy", there.dtype, {extent});
+    memory = Arena(plan);
+    copy(memory.tensor(slot), Tensor(there.data, there.dtype, {extent}, there.memory));
+    tensor.data = memory.tensor(slot).data;
+    tensor.memory = nullptr;
+  }
+};
 
 bool holds(const Tensor& tensor, const void* address) {
   const char* begin = tensor.as<const char>();
@@ -129,6 +148,10 @@ class Tracer : public OperationObserver {
 
 // Rows may lie apart: walks the elements in row-major order of the shape.
 NonFinite count_non_finite(const Tensor& tensor) {
+  if (!tensor.on_host()) {
+    const HostCopy copy(tensor);
+    return count_non_finite(copy.tensor);
+  }
   NonFinite result;
   std::int64_t index = 0;
   const auto& n = tensor.shape;
@@ -157,7 +180,7 @@ std::string first_non_finite(Context& context, const model::Parameters& paramete
   }
   Tracer tracer(parameters, gradients, activations);
   const ObservedBackend backend = observe(context.backend, tracer);
-  Context watched{backend, context.pool};
+  Context watched{backend, context.pool, context.queue};
   pass(watched);
   return tracer.found();
 }

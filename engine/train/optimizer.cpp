@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/error.h"
 #include "engine/train/schedule.h"
@@ -117,7 +116,7 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
     }
   }
 
-  arena_ = Arena(plan);
+  arena_ = Arena(plan, like.memory());
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     const model::NamedTensor& weight = like.all()[pieces_[i].weight];
     for (std::size_t k = 0; k < slots[i].size(); ++k) {
@@ -167,7 +166,7 @@ void Optimizer::update_adam(Context& context, const Piece& piece, Tensor p, Tens
     std::vector<Tensor> moments;
     if (!unkept_.empty()) {  // with a decay of 0 it begins at zero each time
       moments.push_back(unkept_.rows(0, end - begin));
-      std::memset(moments[0].data, 0, static_cast<std::size_t>(moments[0].bytes()));
+      zero(moments[0]);
     }
     for (const Tensor& kept : piece.values) moments.push_back(part(kept));
     const UpdateOptions options{gradient_scale, c.rounding_seed, piece.begin + begin};

@@ -61,8 +61,8 @@ struct Shard {
 
 class Optimizer {
  public:
-  // For parameters like these (their values are not looked at); moments start at zero. Error when the shard cuts a matrix that
-  // Muon updates.
+  // For parameters like these (their values are not looked at), in the same memory; moments start at zero. Error when the shard
+  // cuts a matrix that Muon updates.
   Optimizer(const OptimizerConfig& config, const model::Parameters& like);
   Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard);
 

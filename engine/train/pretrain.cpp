@@ -51,7 +51,8 @@ void pretrain(StepContext& ctx) {
   const Curriculum curriculum = read_curriculum(config, data_names(config, ctx.inputs("data").size()));
   const TrainerConfig options = read_trainer_config(ctx, curriculum);
   check_sequence_length(choose_shape(ctx), curriculum.longest_sequence());
-  check_memory(options, choose_shape(ctx), curriculum);
+  const std::unique_ptr<ComputeDevice> device = open_training_device(ctx);
+  check_memory(*device, options, choose_shape(ctx), curriculum);
   model::Parameters parameters = choose_model(ctx);
   const model::ModelConfig shape = parameters.config();
   const PlannedReading data = plan_reading(config, folders_of(ctx.inputs("data")), ctx.seed(), shape.vocab);
@@ -61,9 +62,9 @@ void pretrain(StepContext& ctx) {
   Prefetcher batches([&](const StepPlan& plan) { return loader.batch(plan); }, curriculum, ctx.runtime().integer("prefetch"),
                      ctx.runtime().integer("prefetch_workers"));
 
-  Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
+  Context context = device->context(ctx.threads());
   Trainer trainer(context, options, std::move(parameters), curriculum, [&](const StepPlan& plan) { return batches.take(plan); });
-  TrainingRun run{ctx, trainer, facts_of(ctx, loader, masks), peak_flops(ctx)};
+  TrainingRun run{ctx, trainer, facts_of(ctx, loader, masks), peak_flops(ctx, *device), *device};
   const StepReport last = run_training(run);
   describe(ctx, trainer, data.read, masks, last.loss);
 }
@@ -101,6 +102,7 @@ const steps::StepSpec kPretrain{
     .config = object(pretrain_fields()),
     .runtime = training_runtime(),
     .class_fields = {"backend"},
+    .device = training_device_facts,
     .exactness = steps::Exactness::within_class,
     .externals = {},
     .more_outputs = training_outputs,

@@ -10,6 +10,8 @@ namespace cairn::train {
 
 namespace {
 
+constexpr const char* kAlgorithms = "gemm_book.json";
+
 CheckpointOptions options_of(const steps::StepContext& ctx) {
   const Config& config = ctx.config();
   CheckpointOptions options;
@@ -52,15 +54,33 @@ std::vector<steps::OutputSpec> checkpoint_outputs(const Config& config) {
   return {{"majors", "raw", "the checkpoints of every so many steps, step-N each"}};
 }
 
-RunCheckpoints::RunCheckpoints(steps::StepContext& context, Trainer& trainer, Json facts)
+RunCheckpoints::RunCheckpoints(steps::StepContext& context, Trainer& trainer, Json facts, ComputeDevice& device)
     : context_(context),
       trainer_(trainer),
+      device_(device),
       facts_(std::move(facts)),
       every_(context.config().integer("checkpoint_every")),
-      folder_(context.disk(), context.scratch() / "checkpoints", context.threads(), options_of(context)) {}
+      folder_(context.disk(), context.scratch() / "checkpoints", context.threads(), options_of(context)) {
+  trainer_.before_update([this] { stood_still_s_ += folder_.release_state(); });
+}
+
+RunCheckpoints::~RunCheckpoints() {
+  trainer_.before_update(nullptr);
+}
 
 bool RunCheckpoints::resume() {
-  return folder_.resume(trainer_.state_fields(), facts_);
+  if (!folder_.resume(state(), facts_)) return false;
+  if (algorithms_.empty()) return true;
+  const std::string differs = device_.take_algorithms(algorithms_, std::string(kAlgorithms) + " of the checkpoint");
+  if (!differs.empty()) log_warning(differs + ": the run goes on, but not to the same bits");
+  return true;
+}
+
+StateFields RunCheckpoints::state() {
+  StateFields fields = trainer_.state_fields();
+  algorithms_ = device_.algorithms();
+  if (!algorithms_.empty()) fields.push_back({kAlgorithms, &algorithms_, true});
+  return fields;
 }
 
 bool RunCheckpoints::take_file(const char* name) {
@@ -71,7 +91,7 @@ bool RunCheckpoints::take_file(const char* name) {
 }
 
 void RunCheckpoints::save() {
-  stood_still_s_ += folder_.save(trainer_.model_config(), trainer_.state_fields(), facts_);
+  stood_still_s_ += folder_.save(trainer_.model_config(), state(), facts_);
 }
 
 void RunCheckpoints::after_step() {
@@ -97,9 +117,9 @@ void RunCheckpoints::add_news(Json& line) {
 
 void RunCheckpoints::write_outputs() {
   folder_.wait();
-  StateFields state = trainer_.state_fields();
-  if (!context_.config().boolean("optimizer_state")) state = without_moments(state);
-  write_checkpoint(context_.disk(), context_.staging("checkpoint"), trainer_.model_config(), state, facts_);
+  StateFields fields = state();
+  if (!context_.config().boolean("optimizer_state")) fields = without_moments(fields);
+  write_checkpoint(context_.disk(), context_.staging("checkpoint"), trainer_.model_config(), fields, facts_);
   if (!context_.config().has("major_every")) return;
   context_.disk().make_directories(context_.staging("majors"));
   for (std::int64_t step = 1; step < trainer_.state().step; ++step) {

@@ -9,6 +9,7 @@
 #include "engine/steps/step_context.h"
 #include "engine/train/checkpoint_folder.h"
 #include "engine/train/trainer.h"
+#include "kernels/compute_device.h"
 
 namespace cairn::train {
 
@@ -23,8 +24,12 @@ std::vector<steps::OutputSpec> checkpoint_outputs(const Config& config);
 // is seen; SIGTERM, SIGINT or a file `stop` also end the run.
 class RunCheckpoints {
  public:
-  // `facts` is what a resuming attempt must agree with. Context and trainer must outlive this.
-  RunCheckpoints(steps::StepContext& context, Trainer& trainer, Json facts);
+  // `facts` is what a resuming attempt must agree with. The algorithms that `device` chose are kept along, and taken again when a
+  // run resumes. Context, trainer and device must outlive this.
+  RunCheckpoints(steps::StepContext& context, Trainer& trainer, Json facts, ComputeDevice& device);
+  ~RunCheckpoints();
+  RunCheckpoints(const RunCheckpoints&) = delete;
+  RunCheckpoints& operator=(const RunCheckpoints&) = delete;
 
   // Fills the trainer's state from the newest checkpoint that is whole (CheckpointFolder::resume).
   bool resume();
@@ -39,12 +44,15 @@ class RunCheckpoints {
   void write_outputs();
 
  private:
+  StateFields state();
   void save();
   bool take_file(const char* name);
   void copy_major(std::int64_t step);
 
   steps::StepContext& context_;
   Trainer& trainer_;
+  ComputeDevice& device_;
+  std::string algorithms_;  // of the device, as of the last call of state()
   Json facts_;
   std::int64_t every_;
   double stood_still_s_ = 0;

@@ -64,6 +64,7 @@ Json facts_of(const StepContext& ctx, const ConversationRows& rows) {
 void sft(StepContext& ctx) {
   const Config& config = ctx.config();
   const std::int64_t batch = config.integer("batch"), T = config.integer("sequence_length");
+  const std::unique_ptr<ComputeDevice> device = open_training_device(ctx);
 
   const text::Tokenizer tokenizer = text::Tokenizer::load(ctx.input("tokenizer").path);
   model::Parameters parameters = load_base(ctx, tokenizer);
@@ -80,12 +81,12 @@ void sft(StepContext& ctx) {
   if (config.has("micro_batch")) stage.micro_batch = config.integer("micro_batch");
   const Curriculum curriculum({stage});
   const TrainerConfig options = read_trainer_config(ctx, curriculum);
-  check_memory(options, shape, curriculum);
+  check_memory(*device, options, shape, curriculum);
   Prefetcher batches([&](const StepPlan& plan) { return rows.batch_at(plan.position, plan.batch, last); }, curriculum,
                      ctx.runtime().integer("prefetch"), ctx.runtime().integer("prefetch_workers"));
-  Context context{backend_by_name(ctx.runtime().string("backend")), ctx.threads()};
+  Context context = device->context(ctx.threads());
   Trainer trainer(context, options, std::move(parameters), curriculum, [&](const StepPlan& plan) { return batches.take(plan); });
-  TrainingRun run{ctx, trainer, facts_of(ctx, rows), peak_flops(ctx)};
+  TrainingRun run{ctx, trainer, facts_of(ctx, rows), peak_flops(ctx, *device), *device};
   const StepReport report = run_training(run);
 
   ctx.describe_output("checkpoint", "parameters", shape.parameters());
@@ -126,6 +127,7 @@ const steps::StepSpec kSft{
     .config = object(sft_fields()),
     .runtime = training_runtime(),
     .class_fields = {"backend"},
+    .device = training_device_facts,
     .exactness = steps::Exactness::within_class,
     .externals = {},
     .more_outputs = training_outputs,

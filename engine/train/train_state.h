@@ -30,6 +30,7 @@ struct StateField {
 
   std::string name;
   Value value;
+  bool optional = false;  // of a text: a checkpoint may lack it, and who does not know it passes it over
 };
 using StateFields = std::vector<StateField>;
 

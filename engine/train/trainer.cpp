@@ -45,7 +45,11 @@ void share_weights(TokenBatch& batch) {
 }
 
 Digest digest_of(const model::Parameters& gradients) {
-  return sha256(std::string_view(gradients.flat().as<const char>(), static_cast<std::size_t>(gradients.flat().bytes())));
+  Sha256 hash;
+  in_waves(gradients.flat(), [&](const Tensor& part) {
+    hash.update(std::string_view(part.as<const char>(), static_cast<std::size_t>(part.bytes())));
+  });
+  return hash.finish();
 }
 
 }  // namespace
@@ -56,14 +60,15 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
       config_(config),
       curriculum_(std::move(curriculum)),
       source_(std::move(source)),
-      parameters_(std::move(parameters)),
-      gradients_(parameters_.config(), parameters_.dtype()),
+      parameters_(model::moved_to(context.memory(), std::move(parameters))),
+      gradients_(parameters_.config(), parameters_.dtype(), context.memory()),
       optimizer_(config.optimizer, parameters_),
       activations_(parameters_.config(), config.bf16 ? Dtype::bf16 : parameters_.dtype(),
                    curriculum_.largest_micro_batch_tokens(), model::Purpose::training, curriculum_.longest_sequence(),
-                   config.recompute) {
+                   config.recompute, context.memory()),
+      batch_memory_(parameters_.config(), activations_.max_tokens(), activations_.max_positions(), context.memory()) {
   config_.schedule.check();
-  if (config.bf16) copy_.emplace(parameters_.config(), Dtype::bf16);
+  if (config.bf16) copy_.emplace(parameters_.config(), Dtype::bf16, context.memory());
   if (config.average) average_.emplace(*config.average, parameters_);
 }
 
@@ -119,6 +124,7 @@ void Trainer::refresh_copy() {
 }
 
 void Trainer::update(const StepReport& report) {
+  if (before_update_) before_update_();
   const double scale = clip_scale(report.grad_norm, config_.clip);
   optimizer_.update(context_, parameters_, gradients_, report.lr, scale, copy_ ? &*copy_ : nullptr);
   if (average_) average_->after_step(context_, report.step, parameters_);
@@ -135,11 +141,12 @@ double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64
 
 double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end,
                                  StepSeconds& seconds) {
-  const model::Batch rows = rows_of(batch, begin, end);
   Stopwatch part;
-  const double loss = model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss);
+  const model::Batch rows = batch_memory_.there(rows_of(batch, begin, end));
+  model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss);
   seconds.forward += part.lap();
   model::train_backward(context, compute_weights(), gradients_, activations_, rows);
+  const double loss = model::sum_of_losses(activations_);
   seconds.backward += part.lap();
   return loss;
 }
@@ -204,7 +211,7 @@ model::ModelConfig Trainer::model_config() const {
 }
 
 std::int64_t Trainer::planned_bytes() const {
-  return parameters_.bytes() + gradients_.bytes() + optimizer_.bytes() + activations_.plan().bytes() +
+  return parameters_.bytes() + gradients_.bytes() + optimizer_.bytes() + activations_.plan().bytes() + batch_memory_.bytes() +
          (copy_ ? copy_->bytes() : 0) + (average_ ? average_->values().bytes() : 0);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/model/activations.h"
+#include "engine/model/batch.h"
 #include "engine/model/parameters.h"
 #include "engine/train/curriculum.h"
 #include "engine/train/loader.h"
@@ -60,8 +61,8 @@ using BatchSource = std::function<TokenBatch(const StepPlan& plan)>;
 class Trainer {
  public:
   // Starts from `parameters`, float32 or float64, with moments of zero, at step 0 of the curriculum. Loss and gradient are means
-  // over all labels of a batch that count, so micro_batch changes nothing but rounding. `context` and what `source` refers to
-  // must outlive the trainer.
+  // over all labels of a batch that count, so micro_batch changes nothing but rounding. All that it computes with lies in the
+  // context's memory, where `parameters` go. `context` and what `source` refers to must outlive the trainer.
   Trainer(Context& context, const TrainerConfig& config, model::Parameters parameters, Curriculum curriculum, BatchSource source);
 
   // Error once more steps were left out than spikes allows (naming the reason and, where values were not finite, where the first
@@ -74,6 +75,8 @@ class Trainer {
   const Curriculum& curriculum() const { return curriculum_; }
   // All that the next step depends on, each thing once. What is written into them counts from the next step on.
   StateFields state_fields();
+  // `hook` is called before weights, moments or averages change: whoever still reads them on a device makes it wait. Null: none.
+  void before_update(std::function<void()> hook) { before_update_ = std::move(hook); }
   // The model's config as of the last step done: a stage may have changed its rotary base.
   model::ModelConfig model_config() const;
   const model::Parameters* average() const { return average_ ? &average_->values() : nullptr; }
@@ -102,8 +105,10 @@ class Trainer {
   std::optional<WeightAverage> average_;
   Optimizer optimizer_;
   model::Activations activations_;
+  model::BatchMemory batch_memory_;
   std::optional<double> rope_theta_;  // that the rotary tables are filled for; none = the model's own
   TrainState state_;
+  std::function<void()> before_update_;
   std::string not_finite_;  // of the last such step that was traced
 };
 

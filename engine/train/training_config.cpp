@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "engine/train/run_checkpoints.h"
 #include "engine/train/training_plan.h"
-#include "kernels/cpu/peak.h"
 
 namespace cairn::train {
 
@@ -103,7 +102,8 @@ std::vector<Field> training_fields(const Json& optimizer, const Json& schedule) 
 
 Schema training_runtime() {
   return object({
-      field("backend", string().one_of({"cpu", "ref"}).def("cpu"), "who computes; ref is slow and exact"),
+      field("device", string().def("cpu"), kDeviceHelp),
+      field("backend", string().one_of({"cpu", "ref"}).def("cpu"), "who computes on the cpu; ref is slow and exact"),
       field("peak_gflops", number().above(0).def(nullptr), "what MFU is measured against; found out at the start when left out"),
       field("recompute", string().def("none"),
             "what the backward computes again instead of keeping it, the same bits with less memory: none, or norms, activation, "
@@ -116,9 +116,17 @@ Schema training_runtime() {
   });
 }
 
-double peak_flops(const steps::StepContext& ctx) {
+std::unique_ptr<ComputeDevice> open_training_device(const steps::StepContext& ctx) {
+  return open_compute_device(ctx.runtime().string("device"), ctx.runtime().string("backend"));
+}
+
+std::map<std::string, std::string> training_device_facts(const Json& runtime) {
+  return device_facts(runtime.at("device").get<std::string>());
+}
+
+double peak_flops(const steps::StepContext& ctx, const ComputeDevice& device) {
   if (ctx.runtime().has("peak_gflops")) return ctx.runtime().number("peak_gflops") * 1e9;
-  return measure_peak_flops(ctx.threads(), ctx.config().string("precision") == "bf16" ? Dtype::bf16 : Dtype::f32);
+  return device.measure_peak_flops(ctx.threads(), ctx.config().string("precision") == "bf16" ? Dtype::bf16 : Dtype::f32);
 }
 
 namespace {
@@ -202,9 +210,10 @@ TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculu
   return result;
 }
 
-void check_memory(const TrainerConfig& config, const model::ModelConfig& model, const Curriculum& curriculum) {
+void check_memory(const ComputeDevice& device, const TrainerConfig& config, const model::ModelConfig& model,
+                  const Curriculum& curriculum) {
   const std::int64_t average = config.average ? model::parameter_bytes(model, Dtype::f32) : 0;
-  const std::int64_t available = free_memory() - average;
+  const std::int64_t available = device.free_memory().value_or(free_memory()) - average;
   for (const Stage& stage : curriculum.stages()) {
     TrainingNeeds needs;
     needs.model = model;

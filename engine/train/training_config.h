@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "base/json.h"
@@ -9,6 +12,7 @@
 #include "engine/steps/step.h"
 #include "engine/steps/step_context.h"
 #include "engine/train/trainer.h"
+#include "kernels/compute_device.h"
 
 namespace cairn::train {
 
@@ -17,16 +21,20 @@ namespace cairn::train {
 std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
 // Outputs that the config asks for, besides the step's own: "ema", and those of run_checkpoints.h.
 std::vector<steps::OutputSpec> training_outputs(const Config& config);
-// Runtime fields of the same steps: "backend", "peak_gflops", "recompute", "replay_every", "staging_mb".
+// Runtime fields of the same steps: "device", "backend", "peak_gflops", "recompute", "replay_every", "staging_mb".
 Schema training_runtime();
-// Of the runtime config, else measured: flops per second that this machine reaches in the config's precision.
-double peak_flops(const steps::StepContext& context);
+// The device that the runtime config names, open; and what it adds to the determinism class (StepSpec::device).
+std::unique_ptr<ComputeDevice> open_training_device(const steps::StepContext& context);
+std::map<std::string, std::string> training_device_facts(const Json& runtime);
+// Of the runtime config, else measured: flops per second that the device reaches in the config's precision.
+double peak_flops(const steps::StepContext& context, const ComputeDevice& device);
 
 // What a step's config and runtime say, for a curriculum. Warm-ups of AdEMAMix that the config leaves open last all steps; of
 // the schedule: 5% of the steps to warm up, 20% to cool down, and a tenth of the peak at the end.
 TrainerConfig read_trainer_config(const steps::StepContext& context, const Curriculum& curriculum);
 
-// Error (usage) when this machine has not the memory for it, saying what would fit: before any work is done.
-void check_memory(const TrainerConfig& config, const model::ModelConfig& model, const Curriculum& curriculum);
+// Error (usage) when the device has not the memory for it, saying what would fit: before any work is done.
+void check_memory(const ComputeDevice& device, const TrainerConfig& config, const model::ModelConfig& model,
+                  const Curriculum& curriculum);
 
 }  // namespace cairn::train

@@ -57,7 +57,7 @@ void warn_of_skip(const StepReport& report) {
 StepReport run_training(TrainingRun& run) {
   steps::StepContext& ctx = run.context;
   Trainer& trainer = run.trainer;
-  RunCheckpoints checkpoints(ctx, trainer, run.facts);
+  RunCheckpoints checkpoints(ctx, trainer, run.facts, run.device);
   if (checkpoints.resume()) {
     log_note(fmt::format("going on from step {} of {}", trainer.state().step, trainer.curriculum().steps()));
   }

@@ -16,6 +16,7 @@ struct TrainingRun {
   Trainer& trainer;
   Json facts;             // what a resuming attempt must agree with
   double peak_flops = 0;  // that MFU is a share of
+  ComputeDevice& device;
 };
 
 // Resumes from the newest whole checkpoint in the scratch folder, trains to the last step, and writes the outputs "checkpoint"

@@ -3,7 +3,7 @@
 namespace cairn::train {
 
 WeightAverage::WeightAverage(const WeightAverageOptions& options, const model::Parameters& weights)
-    : options_(options), values_(weights.config(), weights.dtype()) {
+    : options_(options), values_(weights.config(), weights.dtype(), weights.memory()) {
   values_.copy_from(weights);
 }
 

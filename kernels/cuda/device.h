@@ -10,6 +10,7 @@
 
 #include "kernels/cuda/gemm_book.h"
 #include "kernels/cuda/queue.h"
+#include "kernels/memory.h"
 
 namespace cairn::cuda {
 
@@ -29,22 +30,6 @@ struct DeviceList {
 };
 DeviceList list_devices();
 
-// Memory of one device; freed with it. Error naming size, what is free, and device when it cannot be had.
-class DeviceMemory {
- public:
-  DeviceMemory() = default;
-  DeviceMemory(int device, std::size_t bytes);
-  void* data() const { return data_.get(); }
-  std::size_t bytes() const { return bytes_; }
-
- private:
-  struct Free {
-    void operator()(void* data) const;
-  };
-  std::unique_ptr<void, Free> data_;
-  std::size_t bytes_ = 0;
-};
-
 // One device ready for work: a stream, its scratch memory, cuBLASLt and the GEMM book. Neither copied nor moved.
 class Device {
  public:
@@ -60,8 +45,8 @@ class Device {
 
   const DeviceFacts& facts() const;
   const Queue& queue() const;
+  Memory& memory();
   GemmBook& gemm_book();
-  void synchronize();  // waits for all work; Error naming what went wrong in it
 
  private:
   struct State;

@@ -1,7 +1,6 @@
 #include "kernels/cuda/fingerprint.h"
 
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/memory.h"
 
 namespace cairn::cuda {
 namespace {
@@ -42,7 +41,7 @@ std::uint64_t fingerprint(const Queue& queue, const void* data, std::size_t byte
          kThreads, 0, queue.stream(), sum, static_cast<const std::uint32_t*>(data), words,
          static_cast<const std::uint8_t*>(data) + 4 * words, bytes % 4);
   unsigned long long result = 0;
-  copy_to_host(queue, &result, sum, sizeof result);
+  queue.read(&result, sum, sizeof result);
   return result;
 }
 

@@ -1,14 +1,32 @@
-// Copies between the host and the GPU, in the order of a queue. Under emulation both are one memory.
+// The memory of one GPU. Copies pass through page-locked waves: to the GPU without waiting for it, so that uploads hide behind
+// the work before them; from it with one wave under way while the host takes the one before.
 #pragma once
 
-#include <cstddef>
+#include <memory>
 
-#include "kernels/cuda/queue.h"
+#include "kernels/memory.h"
 
 namespace cairn::cuda {
 
-// Each waits until the bytes have arrived. Error naming what the driver said.
-void copy_to_host(const Queue& queue, void* host, const void* device, std::size_t bytes);
-void copy_to_device(const Queue& queue, void* device, const void* host, std::size_t bytes);
+class GpuMemory : public Memory {
+ public:
+  GpuMemory(int device, void* stream);  // of GPU `device`, in the order of `stream`
+  ~GpuMemory() override;
+
+  std::string name() const override;
+  void* take(std::size_t bytes) override;
+  void give_back(void* block, std::size_t bytes) noexcept override;
+  void fill_zero(void* at, std::size_t bytes) override;
+  void move(void* to, const void* from, std::size_t bytes) override;
+  void write(void* at, const void* host, std::size_t bytes) override;
+  void read(void* host, const void* at, std::size_t bytes) override;
+  void begin_aside() override;
+  void read_aside(void* host, const void* at, std::size_t bytes) override;
+  void synchronize() override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace cairn::cuda

@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace cairn {
+class Memory;
+}
+
 namespace cairn::cuda {
 
 class CublasLtMatmul;
@@ -13,16 +17,24 @@ class Queue {
  public:
   // The memory belongs to the caller and is on the device. An operation that needs more than there is throws.
   // `matmul` computes the matrix products of the cuda backend; under emulation there is none.
-  Queue(void* stream, void* scratch, std::size_t scratch_bytes, CublasLtMatmul* matmul = nullptr)
-      : stream_(stream), scratch_(static_cast<std::byte*>(scratch)), scratch_bytes_(scratch_bytes), matmul_(matmul) {}
+  // `memory` is where the tensors of its operations lie; under emulation that may be the host's, null.
+  Queue(void* stream, void* scratch, std::size_t scratch_bytes, CublasLtMatmul* matmul = nullptr, Memory* memory = nullptr)
+      : stream_(stream),
+        scratch_(static_cast<std::byte*>(scratch)),
+        scratch_bytes_(scratch_bytes),
+        matmul_(matmul),
+        memory_(memory) {}
 
   void* stream() const { return stream_; }
   CublasLtMatmul* matmul() const { return matmul_; }
+  Memory* memory() const { return memory_; }
   // The first `count` elements of the scratch memory. Error when it is smaller.
   template <typename T>
   T* scratch(std::int64_t count) const {
     return reinterpret_cast<T*>(require(static_cast<std::size_t>(count) * sizeof(T)));
   }
+  // Copies from the memory of the operations to the host, where the bytes have arrived when this returns.
+  void read(void* host, const void* at, std::size_t bytes) const;
 
  private:
   std::byte* require(std::size_t bytes) const;
@@ -31,6 +43,7 @@ class Queue {
   std::byte* scratch_;
   std::size_t scratch_bytes_;
   CublasLtMatmul* matmul_;
+  Memory* memory_;
 };
 
 }  // namespace cairn::cuda

@@ -1,7 +1,6 @@
 // The sum of squares of a tensor in double (kernels/ops.h): a fixed number of elements a block, then one block adds the blocks'
 // sums.
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/memory.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/reduce.h"
 #include "kernels/cuda/types.h"
@@ -45,7 +44,7 @@ double sum_of_squares(Context& ctx, const Tensor& x) {
     double* sums = queue.scratch<double>(std::int64_t{blocks} + 1);
     launch(squares_kernel<A>, blocks, kThreads, 0, queue.stream(), sums + 1, x.as<A>(), x.size());
     launch(add_kernel, 1, kThreads, 0, queue.stream(), sums, sums + 1, std::int64_t{blocks});
-    copy_to_host(queue, &result, sums, sizeof result);
+    queue.read(&result, sums, sizeof result);
   });
   return result;
 }

@@ -23,18 +23,13 @@ void bench_cudnn(cuda::Device& device, double peak) {
       try {
         cuda::CudnnAttention attention(shape, pass);
         const std::int64_t bytes = attention.prepare(device.queue().stream());
-        std::vector<cuda::DeviceMemory> memory;
-        const auto tensor = [&](std::initializer_list<std::int64_t> sizes, Dtype dtype) {
-          Tensor made(nullptr, dtype, sizes, {DeviceKind::cuda, device.facts().index});
-          made.data = memory.emplace_back(device.facts().index, static_cast<std::size_t>(made.bytes())).data();
-          return made;
-        };
+        DeviceTensors memory(device.memory());
+        const auto tensor = [&](std::initializer_list<std::int64_t> sizes, Dtype dtype) { return memory.tensor(sizes, dtype); };
         std::vector<Tensor> t;
         for (int i = 0; i < 8; ++i) t.push_back(tensor({B, T, H, E}, Dtype::bf16));
         const Tensor stats = tensor({B, H, T}, Dtype::f32), means = tensor({B, H, T}, Dtype::f32);
         const Tensor sums = tensor({B, T, H, E}, Dtype::f32);
-        void* workspace =
-            memory.emplace_back(device.facts().index, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 16))).data();
+        void* workspace = memory.tensor({std::max<std::int64_t>(bytes, 16)}, Dtype::i8).data;
         const double milliseconds = time_on(device, [&] {
           if (pass == cuda::CudnnPass::forward) {
             attention.forward(workspace, t[3], stats, t[0], t[1], t[2]);

@@ -52,6 +52,28 @@ int lane();
 void publish(std::uint64_t value);
 std::uint64_t published(int lane);
 
+// What surrounds each launch, where the stream is one: how a test lets kernels alone reach a device's memory.
+class Fence {
+ public:
+  virtual ~Fence() = default;
+  virtual void open() = 0;
+  virtual void close() = 0;
+};
+class Opened {
+ public:
+  explicit Opened(Fence* fence) : fence_(fence) {
+    if (fence_) fence_->open();
+  }
+  ~Opened() {
+    if (fence_) fence_->close();
+  }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+
+ private:
+  Fence* fence_;
+};
+
 void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& kernel);
 
 template <typename T>
@@ -107,7 +129,8 @@ inline unsigned __umulhi(unsigned a, unsigned b) {
 namespace cairn::cuda {
 
 template <typename... Parameters, typename... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared, void*, Arguments... arguments) {
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared, void* stream, Arguments... arguments) {
+  const emulation::Opened opened(static_cast<emulation::Fence*>(stream));
   emulation::run_grid(grid, block, shared, [&] { kernel(static_cast<Parameters>(arguments)...); });
 }
 

@@ -5,7 +5,6 @@
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/cudnn_attention.h"
 #include "kernels/cuda/libraries.h"
-#include "kernels/cuda/memory.h"
 #include "tests/gpu/device_case.h"
 #include "tests/support/test.h"
 
@@ -15,22 +14,18 @@ namespace {
 // One attention backward case on the GPU, whose forward was done there too, and room for cuDNN's results.
 struct Sides {
   cuda::Device device{0, std::size_t{256} << 20};
-  std::vector<cuda::DeviceMemory> memory;
+  DeviceTensors memory{device.memory()};
   Context context;
 
   explicit Sides(ThreadPool& pool, const Backend& backend) : context{backend, pool, &device.queue()} {}
 
-  Tensor tensor(std::initializer_list<std::int64_t> sizes, Dtype dtype) {
-    Tensor made(nullptr, dtype, sizes, {DeviceKind::cuda, device.facts().index});
-    made.data = memory.emplace_back(device.facts().index, static_cast<std::size_t>(made.bytes())).data();
-    return made;
-  }
+  Tensor tensor(std::initializer_list<std::int64_t> sizes, Dtype dtype) { return memory.tensor(sizes, dtype); }
   std::vector<double> numbers_of(const Tensor& there) {
     std::vector<std::byte> bytes(static_cast<std::size_t>(there.bytes()));
-    cuda::copy_to_host(device.queue(), bytes.data(), there.data, bytes.size());
     Tensor here = there;
     here.data = bytes.data();
-    here.device = {};
+    here.memory = nullptr;
+    copy(here, there);
     return numbers(here);
   }
   // The largest difference, as a part of the largest number.
@@ -65,7 +60,7 @@ TEST_CASE("on the GPU our attention agrees with cuDNN's, forward and backward") 
     std::vector<Tensor> given;
     for (const Tensor& from : host.tensors()) {
       Tensor to = from.dims == 4 ? sides.tensor({B, T, H, E}, Dtype::bf16) : sides.tensor({B, T}, Dtype::i32);
-      cuda::copy_to_device(sides.device.queue(), to.data, from.data, static_cast<std::size_t>(from.bytes()));
+      copy(to, from);
       given.push_back(to);
     }
     const auto like = [&] { return sides.tensor({B, T, H, E}, Dtype::bf16); };
@@ -78,8 +73,7 @@ TEST_CASE("on the GPU our attention agrees with cuDNN's, forward and backward") 
     const Tensor their_o = like(), their_lse = per_row(), their_dq = like(), their_dk = like(), their_dv = like();
     cuda::CudnnAttention forward(shape, cuda::CudnnPass::forward);
     const auto workspace = [&](std::int64_t bytes) {
-      return sides.memory.emplace_back(sides.device.facts().index, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 16)))
-          .data();
+      return sides.memory.tensor({std::max<std::int64_t>(bytes, 16)}, Dtype::i8).data;
     };
     void* room = workspace(forward.prepare(sides.device.queue().stream()));
     forward.forward(room, their_o, their_lse, given[0], given[1], given[2]);

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/fingerprint.h"
-#include "kernels/cuda/memory.h"
 
 namespace cairn::test {
 namespace {
@@ -17,40 +16,50 @@ void check(cudaError_t error) {
   if (error != cudaSuccess) fail("the GPU: {}", cudaGetErrorString(error));
 }
 
+// Cases may have strides: all bytes in between go along.
+Tensor bytes_of(const Tensor& tensor) {
+  return Tensor(tensor.data, Dtype::i8, {tensor.bytes()}, tensor.memory);
+}
+
 }  // namespace
+
+Tensor DeviceTensors::tensor(std::initializer_list<std::int64_t> sizes, Dtype dtype) {
+  ArenaPlan plan;
+  const ArenaSlot slot = plan.add("tensor", dtype, sizes);
+  return arenas_.emplace_back(plan, &memory_).tensor(slot);
+}
 
 DeviceCase::DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host)
     : case_(op_case), device_(device), A_(A), host_(host), context_{cuda::cuda_backend(), pool, &device.queue()} {
+  ArenaPlan plan;
+  for (std::size_t i = 0; i < host.tensors().size(); ++i) {
+    const Tensor& here = host.tensors()[i];
+    const bool returned = op_case.arguments[i].kind == Kind::returned;
+    if (returned) returned_.emplace_back(static_cast<std::size_t>(here.bytes()));
+    plan.add(op_case.arguments[i].name, Dtype::i8, {returned ? 0 : here.bytes()});
+  }
+  memory_ = Arena(plan, &device.memory());
+  originals_ = Arena(plan, &device.memory());
+  auto returned = returned_.begin();
   for (std::size_t i = 0; i < host.tensors().size(); ++i) {
     Tensor there = host.tensors()[i];
-    const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(there.bytes(), 16));
     if (op_case.arguments[i].kind == Kind::returned) {
-      there.data = returned_.emplace_back(bytes).data();
+      there.data = (returned++)->data();
     } else {
-      there.data = memory_.emplace_back(device.facts().index, bytes).data();
-      there.device = {DeviceKind::cuda, device.facts().index};
+      const ArenaSlot slot{static_cast<std::int64_t>(i)};
+      there.data = memory_.tensor(slot).data;
+      there.memory = memory_.memory();
+      copy(originals_.tensor(slot), bytes_of(host.tensors()[i]));
     }
     tensors_.push_back(there);
-  }
-  for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    if (tensors_[i].device.kind == DeviceKind::cpu) continue;
-    const auto bytes = static_cast<std::size_t>(tensors_[i].bytes());
-    cuda::DeviceMemory& original = originals_.emplace_back(device.facts().index, std::max<std::size_t>(bytes, 16));
-    cuda::copy_to_device(device_.queue(), original.data(), host.tensors()[i].data, bytes);
   }
   reset();
 }
 
 void DeviceCase::reset() {
-  std::size_t original = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    const auto bytes = static_cast<std::size_t>(tensors_[i].bytes());
-    if (tensors_[i].device.kind == DeviceKind::cpu) {
-      std::memcpy(tensors_[i].data, host_.tensors()[i].data, bytes);
-    } else {
-      check(cudaMemcpyAsync(tensors_[i].data, originals_[original++].data(), bytes, cudaMemcpyDeviceToDevice,
-                            static_cast<cudaStream_t>(device_.queue().stream())));
-    }
+    const Tensor from = tensors_[i].on_host() ? bytes_of(host_.tensors()[i]) : originals_.tensor({static_cast<std::int64_t>(i)});
+    copy(bytes_of(tensors_[i]), from);
   }
 }
 
@@ -60,7 +69,7 @@ std::uint64_t DeviceCase::fingerprint() {
     if (!case_.arguments[i].compared) continue;
     const auto bytes = static_cast<std::size_t>(tensors_[i].bytes());
     std::uint64_t one = 0;
-    if (tensors_[i].device.kind == DeviceKind::cpu) {
+    if (tensors_[i].on_host()) {
       std::memcpy(&one, tensors_[i].data, std::min(bytes, sizeof one));
     } else {
       one = cuda::fingerprint(device_.queue(), tensors_[i].data, bytes);
@@ -74,13 +83,10 @@ std::vector<std::byte> DeviceCase::bytes() {
   std::vector<std::byte> all;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (!case_.arguments[i].compared) continue;
-    const std::size_t size = static_cast<std::size_t>(tensors_[i].bytes()), at = all.size();
-    all.resize(at + size);
-    if (tensors_[i].device.kind == DeviceKind::cpu) {
-      std::memcpy(all.data() + at, tensors_[i].data, size);
-    } else {
-      cuda::copy_to_host(device_.queue(), all.data() + at, tensors_[i].data, size);
-    }
+    const std::int64_t size = tensors_[i].bytes();
+    const std::size_t at = all.size();
+    all.resize(at + static_cast<std::size_t>(size));
+    copy(Tensor(all.data() + at, Dtype::i8, {size}), bytes_of(tensors_[i]));
   }
   return all;
 }
@@ -93,7 +99,7 @@ Outputs DeviceCase::outputs() {
     if (!case_.arguments[i].compared) continue;
     Tensor here = tensors_[i];
     here.data = const_cast<std::byte*>(all.data() + at);
-    here.device = {};
+    here.memory = nullptr;
     outputs.push_back(numbers(here));
     at += static_cast<std::size_t>(here.bytes());
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "kernels/arena.h"
 #include "kernels/cuda/device.h"
 #include "tests/kernels/op_comparison.h"
 
@@ -13,6 +14,17 @@ namespace cairn::test {
 
 // Milliseconds of one call of `run`, which gives the device's queue work: the median of many, by the device's own clock.
 double time_on(cuda::Device& device, const std::function<void()>& run);
+
+// Tensors of a device that are asked for one after another.
+class DeviceTensors {
+ public:
+  explicit DeviceTensors(Memory& memory) : memory_(memory) {}
+  Tensor tensor(std::initializer_list<std::int64_t> sizes, Dtype dtype);
+
+ private:
+  Memory& memory_;
+  std::vector<Arena> arenas_;
+};
 
 class DeviceCase {
  public:
@@ -32,7 +44,7 @@ class DeviceCase {
   cuda::Device& device_;
   Dtype A_;
   CaseMemory& host_;
-  std::vector<cuda::DeviceMemory> memory_, originals_;
+  Arena memory_, originals_;
   std::vector<std::vector<std::byte>> returned_;  // of Kind::returned
   std::vector<Tensor> tensors_;
   Context context_;

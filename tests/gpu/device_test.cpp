@@ -47,7 +47,7 @@ TEST_CASE("on the GPU every small case agrees with the float64 reference") {
       CaseMemory host(op_case, A, prepared);
       DeviceCase there(op_case, device, pool, A, host);
       there.run();
-      device.synchronize();
+      device.memory().synchronize();
       compare(op_case, device.facts().name + " in " + dtype_name(A), A, there.outputs(), want);
     }
   }

@@ -1,25 +1,18 @@
-// What the CUDA backend has on the device alone, for its emulation: copies within one memory, and matrix products without
-// cuBLASLt.
-#include <cstring>
-
+// What the CUDA backend has on the device alone, for its emulation: matrix products without cuBLASLt.
 #include "kernels/cuda/matmul.h"
-#include "kernels/cuda/memory.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/types.h"
 #include "kernels/fp8.h"
 
 namespace cairn::cuda {
 
-void copy_to_host(const Queue&, void* host, const void* device, std::size_t bytes) {
-  std::memcpy(host, device, bytes);
-}
-
 void matmul(Context& ctx, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
   matmul_plain(ctx, c, a, ta, b, tb, accumulate);
 }
 
-void matmul_fp8(Context&, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b, const Tensor& scale_b,
+void matmul_fp8(Context& ctx, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b, const Tensor& scale_b,
                 bool accumulate) {
+  const emulation::Opened opened(static_cast<emulation::Fence*>(queue_of(ctx).stream()));
   const float factor = scale_a.as<float>()[0] * scale_b.as<float>()[0];
   with_type(c, [&](auto type) {
     using C = decltype(type);

@@ -126,8 +126,7 @@ TEST_CASE("no operation looks at what lies on a GPU: shapes and types are checke
     std::vector<Tensor> tensors = memory.tensors();
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       if (op_case.arguments[i].kind == Kind::returned) continue;
-      tensors[i].data = reinterpret_cast<void*>(4096);  // nothing is mapped there
-      tensors[i].device = {DeviceKind::cuda, 0};
+      tensors[i].data = tensors[i].memory = reinterpret_cast<Memory*>(4096);  // nothing is mapped there
     }
     CHECK(error_of([&] { op_case.run(context, tensors); }) == "");
   }

@@ -1,0 +1,109 @@
+#include "tests/gpu/emulated_device.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "base/error.h"
+#include "kernels/arena.h"
+#include "kernels/cuda/backend.h"
+#include "tests/gpu/cuda_emulation.h"
+
+namespace cairn::test {
+namespace {
+
+constexpr std::size_t kRoom = std::size_t{1} << 30;  // of addresses; bytes are taken as they are touched
+
+// One region that no access is allowed to but between open() and close(), which nest and may come from two threads. Blocks lie
+// one after another; their addresses are used again when none is left.
+class FencedMemory : public Memory, public emulation::Fence {
+ public:
+  FencedMemory() : region_(mmap(nullptr, kRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
+    if (region_ == MAP_FAILED) fail("no addresses for an emulated GPU: {}", std::strerror(errno));
+  }
+  ~FencedMemory() override { munmap(region_, kRoom); }
+  FencedMemory(const FencedMemory&) = delete;
+  FencedMemory& operator=(const FencedMemory&) = delete;
+
+  void open() override {
+    const std::lock_guard lock(mutex_);
+    if (opened_++ == 0) protect(PROT_READ | PROT_WRITE);
+  }
+  void close() override {
+    const std::lock_guard lock(mutex_);
+    if (--opened_ == 0) protect(PROT_NONE);
+  }
+
+  std::string name() const override { return "the emulated GPU"; }
+  void* take(std::size_t bytes) override {
+    void* block = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (bytes > kRoom - used_) fail("{} bytes on the emulated GPU could not be allocated, {} are free", bytes, kRoom - used_);
+      block = static_cast<std::byte*>(region_) + used_;
+      used_ += (bytes + kPage - 1) / kPage * kPage;
+      ++blocks_;
+    }
+    fill_zero(block, bytes);
+    return block;
+  }
+  void give_back(void*, std::size_t) noexcept override {
+    const std::lock_guard lock(mutex_);
+    if (--blocks_ == 0) used_ = 0;
+  }
+  void fill_zero(void* at, std::size_t bytes) override {
+    const emulation::Opened opened(this);
+    std::memset(at, 0, bytes);
+  }
+  void move(void* to, const void* from, std::size_t bytes) override {
+    const emulation::Opened opened(this);
+    std::memcpy(to, from, bytes);
+  }
+  void write(void* at, const void* host, std::size_t bytes) override { move(at, host, bytes); }
+  void read(void* host, const void* at, std::size_t bytes) override { move(host, at, bytes); }
+  void begin_aside() override {}
+  void read_aside(void* host, const void* at, std::size_t bytes) override { move(host, at, bytes); }
+  void synchronize() override {}
+
+ private:
+  static constexpr std::size_t kPage = 4096;
+  void protect(int access) { mprotect(region_, used_, access); }
+
+  void* region_;
+  std::mutex mutex_;
+  int opened_ = 0, blocks_ = 0;
+  std::size_t used_ = 0;
+};
+
+constexpr std::int64_t kScratch = std::int64_t{2} << 20;
+
+}  // namespace
+
+struct EmulatedDevice::State {
+  FencedMemory memory;
+  Arena scratch;
+  cuda::Queue queue{nullptr, nullptr, 0};
+};
+
+EmulatedDevice::EmulatedDevice() : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  ArenaPlan plan;
+  const ArenaSlot scratch = plan.add("scratch", Dtype::i8, {kScratch});
+  s.scratch = Arena(plan, &s.memory);
+  s.queue = cuda::Queue(static_cast<emulation::Fence*>(&s.memory), s.scratch.tensor(scratch).data,
+                        static_cast<std::size_t>(kScratch), nullptr, &s.memory);
+}
+
+EmulatedDevice::~EmulatedDevice() = default;
+
+Memory& EmulatedDevice::memory() {
+  return state_->memory;
+}
+
+Context EmulatedDevice::context(ThreadPool& pool) {
+  return {cuda::cuda_backend(), pool, &state_->queue};
+}
+
+}  // namespace cairn::test

@@ -1,0 +1,28 @@
+// A GPU that is the CPU: kernels run under emulation, on memory that nothing but them and copies can reach. Whoever follows a
+// pointer into it from the host crashes, as it would on a GPU.
+#pragma once
+
+#include <memory>
+
+#include "kernels/cuda/queue.h"
+#include "kernels/memory.h"
+#include "kernels/ops.h"
+
+namespace cairn::test {
+
+class EmulatedDevice {
+ public:
+  EmulatedDevice();
+  ~EmulatedDevice();
+  EmulatedDevice(const EmulatedDevice&) = delete;
+  EmulatedDevice& operator=(const EmulatedDevice&) = delete;
+
+  Memory& memory();
+  Context context(ThreadPool& pool);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cairn::test
