@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/fingerprint.h"
 #include "kernels/cuda/queue.h"
 #include "kernels/cuda/reduce.h"
 #include "kernels/observed_backend.h"
@@ -77,6 +78,22 @@ TEST_CASE_FIXTURE(Emulation, "operations that are watched go to the queue of the
   Context watching{watched, pool, &queue};
   std::vector<float> x{3, 4};
   CHECK(ops::sum_of_squares(watching, Tensor(x.data(), Dtype::f32, {2})) == 25);
+}
+
+TEST_CASE_FIXTURE(Emulation, "the fingerprint of memory tells a changed, an exchanged and a missing byte") {
+  std::vector<std::uint32_t> words(40000);
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = static_cast<std::uint32_t>(i * i);
+  const auto of = [&](std::size_t bytes) { return cuda::fingerprint(queue, words.data(), bytes); };
+  const std::uint64_t whole = of(160000), shorter = of(159999);
+  CHECK(of(160000) == whole);
+  CHECK(shorter != whole);
+  std::swap(words[3], words[39000]);
+  CHECK(of(160000) != whole);
+  std::swap(words[3], words[39000]);
+  words[20000] ^= 1;
+  CHECK(of(160000) != whole);
+  words[20000] ^= 1;
+  CHECK(of(160000) == whole);
 }
 
 TEST_CASE("sums of a block are right for any number of warps, also when the memory is used again") {

@@ -203,4 +203,62 @@ TEST_CASE("an arena is planned first: aligned, zeroed, what was released is used
   CHECK(error_of([&] { moved.tensor({9}); }) == "arena: no tensor 9 among 3");
 }
 
+TEST_CASE_FIXTURE(Fixture, "8-bit operations name what does not fit") {
+  const auto fp8 = [&](std::initializer_list<std::int64_t> sizes) { return Tensor(memory.data(), Dtype::fp8_e4m3, sizes); };
+  CHECK(error_of([&] {
+          ops::quantize(context, f32({2, 3}), {}, f32({1}), f32({2, 3}), f32({1}));
+        }) == "quantize: y is float32 [2, 3], expected float8_e4m3");
+  CHECK(error_of([&] {
+          ops::quantize(context, {}, fp8({2, 3}), f32({1}), f32({2, 3}), f32({1}));
+        }) == "quantize: y_transposed is float8_e4m3 [2, 3], expected float8_e4m3 [3, 2]");
+  CHECK(error_of([&] {
+          ops::quantize(context, {}, {}, f32({1}), f32({2, 3}), f32({1}));
+        }) == "quantize: neither y nor y_transposed is given");
+  CHECK(error_of([&] {
+          ops::matmul_fp8(context, f32({2, 3}), fp8({2, 4}), f32({1}), fp8({3, 5}), f32({1}));
+        }) == "matmul_fp8: b is float8_e4m3 [3, 5], expected float8_e4m3 [3, 4]");
+  CHECK(error_of([&] {
+          ops::matmul_fp8(context, f32({2, 3}), fp8({2, 4}), f32({2}), fp8({3, 4}), f32({1}));
+        }) == "matmul_fp8: scale_a is float32 [2], expected 1 elements");
+  CHECK(error_of([&] { ops::absolute_max(context, f32({2}), f32({3})); }) ==
+        "absolute_max: amax is float32 [2], expected 1 elements");
+}
+
+TEST_CASE_FIXTURE(Fixture, "decoding names the slot, page, length or rule that does not fit") {
+  const auto append = [&](std::int32_t first, std::int32_t second) {
+    indices[0] = first, indices[1] = second;
+    return error_of([&] { ops::cache_append(context, f32({3, 2}), f32({2, 2}), i32({2})); });
+  };
+  CHECK(append(0, 3) == "cache_append: slot 3 at position 1 is outside [0, 3)");
+  CHECK(append(1, 1) == "cache_append: slot 1 at position 1 is there twice");
+  CHECK(append(-1, -1).empty());
+
+  std::vector<std::int32_t> table(4), lengths(2);
+  const auto attend = [&](std::int64_t K) {
+    return error_of([&] {
+      ops::paged_attention(context, f32({2, 2, 4}), f32({2, 2, 4}), f32({3, 5, K, 4}), f32({3, 5, K, 4}),
+                           Tensor(table.data(), Dtype::i32, {2, 2}), Tensor(lengths.data(), Dtype::i32, {2}), 1);
+    });
+  };
+  CHECK(attend(3) == "paged_attention: 2 query heads are no multiple of 3 key heads");
+  table[3] = 3;
+  CHECK(attend(1) == "paged_attention: page 3 at position 3 is outside [0, 3)");
+  table[3] = 0;
+  lengths[1] = 11;
+  CHECK(attend(1) == "paged_attention: length 11 at position 1 is outside [0, 11)");
+
+  std::array<double, 4> rules{};
+  const auto draw = [&](const std::array<double, 4>& rule) {
+    rules = rule;
+    std::int32_t token = 0;
+    return error_of([&] {
+      ops::sample(context, Tensor(&token, Dtype::i32, {1}), f32({1, 7}), Tensor(rules.data(), Dtype::f64, {1, 4}), i32({1, 4}));
+    });
+  };
+  CHECK(draw({-1, 1, 0, 0}) == "sample: temperature -1 of row 0 must not be negative");
+  CHECK(draw({1, 0, 0, 0}) == "sample: top_p 0 of row 0 is not above 0 and at most 1");
+  CHECK(draw({1, 1, -2, 0}) == "sample: top_k -2 of row 0 must not be negative");
+  CHECK(draw({1, 1, 0, 2}) == "sample: min_p 2 of row 0 is outside [0, 1]");
+}
+
 }  // namespace cairn::test

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "kernels/backend.h"
 #include "kernels/bf16.h"
+#include "kernels/fp8.h"
 #include "tests/support/test.h"
 
 namespace cairn::test {
@@ -141,6 +142,31 @@ TEST_CASE("a moment that is no number or infinite stays so") {
     CHECK(std::isinf(static_cast<float>(update.m[39])));
     CHECK(static_cast<float>(update.m[4]) == 0);
   }
+}
+
+TEST_CASE("float8_e4m3: every number is itself, and others go to the nearest, to the even one of two") {
+  std::vector<float> numbers;  // the positive ones, in ascending order of their codes
+  for (int code = 0; code < 127; ++code) {
+    Fp8 stored;
+    stored.bits = static_cast<std::uint8_t>(code);
+    const float value = stored;
+    // Sign, exponent and mantissa by the format's own formula.
+    const int exponent = code >> 3, mantissa = code & 7;
+    CHECK(value == (exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -9)
+                                  : std::ldexp(1 + static_cast<float>(mantissa) / 8, exponent - 7)));
+    CHECK(Fp8(value).bits == code);
+    CHECK(Fp8(-value).bits == (code | 0x80));
+    numbers.push_back(value);
+  }
+  for (std::size_t code = 0; code + 1 < numbers.size(); ++code) {
+    const float middle = (numbers[code] + numbers[code + 1]) / 2;
+    CHECK(Fp8(middle).bits == code + code % 2);
+    CHECK(Fp8(std::nextafter(middle, 0.0f)).bits == code);
+    CHECK(Fp8(std::nextafter(middle, 1000.0f)).bits == code + 1);
+  }
+  CHECK(float(Fp8(1e30f)) == 448);
+  CHECK(float(Fp8(-std::numeric_limits<float>::infinity())) == -448);
+  CHECK(std::isnan(float(Fp8(std::numeric_limits<float>::quiet_NaN()))));
 }
 
 }  // namespace cairn::test

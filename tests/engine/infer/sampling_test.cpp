@@ -1,8 +1,11 @@
 #include "engine/infer/sampling.h"
 
+#include <array>
 #include <cmath>
 #include <map>
 
+#include "base/random.h"
+#include "kernels/backend.h"
 #include "tests/support/test.h"
 
 using namespace cairn::infer;
@@ -114,4 +117,37 @@ TEST_CASE("sampling: the most likely tokens, in order") {
   CHECK(top[1].token == 3);
   CHECK(top[2].token == 2);
   CHECK(top[0].logprob == logprob_of(kLogits, 1));
+}
+
+TEST_CASE("sampling: the operation of the kernels draws the tokens that the sampler draws") {
+  constexpr std::int64_t kVocabulary = 500;
+  cairn::ThreadPool pool(1);
+  const cairn::Random random(3, "logits");
+  int different = 0;
+  for (std::uint64_t round = 0; round < 400; ++round) {
+    SamplingParams params;
+    params.seed = round * 0x9e3779b97f4a7c15u;
+    params.temperature = round % 7 == 0 ? 0 : 0.2 + 0.1 * static_cast<double>(round % 17);
+    params.top_p = round % 3 == 0 ? 1 : 0.3 + 0.1 * static_cast<double>(round % 7);
+    params.top_k = round % 4 == 0 ? static_cast<std::int64_t>(round % 60) : 0;
+    params.min_p = round % 5 == 0 ? 0.05 : 0;
+    std::vector<float> logits(kVocabulary);
+    for (std::size_t i = 0; i < logits.size(); ++i)
+      logits[i] = std::round(static_cast<float>(random.normal(round * kVocabulary + i)) * 16) / 8;  // with equals among them
+    Sampler sampler(params, {}, kVocabulary);
+    for (std::int32_t draw = 0; draw < 3; ++draw) {
+      const std::int32_t want = sampler.next(logits).token;
+      std::array<double, 4> rules{params.temperature, params.top_p, static_cast<double>(params.top_k), params.min_p};
+      std::array<std::int32_t, 4> draws{static_cast<std::int32_t>(params.seed), static_cast<std::int32_t>(params.seed >> 32),
+                                        draw, 0};
+      for (const cairn::Backend* backend : {&cairn::ref_backend(), &cairn::cpu_backend()}) {
+        cairn::Context context{*backend, pool};
+        std::int32_t token = -1;
+        cairn::ops::sample(context, {&token, cairn::Dtype::i32, {1}}, {logits.data(), cairn::Dtype::f32, {1, kVocabulary}},
+                           {rules.data(), cairn::Dtype::f64, {1, 4}}, {draws.data(), cairn::Dtype::i32, {1, 4}});
+        different += token != want;
+      }
+    }
+  }
+  CHECK(different == 0);
 }
