@@ -69,6 +69,13 @@ struct Backend {
                             const Tensor& cos, const Tensor& sin, const Tensor& positions) = nullptr;
   void (*norm_rope_backward)(Context&, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,
                              const Tensor& inv_rms, const Tensor& cos, const Tensor& sin, const Tensor& positions) = nullptr;
+  // The producers of 8-bit operands with their results' largest magnitude; without them absolute_max follows.
+  void (*rmsnorm_forward_amax)(Context&, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w, double eps,
+                               const Tensor& amax) = nullptr;
+  void (*add_rmsnorm_forward_amax)(Context&, const Tensor& sum, const Tensor& y, const Tensor& inv_rms, const Tensor& a,
+                                   const Tensor& b, const Tensor& w, double eps, const Tensor& amax) = nullptr;
+  void (*xielu_forward_amax)(Context&, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n,
+                             const Tensor& amax) = nullptr;
 };
 
 // The entries by name, for who does something with each of them: declares the function, enters it into a table, wraps it.
@@ -107,7 +114,11 @@ struct Backend {
   DO(add_rmsnorm_forward)          \
   DO(norm_rope_forward)            \
   DO(norm_rope_backward)
-#define CAIRN_OPERATIONS(DO) CAIRN_REQUIRED_OPERATIONS(DO) CAIRN_FUSED_OPERATIONS(DO)
+#define CAIRN_AMAX_OPERATIONS(DO) \
+  DO(rmsnorm_forward_amax)        \
+  DO(add_rmsnorm_forward_amax)    \
+  DO(xielu_forward_amax)
+#define CAIRN_OPERATIONS(DO) CAIRN_REQUIRED_OPERATIONS(DO) CAIRN_FUSED_OPERATIONS(DO) CAIRN_AMAX_OPERATIONS(DO)
 
 // Declares, in a backend's own namespace, its function for an entry: of the entry's type and name.
 #define CAIRN_DECLARE_OPERATION(entry) std::remove_pointer_t<decltype(Backend::entry)> entry;

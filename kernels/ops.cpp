@@ -52,6 +52,14 @@ void check_rope(const Checks& check, Dtype A, const Named& x, const Tensor& cos,
   check.range("position", positions, cos.shape[0]);
 }
 
+// Checks the largest magnitude that is asked for on the way; whether it is, and the backend can.
+bool with_amax(const Checks& check, Dtype A, const Tensor& amax, bool can) {
+  if (amax.empty()) return false;
+  check.statistics(A, {{"amax", amax}});
+  check.size({"amax", amax}, 1);
+  return can;
+}
+
 // Heads and batch may be strided; the values of one head must lie side by side.
 void check_attention(const char* op, const Checks& check, double scale, const Named& o, const Named& lse, const Named& q,
                      const Named& k, const Named& v, const Tensor& first_key) {
@@ -126,12 +134,15 @@ void embedding_backward(Context& context, Tensor dtable, Tensor dy, Tensor token
   context.backend.embedding_backward(context, dtable, dy, tokens);
 }
 
-void rmsnorm_forward(Context& context, Tensor y, Tensor inv_rms, Tensor x, Tensor w, double eps) {
+void rmsnorm_forward(Context& context, Tensor y, Tensor inv_rms, Tensor x, Tensor w, double eps, Tensor amax) {
   const Checks check("rmsnorm_forward", context);
   check.statistics(check.activations({{"x", x}, {"y", y}}), {{"inv_rms", inv_rms}, {"w", w}});
   check_norm(check, {"x", x}, {"w", w}, {"inv_rms", inv_rms});
   check.like({"y", y}, {"x", x});
+  const bool fused = with_amax(check, x.dtype, amax, context.backend.rmsnorm_forward_amax != nullptr);
+  if (fused) return context.backend.rmsnorm_forward_amax(context, y, inv_rms, x, w, eps, amax);
   context.backend.rmsnorm_forward(context, y, inv_rms, x, w, eps);
+  if (!amax.empty()) absolute_max(context, amax, y);
 }
 
 void rmsnorm_backward(Context& context, Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor inv_rms, bool accumulate) {
@@ -144,17 +155,21 @@ void rmsnorm_backward(Context& context, Tensor dx, Tensor dw, Tensor dy, Tensor 
   context.backend.rmsnorm_backward(context, dx, dw, dy, x, w, inv_rms, accumulate);
 }
 
-void add_rmsnorm_forward(Context& context, Tensor sum, Tensor y, Tensor inv_rms, Tensor a, Tensor b, Tensor w, double eps) {
+void add_rmsnorm_forward(Context& context, Tensor sum, Tensor y, Tensor inv_rms, Tensor a, Tensor b, Tensor w, double eps,
+                         Tensor amax) {
   if (context.backend.add_rmsnorm_forward == nullptr) {
     add(context, sum, a, b);
-    rmsnorm_forward(context, y, inv_rms, sum, w, eps);
+    rmsnorm_forward(context, y, inv_rms, sum, w, eps, amax);
     return;
   }
   const Checks check("add_rmsnorm_forward", context);
   check.statistics(check.activations({{"sum", sum}, {"y", y}, {"a", a}, {"b", b}}), {{"inv_rms", inv_rms}, {"w", w}});
   check_norm(check, {"sum", sum}, {"w", w}, {"inv_rms", inv_rms});
   for (const Named& argument : {Named{"y", y}, Named{"a", a}, Named{"b", b}}) check.like(argument, {"sum", sum});
+  const bool fused = with_amax(check, y.dtype, amax, context.backend.add_rmsnorm_forward_amax != nullptr);
+  if (fused) return context.backend.add_rmsnorm_forward_amax(context, sum, y, inv_rms, a, b, w, eps, amax);
   context.backend.add_rmsnorm_forward(context, sum, y, inv_rms, a, b, w, eps);
+  if (!amax.empty()) absolute_max(context, amax, y);
 }
 
 void matmul(Context& context, Tensor c, Tensor a, Transpose ta, Tensor b, Transpose tb, bool accumulate) {
@@ -269,13 +284,16 @@ void attention_backward(Context& context, Tensor dq, Tensor dk, Tensor dv, Tenso
   context.backend.attention_backward(context, dq, dk, dv, d_o, q, k, v, o, lse, first_key, scale);
 }
 
-void xielu_forward(Context& context, Tensor y, Tensor x, Tensor a_p, Tensor a_n) {
+void xielu_forward(Context& context, Tensor y, Tensor x, Tensor a_p, Tensor a_n, Tensor amax) {
   const Checks check("xielu_forward", context);
   check.statistics(check.activations({{"x", x}, {"y", y}}), {{"a_p", a_p}, {"a_n", a_n}});
   check.like({"y", y}, {"x", x});
   check.size({"a_p", a_p}, 1);
   check.size({"a_n", a_n}, 1);
+  const bool fused = with_amax(check, x.dtype, amax, context.backend.xielu_forward_amax != nullptr);
+  if (fused) return context.backend.xielu_forward_amax(context, y, x, a_p, a_n, amax);
   context.backend.xielu_forward(context, y, x, a_p, a_n);
+  if (!amax.empty()) absolute_max(context, amax, y);
 }
 
 void xielu_backward(Context& context, Tensor dx, Tensor da_p, Tensor da_n, Tensor dy, Tensor x, Tensor a_p, Tensor a_n) {

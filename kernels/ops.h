@@ -77,13 +77,14 @@ void embedding_backward(Context&, Tensor dtable, Tensor dy, Tensor tokens);
 
 // y = x / rms(x) * w over the last dimension.  x, y [N, D]; w S [D]; inv_rms S [N] is kept for the backward.
 //   rms(x) = sqrt(mean(x^2) + eps)                                          (Zhang & Sennrich 2019)
-// With w [E] and x viewed as [N*H, E] this is also QK-norm.
-void rmsnorm_forward(Context&, Tensor y, Tensor inv_rms, Tensor x, Tensor w, double eps);
+// With w [E] and x viewed as [N*H, E] this is also QK-norm. With amax, absolute_max(amax, y) is done on the way (8-bit products).
+void rmsnorm_forward(Context&, Tensor y, Tensor inv_rms, Tensor x, Tensor w, double eps, Tensor amax = {});
 //   dx = inv_rms * (w*dy - xhat * mean(w*dy*xhat)), or dx += with accumulate;  dw S += sum_n dy*xhat,  xhat = x * inv_rms
 void rmsnorm_backward(Context&, Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, Tensor inv_rms, bool accumulate = false);
 // Optional. sum = a + b and y = rmsnorm(sum): the residual connection with the norm after it. sum, a, b, y [N, D]; sum may be a
 // or b. Its backward is rmsnorm_backward with accumulate.
-void add_rmsnorm_forward(Context&, Tensor sum, Tensor y, Tensor inv_rms, Tensor a, Tensor b, Tensor w, double eps);
+void add_rmsnorm_forward(Context&, Tensor sum, Tensor y, Tensor inv_rms, Tensor a, Tensor b, Tensor w, double eps,
+                         Tensor amax = {});
 
 // c = op(a) op(b), or c += with accumulate.  op(a) [M, K], op(b) [K, N], c [M, N]; c is of type A or S (gradients of weights).
 // Rows may lie apart (strides[0] > columns).
@@ -124,7 +125,8 @@ void attention_backward(Context&, Tensor dq, Tensor dk, Tensor dv, Tensor d_o, T
 
 // y = xIELU(x) with raw scalars a_p, a_n S [1] (spec/apertus.md §1.4): alpha_p = softplus(a_p), alpha_n = 0.5 + softplus(a_n);
 //   x > 0: alpha_p x^2 + x/2;   x <= 0: alpha_n (expm1(min(x, eps)) - x) + x/2,  eps = -1e-6.       x, y [N, F]
-void xielu_forward(Context&, Tensor y, Tensor x, Tensor a_p, Tensor a_n);
+// With amax, absolute_max(amax, y) is done on the way.
+void xielu_forward(Context&, Tensor y, Tensor x, Tensor a_p, Tensor a_n, Tensor amax = {});
 // dx overwritten; da_p, da_n S [1] += . Where x is in (eps, 0] the clamp kills the exponential term, as autograd has it (at eps
 // itself half of it passes). dx may be dy.
 void xielu_backward(Context&, Tensor dx, Tensor da_p, Tensor da_n, Tensor dy, Tensor x, Tensor a_p, Tensor a_n);

@@ -20,7 +20,8 @@ cpu::CpuBackend make_backend(const cpu::Routines& routines) {
   cpu::CpuBackend backend;
   backend.name = "cpu";
   backend.isa = routines.isa;
-  CAIRN_OPERATIONS(ENTER)
+  CAIRN_REQUIRED_OPERATIONS(ENTER)
+  CAIRN_FUSED_OPERATIONS(ENTER)
   backend.routines = &routines;
   return backend;
 }

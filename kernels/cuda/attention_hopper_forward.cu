@@ -28,6 +28,7 @@ struct Shared {
   unsigned char queries[kQueries * E * 2], keys[kStages][kTile], values[kStages][kTile];
   Barrier queries_there, keys_there[kStages], values_there[kStages], keys_read[kStages], values_read[kStages];
   int firsts[kQueries];
+  float nowhere[kThreads];
 };
 
 // Over the four lanes that share a row.
@@ -180,6 +181,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       settle(score);
       read(&m->keys_read[stage]);
       weigh(score, i, shrink);
+      finish_before_this(m->nowhere + threadIdx.x, rows.total[0] + rows.total[1]);  // beside the products, not behind them
       wait_products<0>();
       settle(out);
       read(&m->values_read[last]);

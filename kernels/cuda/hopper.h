@@ -129,6 +129,12 @@ __device__ void settle(float (&c)[kCount]) {
   for (int i = 0; i < kCount; ++i) asm volatile("" : "+f"(c[i])::"memory");
 }
 
+// Writes a number to shared memory, where nobody reads it: what it is computed from comes before the next wait. ptxas moves
+// arithmetic behind a wait, where nothing runs beside it, but not stores.
+__device__ inline void finish_before_this(float* nowhere, float number) {
+  asm volatile("st.shared.f32 [%0], %1;" ::"r"(shared_address(nowhere)), "f"(number) : "memory");
+}
+
 #define CAIRN_EIGHT(i) \
   "+f"(c[i]), "+f"(c[i + 1]), "+f"(c[i + 2]), "+f"(c[i + 3]), "+f"(c[i + 4]), "+f"(c[i + 5]), "+f"(c[i + 6]), "+f"(c[i + 7])
 

@@ -12,26 +12,15 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kTile = 64;  // rows and columns of a block of quantize_kernel
 
-// The magnitude's bits, which order like the numbers, NaN last.
-__device__ inline int magnitude(float value) {
-  return static_cast<int>(__float_as_uint(value) & 0x7fffffffu);
-}
-
-__device__ inline void raise(float* amax, int largest, int* partial) {
-  const int of_block = block_reduce(largest, partial, 0, [](int each) { return warp_max(each); });
-  if (threadIdx.x == 0) atomicMax(reinterpret_cast<int*>(amax), of_block);
-}
-
 template <typename A>
 __global__ void absolute_max_kernel(float* amax, const A* x, std::int64_t size) {
-  __shared__ int partial[kWarp];
   int largest = 0;
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads * kEight;
   for (std::int64_t i = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * kEight; i < size; i += stride) {
     const Eight values = load_eight(x + i, size - i);
     for (int k = 0; k < kEight; ++k) largest = magnitude(values.at[k]) > largest ? magnitude(values.at[k]) : largest;
   }
-  raise(amax, largest, partial);
+  raise_amax(amax, largest);
 }
 
 // Two numbers to nearest even, the first in the lower half.
@@ -64,7 +53,6 @@ template <typename A>
 __global__ void __launch_bounds__(kThreads) quantize_kernel(std::uint8_t* y, std::uint8_t* y_transposed, float* scale, const A* x,
                                                             const float* amax, float* next_amax, std::int64_t N, std::int64_t D) {
   __shared__ float tile[kTile][kTile + 1];
-  __shared__ int partial[kWarp];
   const float before = *amax, factor = before == 0 ? 1.0f : Fp8::kLargest / before;
   const std::int64_t d0 = static_cast<std::int64_t>(blockIdx.x) * kTile, n0 = static_cast<std::int64_t>(blockIdx.y) * kTile;
   if (blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0) *scale = before == 0 ? 1.0f : before / Fp8::kLargest;
@@ -93,7 +81,7 @@ __global__ void __launch_bounds__(kThreads) quantize_kernel(std::uint8_t* y, std
       if (d < D && n < N) store_eight_fp8(y_transposed + d * N + n, values, N - n);
     }
   }
-  if (next_amax != nullptr) raise(next_amax, largest, partial);
+  if (next_amax != nullptr) raise_amax(next_amax, largest);
 }
 
 }  // namespace

@@ -44,4 +44,16 @@ __device__ inline float block_max(float value, float* partial) {
   return block_reduce(value, partial, -INFINITY, [](float each) { return warp_max(each); });
 }
 
+// The magnitude's bits, which order like the numbers, NaN last.
+__device__ inline int magnitude(float value) {
+  return static_cast<int>(__float_as_uint(value) & 0x7fffffffu);
+}
+// *amax = max(*amax, the warp's largest), by integer atomics: it does not depend on an order. A stale look costs an atomic, no
+// more.
+__device__ inline void raise_amax(float* amax, int largest) {
+  largest = warp_max(largest);
+  if (threadIdx.x % kWarp == 0 && largest > static_cast<int>(__float_as_uint(*amax)))
+    atomicMax(reinterpret_cast<int*>(amax), largest);
+}
+
 }  // namespace cairn::cuda

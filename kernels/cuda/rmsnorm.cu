@@ -20,7 +20,7 @@ constexpr std::int64_t kBackwardBlocks =
 // The second read of a row comes from the cache: its 8 kB at most are what this warp has just touched.
 template <typename A, bool kAdd>
 __global__ void forward_kernel(A* sum, A* y, float* inv_rms, const A* a, const A* b, const float* w, float eps, std::int64_t N,
-                               std::int64_t D) {
+                               std::int64_t D, float* amax) {
   const std::int64_t n = static_cast<std::int64_t>(blockIdx.x) * kRowsPerBlock + threadIdx.y;
   const int lane = static_cast<int>(threadIdx.x);
   if (n >= N) return;
@@ -36,6 +36,7 @@ __global__ void forward_kernel(A* sum, A* y, float* inv_rms, const A* a, const A
     }
     for (int i = 0; i < kEight; ++i) squares += values.at[i] * values.at[i];
   }
+  int largest = 0;
   const float inverse = rsqrtf(warp_sum(squares) / static_cast<float>(D) + eps);
   if (lane == 0) inv_rms[n] = inverse;
   for (std::int64_t d = lane * kEight; d < D; d += kWarp * kEight) {
@@ -43,7 +44,13 @@ __global__ void forward_kernel(A* sum, A* y, float* inv_rms, const A* a, const A
     const Eight weights = load_eight(w + d, D - d);
     for (int i = 0; i < kEight; ++i) values.at[i] *= inverse * weights.at[i];
     store_eight(y + n * D + d, values, D - d);
+    if (amax == nullptr) continue;
+    for (int i = 0; i < kEight; ++i) {  // as stored; 0 behind the end
+      const int stored = magnitude(to_float(from_float<A>(values.at[i])));
+      largest = stored > largest ? stored : largest;
+    }
   }
+  if (amax != nullptr) raise_amax(amax, largest);
 }
 
 // Block p takes rows [p * rows, (p + 1) * rows); partial[p, d] = sum over them of dy * xhat. Thread t owns columns 8 t .. 8 t +
@@ -84,28 +91,38 @@ __global__ void backward_kernel(A* dx, float* partial, const A* dy, const A* x, 
 
 template <typename A>
 void forward(const Queue& queue, A* sum, const Tensor& y, const Tensor& inv_rms, const Tensor& a, const A* b, const Tensor& w,
-             double eps) {
+             double eps, const Tensor& amax) {
   const std::int64_t D = w.size(), N = a.size() / D;
   const auto kernel = b ? forward_kernel<A, true> : forward_kernel<A, false>;
   launch(kernel, blocks_for(N, kRowsPerBlock), dim3(kWarp, kRowsPerBlock), 0, queue.stream(), sum, y.as<A>(), inv_rms.as<float>(),
-         a.as<A>(), b, w.as<float>(), eps, N, D);
+         a.as<A>(), b, w.as<float>(), eps, N, D, amax.as<float>());
 }
 
 }  // namespace
 
-void rmsnorm_forward(Context& ctx, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w, double eps) {
+void rmsnorm_forward_amax(Context& ctx, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w, double eps,
+                          const Tensor& amax) {
   with_type(x, [&](auto type) {
     using A = decltype(type);
-    forward<A>(queue_of(ctx), nullptr, y, inv_rms, x, nullptr, w, eps);
+    forward<A>(queue_of(ctx), nullptr, y, inv_rms, x, nullptr, w, eps, amax);
+  });
+}
+
+void rmsnorm_forward(Context& ctx, const Tensor& y, const Tensor& inv_rms, const Tensor& x, const Tensor& w, double eps) {
+  rmsnorm_forward_amax(ctx, y, inv_rms, x, w, eps, {});
+}
+
+void add_rmsnorm_forward_amax(Context& ctx, const Tensor& sum, const Tensor& y, const Tensor& inv_rms, const Tensor& a,
+                              const Tensor& b, const Tensor& w, double eps, const Tensor& amax) {
+  with_type(a, [&](auto type) {
+    using A = decltype(type);
+    forward<A>(queue_of(ctx), sum.as<A>(), y, inv_rms, a, b.as<A>(), w, eps, amax);
   });
 }
 
 void add_rmsnorm_forward(Context& ctx, const Tensor& sum, const Tensor& y, const Tensor& inv_rms, const Tensor& a,
                          const Tensor& b, const Tensor& w, double eps) {
-  with_type(a, [&](auto type) {
-    using A = decltype(type);
-    forward<A>(queue_of(ctx), sum.as<A>(), y, inv_rms, a, b.as<A>(), w, eps);
-  });
+  add_rmsnorm_forward_amax(ctx, sum, y, inv_rms, a, b, w, eps, {});
 }
 
 void rmsnorm_backward(Context& ctx, const Tensor& dx, const Tensor& dw, const Tensor& dy, const Tensor& x, const Tensor& w,

@@ -23,18 +23,25 @@ __device__ float sigmoid(float x) {
 }
 
 template <typename A>
-__global__ void forward_kernel(A* y, const A* x, const float* a_p, const float* a_n, std::int64_t size) {
+__global__ void forward_kernel(A* y, const A* x, const float* a_p, const float* a_n, std::int64_t size, float* amax) {
   const std::int64_t begin = (static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x) * kEight, count = size - begin;
-  if (count <= 0) return;
   const float alpha_p = softplus(*a_p), alpha_n = kBeta + softplus(*a_n);
-  Eight values = load_eight(x + begin, count);
+  Eight values{};
+  if (count > 0) values = load_eight(x + begin, count);
 #pragma unroll
   for (int i = 0; i < kEight; ++i) {
     const float value = values.at[i];
     values.at[i] =
         value > 0 ? alpha_p * value * value + kBeta * value : alpha_n * (expm1f(fminf(value, kEps)) - value) + kBeta * value;
   }
-  store_eight(y + begin, values, count);
+  if (count > 0) store_eight(y + begin, values, count);
+  if (amax == nullptr) return;
+  int largest = 0;
+  for (int i = 0; i < kEight; ++i) {  // as stored
+    const int stored = magnitude(to_float(from_float<A>(values.at[i])));
+    largest = i < count && stored > largest ? stored : largest;
+  }
+  raise_amax(amax, largest);
 }
 
 // sums[2 b], sums[2 b + 1]: block b's part of da_p and da_n, before the factor that all elements share. dx may be dy.
@@ -87,12 +94,17 @@ __global__ void add_sums_kernel(float* da_p, float* da_n, const float* sums, std
 
 }  // namespace
 
-void xielu_forward(Context& ctx, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n) {
+void xielu_forward_amax(Context& ctx, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n,
+                        const Tensor& amax) {
   with_type(x, [&](auto type) {
     using A = decltype(type);
     launch(forward_kernel<A>, blocks_for(x.size(), kThreads * kEight), kThreads, 0, queue_of(ctx).stream(), y.as<A>(), x.as<A>(),
-           a_p.as<float>(), a_n.as<float>(), x.size());
+           a_p.as<float>(), a_n.as<float>(), x.size(), amax.as<float>());
   });
+}
+
+void xielu_forward(Context& ctx, const Tensor& y, const Tensor& x, const Tensor& a_p, const Tensor& a_n) {
+  xielu_forward_amax(ctx, y, x, a_p, a_n, {});
 }
 
 void xielu_backward(Context& ctx, const Tensor& dx, const Tensor& da_p, const Tensor& da_n, const Tensor& dy, const Tensor& x,

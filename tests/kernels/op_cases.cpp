@@ -121,6 +121,21 @@ void add_norm(std::vector<OpCase>& cases, const std::vector<Matrix>& shapes) {
     add_forward.traffic = pass({4 * N * D});
     cases.push_back(add_forward);
 
+    OpCase amax = forward;
+    amax.op = "rmsnorm_forward_amax";
+    amax.arguments.push_back(of_statistics({"amax", {1}, Fill::zero, true}));
+    amax.run = [](Context& context, Tensors& t) { ops::rmsnorm_forward(context, t[0], t[1], t[2], t[3], 1e-5, t[4]); };
+    amax.roundings = 1;  // of the largest, to A
+    cases.push_back(amax);
+    amax = add_forward;
+    amax.op = "add_rmsnorm_forward_amax";
+    amax.arguments.push_back(of_statistics({"amax", {1}, Fill::zero, true}));
+    amax.run = [](Context& context, Tensors& t) {
+      ops::add_rmsnorm_forward(context, t[0], t[1], t[2], t[3], t[4], t[5], 1e-5, t[6]);
+    };
+    amax.roundings = 2;
+    cases.push_back(amax);
+
     OpCase backward;
     backward.op = "rmsnorm_backward";
     backward.shape = forward.shape;
@@ -323,6 +338,12 @@ void add_elements(std::vector<OpCase>& cases, const std::vector<Matrix>& shapes)
     c.tolerance = 3;
     c.traffic = pass({2 * size});
     cases.push_back(c);
+    c.op = "xielu_forward_amax";
+    c.arguments.push_back(of_statistics({"amax", {1}, Fill::zero, true}));
+    c.run = [](Context& context, Tensors& t) { ops::xielu_forward(context, t[0], t[1], t[2], t[3], t[4]); };
+    c.roundings = 1;  // of the largest, to A
+    cases.push_back(c);
+    c.roundings = 0;
     c.op = "xielu_backward";
     c.arguments = {{"dx", {N, D}, Fill::zero, true},
                    of_statistics({"da_p", {1}, Fill::normal, true}),
