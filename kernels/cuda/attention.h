@@ -12,10 +12,12 @@ using AttentionBackward = std::remove_pointer_t<decltype(Backend::attention_back
 AttentionForward attention_forward_plain;
 AttentionBackward attention_backward_plain;
 
-// bfloat16, head width 64 or 128; rows of all tensors begin at multiples of 16 bytes. By instructions of Hopper alone, and by those
-// that what comes later has too.
+// bfloat16, head width 64 or 128; rows of all tensors begin at multiples of 16 bytes. By instructions of Hopper alone, and by
+// those that what comes later has too.
 AttentionForward attention_forward_hopper;
 AttentionBackward attention_backward_hopper;
+AttentionBackward
+    attention_backward_hopper_ordered;  // five products instead of seven, for 4 bytes an element of dQ of scratch memory
 AttentionForward attention_forward_mma;
 AttentionBackward attention_backward_mma;
 

@@ -1,16 +1,19 @@
 // The backward of attention on Hopper's tensor cores (kernels/ops.h): bfloat16, head width 64 or 128, without atomics.
 //
-// Two passes over the scores, as in attention_backward.cu: a block that owns 128 keys adds up dK and dV over the queries that see
-// them, in the order of heads and queries; then a block that owns 128 queries adds up dQ over the keys. Seven products instead of
-// five, and every sum has one owner and one order (spec/training.md §3.3). Both passes are built alike: two warpgroups own 64
-// rows each, one more thread keeps tiles of the other side coming through two stages of shared memory; scores and their gradients
-// stay in registers, in the pass over keys transposed, so that they are left operands as they stand. A warpgroup begins the
-// scores of the next tile before it waits for the sums of this one; both are waited for together, as ptxas makes products that
-// are under way when a loop comes round wait for each other.
+// Two forms. In two passes over the scores, as in attention_backward.cu: a block that owns 128 keys adds up dK and dV over the
+// queries that see them, in the order of heads and queries; then a block that owns 128 queries adds up dQ over the keys. Seven
+// products instead of five, and every sum has one owner and one order (spec/training.md §3.3). Ordered: the blocks of keys
+// compute dQ as well, and add it to sums in global memory one after another, from the diagonal down. Which is faster, hardware
+// has to say; until then the first is used. All passes are built alike: two warpgroups own 64 rows each, one more thread keeps
+// tiles of the other side coming through two stages of shared memory; scores and their gradients stay in registers, in the pass
+// over keys transposed, so that they are left operands as they stand. A warpgroup begins the scores of the next tile before it
+// waits for the sums of this one; both are waited for together, as ptxas makes products that are under way when a loop comes
+// round wait for each other.
 //
 // What hardware has to confirm: as for attention_hopper_forward.cu.
 #include "base/error.h"
 #include "kernels/cuda/attention.h"
+#include "kernels/cuda/attention_turns.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/panels.h"
@@ -18,11 +21,8 @@
 namespace cairn::cuda {
 namespace {
 
-constexpr int kOwned = 128;     // keys, or queries, of a block
-constexpr int kQueryTile = 64;  // that pass a block of keys; few, as dK and dV fill the registers
-constexpr int kKeyTile = 128;   // that pass a block of queries
+constexpr int kKeyTile = 128;  // that pass a block of queries
 constexpr int kStages = 2;
-constexpr int kConsumers = 2;  // warpgroups
 constexpr int kThreads = (1 + kConsumers) * kWarpgroup;
 constexpr int kRowWarps = 8;  // of a block of statistics_kernel
 constexpr float kLog2e = 1.4426950408889634f;
@@ -100,7 +100,10 @@ struct Shared {
   }
 };
 
+template <bool kOrdered>
 struct OfQueries {  // what passes a block of keys beside queries and dO
+  // dS of the block's keys, one row each, which both warpgroups read; twice, so that one meeting a step is enough.
+  unsigned char ds[kStages][kOrdered ? kOwned * kPanelRow : 1024];
   alignas(16) float log_sums[kStages][kQueryTile];
   alignas(16) float means[kStages][kQueryTile];
   alignas(16) int firsts[kStages][kQueryTile];
@@ -109,18 +112,44 @@ struct OwnQueries {
   int firsts[kOwned];
 };
 
-// Keys down, queries across.
-template <int E>
+__global__ void turns_kernel(Turns turns, Statistics from, AttentionShape s) {
+  const int tile = static_cast<int>(blockIdx.x), tiles = static_cast<int>(gridDim.x), b = static_cast<int>(blockIdx.y);
+  const int key_tiles = from.T_padded / kOwned, diagonal = tile * kQueryTile / kOwned;
+  int before = 0;  // tiles of keys that no query from here on sees
+  for (int j = static_cast<int>(threadIdx.x); j < key_tiles; j += kWarp)
+    before += from.reach[static_cast<std::int64_t>(b) * key_tiles + j] <= tile * kQueryTile ? 1 : 0;
+  before = warp_sum(before);
+  for (int i = static_cast<int>(threadIdx.x); i < s.H * kConsumers; i += kWarp)
+    turns.next[((static_cast<std::int64_t>(b) * s.H + i / kConsumers) * tiles + tile) * kConsumers + i % kConsumers] = diagonal;
+  if (threadIdx.x != 0) return;
+  turns.lowest[b * tiles + tile] = before;
+  if (tile == 0 && b == 0) *turns.ticket = 0;
+}
+
+// Keys down, queries across. Ordered: blocks also compute their part of dQ.
+template <int E, bool kOrdered>
 __global__ void __launch_bounds__(kThreads, 1)
-    dk_dv_kernel(View<Bf16> dk_to, View<Bf16> dv_to, const __grid_constant__ BackwardMaps maps, Statistics from,
-                 AttentionShape s) {
+    keys_kernel(View<Bf16> dk_to, View<Bf16> dv_to, const __grid_constant__ BackwardMaps maps, Statistics from, AttentionShape s,
+                Turns turns) {
   if constexpr (kHopper) {
-    using Memory = Shared<E, kQueryTile, OfQueries>;
+    using Memory = Shared<E, kQueryTile, OfQueries<kOrdered>>;
     CAIRN_TILE_SHARED(Memory, m);
     const int warpgroup = static_cast<int>(threadIdx.x) / kWarpgroup, thread = static_cast<int>(threadIdx.x) % kWarpgroup;
-    const int j0 = static_cast<int>(blockIdx.x) * kOwned, kv = static_cast<int>(blockIdx.y), b = static_cast<int>(blockIdx.z);
+    int key_tile = static_cast<int>(blockIdx.x), kv = static_cast<int>(blockIdx.y), b = static_cast<int>(blockIdx.z);
+    if constexpr (kOrdered) {
+      // The last keys, which fewest queries see, first: when blocks begin together, each comes to a tile of queries two steps
+      // after the one before it in turn, and nobody waits (the shortest first, as in FlashAttention).
+      __shared__ int taken;
+      if (threadIdx.x == 0) taken = atomicAdd(turns.ticket, 1);
+      __syncthreads();
+      const int blocks = static_cast<int>(gridDim.x), heads_of_keys = static_cast<int>(gridDim.y);
+      key_tile = blocks - 1 - taken % blocks;
+      kv = taken / blocks % heads_of_keys;
+      b = taken / blocks / heads_of_keys;
+    }
+    const int j0 = key_tile * kOwned;
     const int heads = static_cast<int>(s.H / s.K), T = static_cast<int>(s.T), count = T - j0 < kOwned ? T - j0 : kOwned;
-    const int reach = from.reach[static_cast<std::int64_t>(b) * (from.T_padded / kOwned) + static_cast<int>(blockIdx.x)];
+    const int reach = from.reach[static_cast<std::int64_t>(b) * (from.T_padded / kOwned) + key_tile];
     const int tiles = (reach - j0 + kQueryTile - 1) / kQueryTile, steps = tiles * heads;  // key j0 is seen by query j0 at least
     m->init();
     __syncthreads();
@@ -156,16 +185,30 @@ __global__ void __launch_bounds__(kThreads, 1)
     const float factor = s.scale * kLog2e;
     float dk[E / 2] = {}, dv[E / 2] = {}, p[kQueryTile / 2], ds[kQueryTile / 2];
     std::uint32_t left[kQueryTile / 16][4], left_ds[kQueryTile / 16][4];
+    [[maybe_unused]] float dq[E / 4];
+    constexpr int kExchange = 1 + kConsumers;  // name of a meeting; before it, one for each warpgroup
+    // Whether scores are begun a tile ahead: not where dQ takes the registers.
+    constexpr bool kAhead = !kOrdered || E < 128;
     wait(&m->owned_there, 0);
-    wait(&m->one_there[0], 0);
-    begin_scores<kQueryTile>(p, keys, row, queries(0));
-    wait_products<0>();
-    settle(p);
+    if constexpr (kAhead) {
+      wait(&m->one_there[0], 0);
+      begin_scores<kQueryTile>(p, keys, row, queries(0));
+      wait_products<0>();
+      settle(p);
+    }
     const auto add_tile = [&](int i) {
       const int stage = i % kStages, t0 = j0 + i % tiles * kQueryTile;
       const unsigned parity = static_cast<unsigned>(i / kStages % 2);
+      if constexpr (!kAhead) {
+        wait(&m->one_there[stage], parity);
+        begin_scores<kQueryTile>(p, keys, row, queries(stage));
+      }
       wait(&m->other_there[stage], parity);
       begin_scores<kQueryTile>(ds, values, row, gradients(stage));  // runs beside the exponentials
+      if constexpr (!kAhead) {
+        wait_products<1>();
+        settle(p);
+      }
 #pragma unroll
       for (int n = 0; n < kQueryTile / 8; ++n) {
 #pragma unroll
@@ -194,26 +237,56 @@ __global__ void __launch_bounds__(kThreads, 1)
         }
       }
       to_fragments<kQueryTile>(left_ds, ds);
+      const Panels<kOwned, kQueryTile> exchanged{m->extra.ds[stage]};
+      if constexpr (kOrdered) {
+#pragma unroll
+        for (int n = 0; n < kQueryTile / 16; ++n) {
+#pragma unroll
+          for (int r = 0; r < 4; ++r) {
+            const int key = row + warp * 16 + lane / 4 + r % 2 * 8, query = n * 16 + lane % 4 * 2 + r / 2 * 8;
+            *reinterpret_cast<std::uint32_t*>(exchanged.at(key, query)) = left_ds[n][r];
+          }
+        }
+        show_to_products();
+        meet(kExchange, kConsumers * kWarpgroup);
+      }
       begin_products();
       add_weighted<kQueryTile>(dv, left, gradients(stage));
       add_weighted<kQueryTile>(dk, left_ds, queries(stage));
+      if constexpr (kOrdered) {
+#pragma unroll
+        for (int j = 0; j < kOwned; j += 16)
+          multiply_turned<E / 2>(dq, exchanged.across(j), keys.across(j, group * (E / 2)), j > 0);
+      }
       end_products();
+    };
+    const auto finish_tile = [&](int i) {
+      if constexpr (kOrdered) {
+        settle(dq);
+        add_in_turn<E>(dq, turns, s, from.T_padded, key_tile, group, 1 + group, b, kv * heads + i / tiles,
+                       j0 + i % tiles * kQueryTile);
+      }
     };
     for (int i = 0; i + 1 < steps; ++i) {
       add_tile(i);
-      const int next = (i + 1) % kStages;
-      wait(&m->one_there[next], static_cast<unsigned>((i + 1) / kStages % 2));
-      begin_scores<kQueryTile>(p, keys, row, queries(next));
+      if constexpr (kAhead) {
+        const int next = (i + 1) % kStages;
+        wait(&m->one_there[next], static_cast<unsigned>((i + 1) / kStages % 2));
+        begin_scores<kQueryTile>(p, keys, row, queries(next));
+      }
       wait_products<0>();
-      settle(p);
+      if constexpr (kAhead) settle(p);
       settle(dv);
       settle(dk);
       if (lane == 0) arrive(&m->read[i % kStages]);
+      finish_tile(i);
     }
     add_tile(steps - 1);
     wait_products<0>();
     settle(dv);
     settle(dk);
+    finish_tile(steps - 1);
+    if constexpr (kOrdered) meet(kExchange, kConsumers * kWarpgroup);  // nobody reads the keys any more
     if (row < count) {  // each warpgroup's rows of keys and values are read by nobody any more
       keys.store(dk, s.scale, s.scale, row, 1 + group, dk_to, b, j0 + row, kv, count - row);
       values.store(dv, 1, 1, row, 1 + group, dv_to, b, j0 + row, kv, count - row);
@@ -326,41 +399,55 @@ __global__ void __launch_bounds__(kThreads, 1)
   }
 }
 
+// Both forms: dQ by a pass of its own, or in turn.
+template <int E, bool kOrdered>
+void backward(Context& ctx, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o, const Tensor& q,
+              const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse, const Tensor& first_key, double scale) {
+  const Queue& queue = queue_of(ctx);
+  const AttentionShape shape{q.shape[1], k.shape[1], q.shape[2], k.shape[2], q.shape[3], static_cast<float>(scale)};
+  const std::int64_t B = q.shape[0], tiles = (shape.T + kOwned - 1) / kOwned, T_padded = tiles * kOwned;
+  const std::int64_t rows = B * shape.H * T_padded, query_tiles = T_padded / kQueryTile;
+  const std::int64_t of_sums = kOrdered ? rows * E : 0,
+                     of_turns = kOrdered ? (B * shape.H * kConsumers + B) * query_tiles + 1 : 0;
+  float* sums = queue.scratch<float>(of_sums + 2 * rows + B * T_padded + B * tiles + of_turns);
+  float* numbers = sums + of_sums;
+  int* firsts = reinterpret_cast<int*>(numbers + 2 * rows);
+  const Statistics statistics{numbers, numbers + rows, firsts, firsts + B * T_padded, static_cast<int>(T_padded)};
+  int* next = statistics.reach + B * tiles;
+  int* lowest = next + B * shape.H * query_tiles * kConsumers;
+  const Turns turns{sums, next, lowest, lowest + B * query_tiles, view<Bf16>(dq)};
+
+  const auto H = static_cast<unsigned>(shape.H), K = static_cast<unsigned>(shape.K), batch = static_cast<unsigned>(B);
+  const auto blocks = static_cast<unsigned>(tiles);
+  launch(statistics_kernel, dim3(blocks_for(T_padded, kRowWarps), H, batch), dim3(kWarp, kRowWarps), 0, queue.stream(),
+         statistics, view<Bf16>(d_o), view<Bf16>(o), lse.as<float>(), first_key.as<int>(), shape);
+  launch(reach_kernel, dim3(blocks, batch), kWarp, 0, queue.stream(), statistics, first_key.as<int>(), shape);
+  if (kOrdered)
+    launch(turns_kernel, dim3(static_cast<unsigned>(query_tiles), batch), kWarp, 0, queue.stream(), turns, statistics, shape);
+  const BackwardMaps to_keys{tile_map(q, kQueryTile), tile_map(k, kOwned), tile_map(v, kOwned), tile_map(d_o, kQueryTile)};
+  launch(keys_kernel<E, kOrdered>, dim3(blocks, K, batch), kThreads,
+         sizeof(Shared<E, kQueryTile, OfQueries<kOrdered>>) + kTileAlignment, queue.stream(), view<Bf16>(dk), view<Bf16>(dv),
+         to_keys, statistics, shape, turns);
+  if (kOrdered) return;
+  const BackwardMaps to_queries{tile_map(q, kOwned), tile_map(k, kKeyTile), tile_map(v, kKeyTile), tile_map(d_o, kOwned)};
+  launch(dq_kernel<E>, dim3(blocks, H, batch), kThreads, sizeof(Shared<E, kKeyTile, OwnQueries>) + kTileAlignment, queue.stream(),
+         view<Bf16>(dq), to_queries, statistics, shape);
+}
+
 }  // namespace
 
 void attention_backward_hopper(Context& ctx, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o,
                                const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse,
                                const Tensor& first_key, double scale) {
-  const Queue& queue = queue_of(ctx);
-  const AttentionShape shape{q.shape[1], k.shape[1], q.shape[2], k.shape[2], q.shape[3], static_cast<float>(scale)};
-  const std::int64_t B = q.shape[0], tiles = (shape.T + kOwned - 1) / kOwned, T_padded = tiles * kOwned;
-  const std::int64_t rows = B * shape.H * T_padded;
-  float* numbers = queue.scratch<float>(2 * rows + B * T_padded + B * tiles);
-  int* firsts = reinterpret_cast<int*>(numbers + 2 * rows);
-  const Statistics statistics{numbers, numbers + rows, firsts, firsts + B * T_padded, static_cast<int>(T_padded)};
-  const auto H = static_cast<unsigned>(shape.H), K = static_cast<unsigned>(shape.K), batch = static_cast<unsigned>(B);
-  launch(statistics_kernel, dim3(blocks_for(T_padded, kRowWarps), H, batch), dim3(kWarp, kRowWarps), 0, queue.stream(),
-         statistics, view<Bf16>(d_o), view<Bf16>(o), lse.as<float>(), first_key.as<int>(), shape);
-  launch(reach_kernel, dim3(static_cast<unsigned>(tiles), batch), kWarp, 0, queue.stream(), statistics, first_key.as<int>(),
-         shape);
+  const auto run = q.shape[3] == 64 ? backward<64, false> : backward<128, false>;
+  run(ctx, dq, dk, dv, d_o, q, k, v, o, lse, first_key, scale);
+}
 
-  const auto start = [&](auto of_keys, auto of_queries, std::size_t shared_keys, std::size_t shared_queries) {
-    const BackwardMaps to_keys{tile_map(q, kQueryTile), tile_map(k, kOwned), tile_map(v, kOwned), tile_map(d_o, kQueryTile)};
-    launch(of_keys, dim3(static_cast<unsigned>(tiles), K, batch), kThreads, shared_keys + kTileAlignment, queue.stream(),
-           view<Bf16>(dk), view<Bf16>(dv), to_keys, statistics, shape);
-    const BackwardMaps to_queries{tile_map(q, kOwned), tile_map(k, kKeyTile), tile_map(v, kKeyTile), tile_map(d_o, kOwned)};
-    launch(of_queries, dim3(static_cast<unsigned>(tiles), H, batch), kThreads, shared_queries + kTileAlignment, queue.stream(),
-           view<Bf16>(dq), to_queries, statistics, shape);
-  };
-  if (shape.E == 64) {
-    return start(dk_dv_kernel<64>, dq_kernel<64>, sizeof(Shared<64, kQueryTile, OfQueries>),
-                 sizeof(Shared<64, kKeyTile, OwnQueries>));
-  }
-  if (shape.E == 128) {
-    return start(dk_dv_kernel<128>, dq_kernel<128>, sizeof(Shared<128, kQueryTile, OfQueries>),
-                 sizeof(Shared<128, kKeyTile, OwnQueries>));
-  }
-  fail("attention on tensor cores takes heads of 64 or 128, found {}", shape.E);
+void attention_backward_hopper_ordered(Context& ctx, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& d_o,
+                                       const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& o, const Tensor& lse,
+                                       const Tensor& first_key, double scale) {
+  const auto run = q.shape[3] == 64 ? backward<64, true> : backward<128, true>;
+  run(ctx, dq, dk, dv, d_o, q, k, v, o, lse, first_key, scale);
 }
 
 }  // namespace cairn::cuda

@@ -38,6 +38,9 @@ __device__ void multiply_shared(float (&c)[N / 2], std::uint64_t a, std::uint64_
 // The same with a in registers, and b as 16 rows of N in memory.
 template <int N>
 __device__ void multiply_registers(float (&c)[N / 2], const std::uint32_t (&a)[4], std::uint64_t b, bool add);
+// Both in memory, a as 16 rows of 64, b as 16 rows of N.
+template <int N>
+__device__ void multiply_turned(float (&c)[N / 2], std::uint64_t a, std::uint64_t b, bool add);
 
 #if defined(__CUDACC__)
 
@@ -110,6 +113,10 @@ __device__ void take_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kCount));
 }
 
+// After a thread wrote to shared memory what products read, before a barrier of those that wrote.
+__device__ inline void show_to_products() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 // Before products whose registers were written by other instructions.
 __device__ inline void begin_products() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
@@ -186,6 +193,27 @@ __device__ inline void multiply_registers<128>(float (&c)[64], const std::uint32
       "}, {%64, %65, %66, %67}, %68, p, 1, 1, 1;\n}\n"
       : CAIRN_EIGHT(0), CAIRN_EIGHT(8), CAIRN_EIGHT(16), CAIRN_EIGHT(24), CAIRN_EIGHT(32), CAIRN_EIGHT(40), CAIRN_EIGHT(48), CAIRN_EIGHT(56)
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(add)));
+}
+template <>
+__device__ inline void multiply_turned<32>(float (&c)[16], std::uint64_t a, std::uint64_t b, bool add) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %18, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+      "}, %16, %17, p, 1, 1, 1, 1;\n}\n"
+      : CAIRN_EIGHT(0), CAIRN_EIGHT(8)
+      : "l"(a), "l"(b), "r"(static_cast<int>(add)));
+}
+template <>
+__device__ inline void multiply_turned<64>(float (&c)[32], std::uint64_t a, std::uint64_t b, bool add) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+      "}, %32, %33, p, 1, 1, 1, 1;\n}\n"
+      : CAIRN_EIGHT(0), CAIRN_EIGHT(8), CAIRN_EIGHT(16), CAIRN_EIGHT(24)
+      : "l"(a), "l"(b), "r"(static_cast<int>(add)));
 }
 // clang-format on
 #undef CAIRN_EIGHT

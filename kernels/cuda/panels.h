@@ -41,9 +41,10 @@ struct Panels {
     return descriptor(shared_address(data) + static_cast<unsigned>(e / 64 * kPanel + row * kPanelRow + e % 64 * 2), 16,
                       kEightRows);
   }
-  // Rows [row, row + 16), all columns: the operand whose depth goes down the rows. 64 columns lie a panel apart.
-  __device__ std::uint64_t across(int row) const {
-    return descriptor(shared_address(data) + static_cast<unsigned>(row * kPanelRow), kPanel, kEightRows);
+  // Rows [row, row + 16), columns from `column` on: the operand whose depth goes down the rows. 64 columns lie a panel apart.
+  __device__ std::uint64_t across(int row, int column = 0) const {
+    return descriptor(shared_address(data) + static_cast<unsigned>(column / 64 * kPanel + row * kPanelRow + column % 64 * 2),
+                      kPanel, kEightRows);
   }
 
   __device__ Bf16* at(int row, int column) const {

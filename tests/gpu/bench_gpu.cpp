@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "kernels/cuda/attention.h"
+#include "kernels/cuda/tile_map.h"
 #include "tests/gpu/bench_cudnn.h"
 #include "tests/gpu/device_case.h"
 
@@ -20,19 +22,20 @@ struct Floor {
   double peak = 989.4e12, bandwidth = 4800e9;
 };
 
-void bench_case(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, const Floor& floor) {
+void bench_case(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, const Floor& floor,
+                const Backend& backend = cuda::cuda_backend(), const std::string& name = "") {
   CaseMemory host(op_case, A);
   Context reference{cpu_backend(), pool};
   // What a production shape's backward needs from its forward is not worth a minute on the CPU: any numbers take as long.
   if (op_case.prepare && op_case.flops < 1e11) op_case.prepare(reference, host.tensors());
-  DeviceCase there(op_case, device, pool, A, host);
+  DeviceCase there(op_case, device, pool, A, host, backend);
   const double peak = op_case.op.starts_with("matmul_fp8") ? 2 * floor.peak : floor.peak;
   const double seconds = there.time() * 1e-3, bytes = op_case.traffic.bytes(A);
   const bool by_flops = op_case.flops / peak > bytes / floor.bandwidth;
   fmt::print(
       "{{\"what\": \"{} {} {}\", \"value\": {:.4g}, \"unit\": \"{}\", \"ms\": {:.4g}, \"of_floor\": {:.3f}, \"machine\": "
       "\"{}\"}}\n",
-      op_case.op, op_case.shape, dtype_name(A), (by_flops ? op_case.flops * 1e-12 : bytes * 1e-9) / seconds,
+      op_case.op + name, op_case.shape, dtype_name(A), (by_flops ? op_case.flops * 1e-12 : bytes * 1e-9) / seconds,
       by_flops ? "TFLOP/s" : "GB/s", seconds * 1e3, std::max(op_case.flops / peak, bytes / floor.bandwidth) / seconds,
       device.facts().name);
 }
@@ -52,7 +55,13 @@ int bench(int argc, char** argv) {
   cuda::Device device(0, std::size_t{2} << 30);
   for (const std::vector<OpCase>* cases : {&op_cases(), &gpu_cases()}) {
     for (const OpCase& op_case : *cases) {
-      if (op_case.production && op_case.op.find(op) != std::string::npos) bench_case(op_case, device, pool, A, floor);
+      if (!op_case.production || op_case.op.find(op) == std::string::npos) continue;
+      bench_case(op_case, device, pool, A, floor);
+      const std::int64_t width = op_case.arguments[0].shape.back();
+      if (!op_case.op.starts_with("attention_backward") || A != Dtype::bf16 || (width != 64 && width != 128)) continue;
+      Backend in_turn = cuda::cuda_backend();
+      in_turn.attention_backward = cuda::attention_backward_hopper_ordered;
+      if (cuda::on_hopper()) bench_case(op_case, device, pool, A, floor, in_turn, "_in_turn");
     }
   }
   if (op.empty() || op == "cudnn" || op == "attention") bench_cudnn(device, floor.peak);

@@ -117,6 +117,11 @@ inline unsigned long long atomicAdd(unsigned long long* at, unsigned long long v
   *at += value;
   return before;
 }
+inline int atomicAdd(int* at, int value) {
+  const int before = *at;
+  *at += value;
+  return before;
+}
 inline int atomicMax(int* at, int value) {
   const int before = *at;
   *at = value > before ? value : before;

@@ -37,7 +37,8 @@ struct Product {
   float* c;
   std::uint64_t a, b;
   std::uint32_t registers[4];
-  bool a_in_registers, add;
+  bool add;
+  Depth depth;
 };
 
 // Of one thread: groups of products that were begun and not waited for; the last is still open.
@@ -120,11 +121,11 @@ void compute(unsigned first_thread, std::size_t group, std::size_t which) {
   for (int row = 0; row < 64; ++row) {
     for (int k = 0; k < 16; ++k) {
       float value = 0;
-      if (product.a_in_registers) {
+      if (product.depth == Depth::across_b) {
         const Product& holder = of(row / 16 * 32 + row % 8 * 4 + k % 8 / 2);
         value = cuda::emulated::half_of(holder.registers[row % 16 / 8 + k / 8 * 2], k % 2);
       } else {
-        value = Operand(product.a).along(row, k);
+        value = product.depth == Depth::along ? Operand(product.a).along(row, k) : Operand(product.a).across(row, k);
       }
       a[static_cast<std::size_t>(row * 16 + k)] = value;
     }
@@ -132,7 +133,7 @@ void compute(unsigned first_thread, std::size_t group, std::size_t which) {
   const Operand right(product.b);
   for (int k = 0; k < 16; ++k) {
     for (int n = 0; n < N; ++n)
-      b[static_cast<std::size_t>(k * N + n)] = product.a_in_registers ? right.across(n, k) : right.along(n, k);
+      b[static_cast<std::size_t>(k * N + n)] = product.depth == Depth::along ? right.along(n, k) : right.across(n, k);
   }
   std::vector<float> sums(static_cast<std::size_t>(N));
   for (int row = 0; row < 64; ++row) {
@@ -208,8 +209,8 @@ void copy_bytes(void* to, const void* from, unsigned bytes, cuda::Barrier* barri
   come(state_of(barrier), bytes, [=] { std::memcpy(to, from, bytes); });
 }
 
-void multiply(int N, float* c, std::uint64_t a, const std::uint32_t* a_registers, std::uint64_t b, bool add) {
-  Product product{N, c, a, b, {}, a_registers != nullptr, add};
+void multiply(int N, float* c, std::uint64_t a, const std::uint32_t* a_registers, std::uint64_t b, bool add, Depth depth) {
+  Product product{N, c, a, b, {}, add, depth};
   if (a_registers) std::copy_n(a_registers, 4, product.registers);
   memory().begun[thread_index()].open.push_back(product);
 }

@@ -9,6 +9,7 @@
 // clang-format off
 #include "tests/gpu/cuda_emulation_mma.h"
 #include "kernels/cuda/hopper.h"
+#include "kernels/cuda/turns.h"
 // clang-format on
 
 namespace cairn::emulation {
@@ -23,8 +24,9 @@ void copy_tile(void* to, const cuda::TileMap& from, cuda::Barrier* barrier, int 
 void copy_bytes(void* to, const void* from, unsigned bytes, cuda::Barrier* barrier);
 
 unsigned shared_address(const void* in_shared);
-// a_registers is null where a lies in shared memory.
-void multiply(int N, float* c, std::uint64_t a, const std::uint32_t* a_registers, std::uint64_t b, bool add);
+// Where the depth of operands lies: along the rows of both, across those of b with a in registers, across those of both.
+enum class Depth { along, across_b, across };
+void multiply(int N, float* c, std::uint64_t a, const std::uint32_t* a_registers, std::uint64_t b, bool add, Depth depth);
 void end_products();
 void wait_products(int pending);
 
@@ -82,11 +84,29 @@ inline void finish_before_this(float*, float) {}
 
 template <int N>
 void multiply_shared(float (&c)[N / 2], std::uint64_t a, std::uint64_t b, bool add) {
-  emulation::multiply(N, c, a, nullptr, b, add);
+  emulation::multiply(N, c, a, nullptr, b, add, emulation::Depth::along);
 }
 template <int N>
 void multiply_registers(float (&c)[N / 2], const std::uint32_t (&a)[4], std::uint64_t b, bool add) {
-  emulation::multiply(N, c, 0, a, b, add);
+  emulation::multiply(N, c, 0, a, b, add, emulation::Depth::across_b);
+}
+template <int N>
+void multiply_turned(float (&c)[N / 2], std::uint64_t a, std::uint64_t b, bool add) {
+  emulation::multiply(N, c, a, nullptr, b, add, emulation::Depth::across);
+}
+inline void show_to_products() {}
+
+inline void wait_for(const int* next, int turn) {
+  emulation::wait_until([=] { return *next == turn; });
+}
+inline void pass_on(int* next, int turn) {
+  *next = turn;
+}
+inline void add_four(Four* to, const Four& values) {
+  for (int i = 0; i < 4; ++i) to->at[i] += values.at[i];
+}
+inline Four load_four(const Four* from) {
+  return *from;
 }
 
 }  // namespace cairn::cuda

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/arena.h"
+#include "kernels/cuda/backend.h"
 #include "kernels/cuda/device.h"
 #include "tests/kernels/op_comparison.h"
 
@@ -28,8 +29,9 @@ class DeviceTensors {
 
 class DeviceCase {
  public:
-  // With the numbers of `host`, which stays what it is.
-  DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host);
+  // With the numbers of `host`, which stays what it is. `backend` runs on the device.
+  DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host,
+             const Backend& backend = cuda::cuda_backend());
 
   void run() { case_.run(context_, tensors_); }
   void reset();  // all tensors as they were at first, from a second copy on the GPU

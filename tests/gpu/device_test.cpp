@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <utility>
 
 #include "base/json.h"
+#include "kernels/cuda/attention.h"
+#include "kernels/cuda/tile_map.h"
 #include "tests/gpu/device_case.h"
 #include "tests/support/test.h"
 
@@ -32,6 +35,21 @@ bool chosen(const OpCase& op_case) {
   return ops == nullptr || op_case.op.find(ops) != std::string::npos;
 }
 
+// The backends that a case is run on: the one of the program, and for attention what it may choose instead.
+std::vector<std::pair<std::string, Backend>> backends_of(const OpCase& op_case, Dtype A) {
+  std::vector<std::pair<std::string, Backend>> list{{"", cuda::cuda_backend()}};
+  const std::int64_t width = op_case.arguments[0].shape.back();
+  if (A != Dtype::bf16 || !op_case.op.starts_with("attention") || (width != 64 && width != 128)) return list;
+  list.emplace_back(" by mma.sync", cuda::cuda_backend());
+  list.back().second.attention_forward = cuda::attention_forward_mma;
+  list.back().second.attention_backward = cuda::attention_backward_mma;
+  if (cuda::on_hopper() && op_case.op.starts_with("attention_backward")) {
+    list.emplace_back(" in turn", cuda::cuda_backend());
+    list.back().second.attention_backward = cuda::attention_backward_hopper_ordered;
+  }
+  return list;
+}
+
 }  // namespace
 
 TEST_CASE("on the GPU every small case agrees with the float64 reference") {
@@ -44,11 +62,13 @@ TEST_CASE("on the GPU every small case agrees with the float64 reference") {
       const OpCase op_case = on_gpu(each, A);
       const CaseMemory prepared = prepared_case(op_case, pool, A);
       const Outputs want = run(op_case, ref_backend(), pool, Dtype::f64, prepared);
-      CaseMemory host(op_case, A, prepared);
-      DeviceCase there(op_case, device, pool, A, host);
-      there.run();
-      device.memory().synchronize();
-      compare(op_case, device.facts().name + " in " + dtype_name(A), A, there.outputs(), want);
+      for (const auto& [name, backend] : backends_of(op_case, A)) {
+        CaseMemory host(op_case, A, prepared);
+        DeviceCase there(op_case, device, pool, A, host, backend);
+        there.run();
+        device.memory().synchronize();
+        compare(op_case, device.facts().name + name + " in " + dtype_name(A), A, there.outputs(), want);
+      }
     }
   }
 }
@@ -63,18 +83,20 @@ TEST_CASE("on the GPU production shapes give the same bits each time") {
       CaseMemory host(op_case, Dtype::bf16);
       Context reference{cpu_backend(), pool};
       if (op_case.prepare && op_case.flops < 1e11) op_case.prepare(reference, host.tensors());
-      DeviceCase there(op_case, device, pool, Dtype::bf16, host);
-      std::optional<std::uint64_t> first;
-      int differ = 0;
-      for (int i = 0; i < repeats(); ++i) {
-        there.reset();
-        there.run();
-        const std::uint64_t fingerprint = there.fingerprint();
-        if (!first) first = fingerprint;
-        differ += fingerprint != *first;
+      for (const auto& [name, backend] : backends_of(op_case, Dtype::bf16)) {
+        DeviceCase there(op_case, device, pool, Dtype::bf16, host, backend);
+        std::optional<std::uint64_t> first;
+        int differ = 0;
+        for (int i = 0; i < repeats(); ++i) {
+          there.reset();
+          there.run();
+          const std::uint64_t fingerprint = there.fingerprint();
+          if (!first) first = fingerprint;
+          differ += fingerprint != *first;
+        }
+        CHECK_MESSAGE(differ == 0, op_case.op << name << " " << op_case.shape << ": " << differ << " of " << repeats()
+                                              << " repetitions differ");
       }
-      CHECK_MESSAGE(differ == 0,
-                    op_case.op << " " << op_case.shape << ": " << differ << " of " << repeats() << " repetitions differ");
     }
   }
 }

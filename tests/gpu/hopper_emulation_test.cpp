@@ -151,6 +151,16 @@ TEST_CASE_FIXTURE(Emulation, "attention by Hopper's instructions agrees with the
   emulation::late_copies(false);
 }
 
+TEST_CASE_FIXTURE(Emulation, "attention's backward with dQ summed in turn agrees with the reference, whenever copies come") {
+  Backend backend = cuda::cuda_backend();
+  backend.attention_backward = cuda::attention_backward_hopper_ordered;
+  for (const bool late : {false, true}) {
+    emulation::late_copies(late);
+    check_attention(backend, late ? "hopper in turn, late copies" : "hopper in turn, early copies");
+  }
+  emulation::late_copies(false);
+}
+
 TEST_CASE_FIXTURE(Emulation, "attention by the instructions of all tensor cores agrees with the reference") {
   Backend backend = cuda::cuda_backend();
   backend.attention_forward = cuda::attention_forward_mma;
