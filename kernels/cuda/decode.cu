@@ -15,6 +15,7 @@ namespace {
 constexpr int kThreads = 128;
 constexpr int kStretch = ops::kDecodeStretch;
 constexpr int kWidest = 256;  // head
+constexpr int kAhead = 4;     // keys that a team has on their way from memory
 
 template <typename A>
 __global__ void append_kernel(A* cache, const A* rows, const int* slots, std::int64_t W) {
@@ -57,16 +58,24 @@ __global__ void __launch_bounds__(kThreads)
   for (int h = 0; h < kHeads; ++h) {
     query[h] = h < heads && columns > 0 ? load_eight(q + (n * s.H + kv * group + first + h) * s.E + column, columns) : Eight{};
   }
-  for (int key0 = 0; key0 < count; key0 += teams) {  // all lanes take part in the sums
-    const int key = key0 + mine;
-    const Eight values = key < count ? at(k, key) : Eight{};
+  for (int key0 = 0; key0 < count; key0 += kAhead * teams) {  // all lanes take part in the sums
+    Eight values[kAhead];
 #pragma unroll
-    for (int h = 0; h < kHeads; ++h) {
-      float dot = 0;
+    for (int i = 0; i < kAhead; ++i) {
+      const int key = key0 + i * teams + mine;
+      values[i] = key < count ? at(k, key) : Eight{};
+    }
 #pragma unroll
-      for (int i = 0; i < kEight; ++i) dot += query[h].at[i] * values.at[i];
-      for (int offset = team / 2; offset > 0; offset /= 2) dot += __shfl_xor_sync(kAllLanes, dot, offset);
-      if (member == 0 && key < count) weights[h][key] = dot * s.scale;
+    for (int i = 0; i < kAhead; ++i) {
+      const int key = key0 + i * teams + mine;
+#pragma unroll
+      for (int h = 0; h < kHeads; ++h) {
+        float dot = 0;
+#pragma unroll
+        for (int j = 0; j < kEight; ++j) dot += query[h].at[j] * values[i].at[j];
+        for (int offset = team / 2; offset > 0; offset /= 2) dot += __shfl_xor_sync(kAllLanes, dot, offset);
+        if (member == 0 && key < count) weights[h][key] = dot * s.scale;
+      }
     }
   }
   __syncthreads();
@@ -89,12 +98,22 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
 
   Eight sum[kHeads] = {};
-  for (int key = mine; key < count; key += teams) {
-    const Eight values = at(v, key);
+  for (int key0 = mine; key0 < count; key0 += kAhead * teams) {
+    Eight values[kAhead];
 #pragma unroll
-    for (int h = 0; h < kHeads; ++h) {
+    for (int i = 0; i < kAhead; ++i) {
+      const int key = key0 + i * teams;
+      values[i] = key < count ? at(v, key) : Eight{};
+    }
 #pragma unroll
-      for (int i = 0; i < kEight; ++i) sum[h].at[i] += weights[h][key] * values.at[i];
+    for (int i = 0; i < kAhead; ++i) {
+      const int key = key0 + i * teams;
+      if (key >= count) break;
+#pragma unroll
+      for (int h = 0; h < kHeads; ++h) {
+#pragma unroll
+        for (int j = 0; j < kEight; ++j) sum[h].at[j] += weights[h][key] * values[i].at[j];
+      }
     }
   }
 #pragma unroll
