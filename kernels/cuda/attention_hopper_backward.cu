@@ -309,8 +309,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     for (int i = static_cast<int>(threadIdx.x); i < kOwned; i += kThreads)
       m->extra.firsts[i] = from.firsts[static_cast<std::int64_t>(b) * from.T_padded + t0 + i];
     __syncthreads();
-    const auto [lowest, highest] = range_of<kOwned>(m->extra.firsts, count);
-    const int begin = lowest / kKeyTile, tiles = (t0 + count + kKeyTile - 1) / kKeyTile - begin;
+    const KeyRange first_keys = range_of<kOwned>(m->extra.firsts, count);
+    const int begin = first_keys.lowest / kKeyTile, tiles = (t0 + count + kKeyTile - 1) / kKeyTile - begin;
     const Panels<kOwned, E> queries{m->one}, gradients{m->other};
     const auto keys = [&](int stage) { return Panels<kKeyTile, E>{m->stages[stage].one}; };
     const auto values = [&](int stage) { return Panels<kKeyTile, E>{m->stages[stage].other}; };
@@ -357,7 +357,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       const unsigned parity = static_cast<unsigned>(i / kStages % 2);
       wait(&m->other_there[stage], parity);
       begin_scores<kKeyTile>(ds, gradients, row, values(stage));  // runs beside the exponentials
-      const bool partly = j0 < highest || j0 + kKeyTile - 1 > t0;
+      const bool partly = j0 < first_keys.highest || j0 + kKeyTile - 1 > t0;
 #pragma unroll
       for (int n = 0; n < kKeyTile / 8; ++n) {
 #pragma unroll

@@ -108,8 +108,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     for (int i = static_cast<int>(threadIdx.x); i < count; i += kThreads)
       m->firsts[i] = first_key[static_cast<std::int64_t>(b) * T + t0 + i];
     __syncthreads();
-    const auto [lowest, highest] = range_of<kQueries>(m->firsts, count);
-    const int begin = lowest / kKeys, end = (offset + t0 + count + kKeys - 1) / kKeys, tiles = end - begin;
+    const KeyRange first_keys = range_of<kQueries>(m->firsts, count);
+    const int begin = first_keys.lowest / kKeys, end = (offset + t0 + count + kKeys - 1) / kKeys, tiles = end - begin;
     const Panels<kQueries, E> queries{m->queries};
     const auto keys = [&](int stage) { return Panels<kKeys, E>{m->keys[stage]}; };
     const auto values = [&](int stage) { return Panels<kKeys, E>{m->values[stage]}; };
@@ -152,7 +152,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int row = group * 64;
     const auto weigh = [&](float(&score)[kKeys / 2], int i, float(&shrink)[2]) {
       const int j0 = (end - 1 - i) * kKeys;
-      rows.weigh(score, j0, j0 < highest || j0 + kKeys - 1 > offset + t0 || count < kQueries, factor, shrink);
+      rows.weigh(score, j0, j0 < first_keys.highest || j0 + kKeys - 1 > offset + t0 || count < kQueries, factor, shrink);
     };
     float out[E / 2] = {}, score[kKeys / 2], shrink[2];
     std::uint32_t weights[kKeys / 16][4];
