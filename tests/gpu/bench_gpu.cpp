@@ -28,7 +28,7 @@ void bench_case(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, D
   Context reference{cpu_backend(), pool};
   // What a production shape's backward needs from its forward is not worth a minute on the CPU: any numbers take as long.
   if (op_case.prepare && op_case.flops < 1e11) op_case.prepare(reference, host.tensors());
-  DeviceCase there(op_case, device, pool, A, host, backend);
+  DeviceCase there(op_case, device, pool, host, backend);
   const double peak = op_case.op.starts_with("matmul_fp8") ? 2 * floor.peak : floor.peak;
   const double seconds = there.time() * 1e-3, bytes = op_case.traffic.bytes(A);
   const bool by_flops = op_case.flops / peak > bytes / floor.bandwidth;

@@ -29,9 +29,8 @@ Tensor DeviceTensors::tensor(std::initializer_list<std::int64_t> sizes, Dtype dt
   return arenas_.emplace_back(plan, &memory_).tensor(slot);
 }
 
-DeviceCase::DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host,
-                       const Backend& backend)
-    : case_(op_case), device_(device), A_(A), host_(host), context_{backend, pool, &device.queue()} {
+DeviceCase::DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, CaseMemory& host, const Backend& backend)
+    : case_(op_case), device_(device), host_(host), context_{backend, pool, &device.queue()} {
   ArenaPlan plan;
   for (std::size_t i = 0; i < host.tensors().size(); ++i) {
     const Tensor& here = host.tensors()[i];

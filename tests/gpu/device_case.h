@@ -30,7 +30,7 @@ class DeviceTensors {
 class DeviceCase {
  public:
   // With the numbers of `host`, which stays what it is. `backend` runs on the device.
-  DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, Dtype A, CaseMemory& host,
+  DeviceCase(const OpCase& op_case, cuda::Device& device, ThreadPool& pool, CaseMemory& host,
              const Backend& backend = cuda::cuda_backend());
 
   void run() { case_.run(context_, tensors_); }
@@ -44,7 +44,6 @@ class DeviceCase {
  private:
   const OpCase& case_;
   cuda::Device& device_;
-  Dtype A_;
   CaseMemory& host_;
   Arena memory_, originals_;
   std::vector<std::vector<std::byte>> returned_;  // of Kind::returned

@@ -64,7 +64,7 @@ TEST_CASE("on the GPU every small case agrees with the float64 reference") {
       const Outputs want = run(op_case, ref_backend(), pool, Dtype::f64, prepared);
       for (const auto& [name, backend] : backends_of(op_case, A)) {
         CaseMemory host(op_case, A, prepared);
-        DeviceCase there(op_case, device, pool, A, host, backend);
+        DeviceCase there(op_case, device, pool, host, backend);
         there.run();
         device.memory().synchronize();
         compare(op_case, device.facts().name + name + " in " + dtype_name(A), A, there.outputs(), want);
@@ -84,7 +84,7 @@ TEST_CASE("on the GPU production shapes give the same bits each time") {
       Context reference{cpu_backend(), pool};
       if (op_case.prepare && op_case.flops < 1e11) op_case.prepare(reference, host.tensors());
       for (const auto& [name, backend] : backends_of(op_case, Dtype::bf16)) {
-        DeviceCase there(op_case, device, pool, Dtype::bf16, host, backend);
+        DeviceCase there(op_case, device, pool, host, backend);
         std::optional<std::uint64_t> first;
         int differ = 0;
         for (int i = 0; i < repeats(); ++i) {
@@ -94,8 +94,8 @@ TEST_CASE("on the GPU production shapes give the same bits each time") {
           if (!first) first = fingerprint;
           differ += fingerprint != *first;
         }
-        CHECK_MESSAGE(differ == 0, op_case.op << name << " " << op_case.shape << ": " << differ << " of " << repeats()
-                                              << " repetitions differ");
+        const std::string who = op_case.op + name + " " + op_case.shape;
+        CHECK_MESSAGE(differ == 0, who << ": " << differ << " of " << repeats() << " repetitions differ");
       }
     }
   }
@@ -112,7 +112,7 @@ TEST_CASE("a GEMM book that was taken over gives the bits of the one that it cam
   };
   CaseMemory host(op_case, Dtype::bf16);
   cuda::Device one(0), two(0);
-  DeviceCase first(op_case, one, pool, Dtype::bf16, host), second(op_case, two, pool, Dtype::bf16, host);
+  DeviceCase first(op_case, one, pool, host), second(op_case, two, pool, host);
   first.run();
   CHECK(one.gemm_book().size() == 1);
   CHECK(two.gemm_book().take(one.gemm_book().to_json(), "book").empty());
