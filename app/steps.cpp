@@ -12,6 +12,9 @@ extern const StepSpec kExec;
 namespace data {
 extern const steps::StepSpec kIngest, kCurate, kTrainTokenizer, kPack;
 }
+namespace score {
+extern const steps::StepSpec kScoreDocuments;
+}
 namespace model {
 extern const steps::StepSpec kExport, kExportMegatron, kImportMegatron;
 }
@@ -25,6 +28,7 @@ extern const steps::StepSpec kDeriveTasks, kEvaluate;
 void app::register_steps(steps::StepRegistry& registry) {
   registry.add(data::kIngest);          // files -> documents
   registry.add(data::kCurate);          // documents -> documents that are kept, and why the others are not
+  registry.add(score::kScoreDocuments);  // documents + classifier -> documents with a score
   registry.add(data::kTrainTokenizer);  // documents -> tokenizer
   registry.add(data::kPack);            // documents + tokenizer -> token shards and docmaps
 

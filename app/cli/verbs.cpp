@@ -28,6 +28,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_impact(line, session);
   add_robots(line, session);
   add_tokenizer(line, session);
+  add_what_if(line, session);
   add_stale(line, session);
 
   add_audit(line, session);

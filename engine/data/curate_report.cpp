@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "base/json.h"
+#include "engine/data/language_words.h"
 #include "engine/data/words.h"
 
 namespace cairn::data {
@@ -109,6 +110,8 @@ Json report_json(const CurateReport& report) {
               {"filters", filters},
               {"clusters", clusters_json(report.clusters)},
               {"word_rules", kWordRules}};
+  if (std::find(report.filters.begin(), report.filters.end(), "fineweb2") != report.filters.end())
+    out["language_word_rules"] = language_words_version();
   for (const auto& [key, groups] : {std::pair{"by_language", &report.by_language}, std::pair{"by_source", &report.by_source}}) {
     out[key] = Json::object();
     for (const auto& [name, group] : *groups) out[key][name] = group_json(group);

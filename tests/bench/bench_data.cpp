@@ -2,11 +2,14 @@
 //   bench_data extract FOLDER OUT.jsonl      main content of FOLDER/*.html.gz as {"id", "text"}
 //   bench_data robots FOLDER                  decisions by FOLDER/HOST (robots.txt files) for a list of agents
 //   bench_data warc FILE                      records and documents of a web archive
+//   bench_data language MODEL TEXTS.jsonl     languages by a fastText model
+//   bench_data fineweb2 CONFIGS TEXTS.jsonl   FineWeb-2's rules, words of each language included
 //   bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps, outputs under OUT
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -16,8 +19,11 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory_use.h"
+#include "engine/data/classifiers/fasttext.h"
 #include "engine/data/compressed.h"
 #include "engine/data/curate.h"
+#include "engine/data/document.h"
+#include "engine/data/filters/fineweb2.h"
 #include "engine/data/ingest.h"
 #include "engine/data/json_line.h"
 #include "engine/data/robots/robots.h"
@@ -162,8 +168,8 @@ void run_step(const steps::StepSpec& spec, Json config, const fs::path& out, int
   steps::StepContext context(setup);
   spec.run(context);
   const double seconds = seconds_since(start);
-  fmt::print("{{\"step\": \"{}\", \"seconds\": {:.4f}, \"threads\": {}, \"peak_mb\": {}, \"summary\": \"{}\"}}\n", spec.name, seconds,
-             threads, peak_resident_bytes() / 1'000'000, context.summary());
+  fmt::print("{{\"step\": \"{}\", \"seconds\": {:.4f}, \"threads\": {}, \"peak_mb\": {}, \"summary\": \"{}\"}}\n", spec.name,
+             seconds, threads, peak_resident_bytes() / 1'000'000, context.summary());
 }
 
 void run(const fs::path& pipeline, const fs::path& out, int threads) {
@@ -174,6 +180,40 @@ void run(const fs::path& pipeline, const fs::path& out, int threads) {
   run_step(kCurate, config.at("steps").at("clean").at("config"), out, threads, {{"documents", {documents}}});
 }
 
+// Texts of {"text", "language"}, judged again and again for two seconds.
+void judge_texts(const fs::path& file, const std::function<void(const Document&)>& judge) {
+  std::vector<Document> documents;
+  std::ifstream lines(file);
+  std::uint64_t bytes = 0;
+  for (std::string line; std::getline(lines, line);) {
+    parse_document_line(line, documents.emplace_back());
+    bytes += documents.back().text.size();
+  }
+  const auto start = std::chrono::steady_clock::now();
+  std::uint64_t rounds = 0;
+  for (; rounds == 0 || seconds_since(start) < 2; ++rounds) {
+    for (const Document& document : documents) judge(document);
+  }
+  std::cout << fmt::format("{{\"mb_per_s\": {}}}\n", static_cast<double>(bytes * rounds) / seconds_since(start) / 1e6);
+}
+
+void language(const fs::path& file, const fs::path& texts) {
+  const FastTextModel model(file);
+  judge_texts(texts, [&](const Document& document) { model.predict(document.text); });
+}
+
+void fineweb2(const fs::path& folder, const fs::path& texts) {
+  FineWeb2Params params;
+  for (const fs::directory_entry& file : fs::directory_iterator(folder))
+    params.thresholds.emplace(file.path().stem().string(),
+                              read_fineweb2_thresholds(read_file(file.path()), file.path().string()));
+  const FineWeb2Filter filter(params);
+  judge_texts(texts, [&](const Document& document) {
+    TextAnalysis analysis(document.text);
+    filter.judge(document, analysis);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -182,8 +222,11 @@ int main(int argc, char** argv) {
     if (words.size() == 3 && words[0] == "extract") return extract(words[1], words[2]), 0;
     if (words.size() == 2 && words[0] == "robots") return robots(words[1]), 0;
     if (words.size() == 2 && words[0] == "warc") return warc(words[1]), 0;
+    if (words.size() == 3 && words[0] == "language") return language(words[1], words[2]), 0;
+    if (words.size() == 3 && words[0] == "fineweb2") return fineweb2(words[1], words[2]), 0;
     if (words.size() == 4 && words[0] == "run") return run(words[1], words[2], std::stoi(words[3])), 0;
-    std::cerr << "usage: bench_data extract FOLDER OUT.jsonl | robots FOLDER | warc FILE | run PIPELINE.json OUT THREADS\n";
+    std::cerr << "usage: bench_data extract FOLDER OUT.jsonl | robots FOLDER | warc FILE | language MODEL TEXTS | fineweb2 "
+                 "CONFIGS TEXTS | run PIPELINE.json OUT THREADS\n";
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << "\n";

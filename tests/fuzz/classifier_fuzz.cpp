@@ -1,6 +1,10 @@
-// Models of classifiers, which come from anywhere.
+// Models of classifiers and files of thresholds, which come from anywhere.
 #include "base/disk.h"
 #include "engine/data/classifiers/fasttext.h"
+#include "engine/data/document.h"
+#include "engine/data/filters/fineweb2.h"
+#include "engine/data/language_words.h"
+#include "engine/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace cairn;
@@ -26,4 +30,36 @@ TEST_CASE("fuzz: fastText models") {
     } catch (const Error&) {
     }
   }
+}
+
+TEST_CASE("fuzz: FineWeb-2's thresholds, scores in documents, words of languages") {
+  feed("fineweb2",
+       {"dup_line_frac: 0.3\ndup_n_grams:\n- - 5\n  - 0.14\nlanguage_score: 0.8\nline_punct_thr: 0.1\nmax_avg_word_length: 15\n"
+        "max_non_alpha_words_ratio: 0.7\nmin_avg_word_length: 2\nnew_line_ratio: 0.2\nstopwords: [der, "
+        "\"f\\xFCr\"]\ntop_n_grams: [[2, 0.2]]\n"},
+       fuzz_rounds(1000), [](const std::string& bytes) { read_fineweb2_thresholds(bytes, "x.yml"); });
+  feed("scores", {R"({"text": "x", "metadata": {"language_score": 0.98, "quality_score": -1.5e-3}})"}, fuzz_rounds(),
+       [](const std::string& bytes) {
+         Document document;
+         parse_document_line(bytes, document);
+         std::string line;
+         append_document_line(line, document);
+         Document again;
+         parse_document_line(line, again);
+         CHECK(again.scores == document.scores);
+       });
+  const std::string prose =
+      "L'homme dit-il qu'aujourd'hui po' z.B. 3,5km d'L\xc3\xbct Ost-West \xe5\x90\xbe\xe8\xbc\xa9\xe3\x81\xaf\xe7\x8c\xab "
+      "\xe0\xb8\xa1\xe0\xb8\x99\xe0\xb8\xb8\xe0\xb8\xa9\xe0\xb8\xa2\xe0\xb9\x8c \xe0\xa4\x95-\xe0\xa4\x96\xe0\xa5\xa4 1,000";
+  feed("words", {prose, ""}, fuzz_rounds(1000), [](const std::string& bytes) {
+    const std::string text = text::utf8_lossy(bytes);
+    for (const char* language : {"fr", "it", "de", "hi", "ja", "th", "zh", "xx"}) {
+      std::vector<std::string_view> words;
+      split_words_of(text, language, words);
+      for (const std::string_view word : words) {
+        CHECK(!word.empty());
+        CHECK(text::valid_utf8_prefix(word) == word.size());
+      }
+    }
+  });
 }

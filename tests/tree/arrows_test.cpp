@@ -25,6 +25,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"engine/infer", {"base", "kernels", "lineage", "engine/steps", "engine/text", "engine/model"}},
     {"engine/align",
      {"base", "kernels", "lineage", "engine/steps", "engine/text", "engine/data", "engine/model", "engine/train", "engine/infer"}},
+    {"engine/score", {"base", "kernels", "lineage", "engine/steps", "engine/text", "engine/data", "engine/model"}},
     {"engine/cluster", {"base", "kernels", "lineage", "engine/steps"}},
     {"eval", {"base", "kernels", "lineage", "engine"}},
     {"app", {"base", "kernels", "lineage", "engine", "eval"}},
