@@ -23,13 +23,23 @@ class ComputeDevice {
   virtual Context context(ThreadPool& threads) const = 0;  // which must not outlive the device
   // Bytes that may still be taken on it; none for the processor, whose memory others watch as well.
   virtual std::optional<std::int64_t> free_memory() const = 0;
-  // FLOP/s that matrix products reach here, by a measurement of at most a second.
+  // FLOP/s that MFU is a share of: of the processor's multiply-adds alone; on a GPU as the next.
   virtual double measure_peak_flops(ThreadPool& threads, Dtype dtype) const = 0;
+  // FLOP/s that large matrix products reach, and bytes per second, read and written, of a copy inside the memory. Each measures
+  // for a second at most.
+  double measure_product_flops(ThreadPool& threads, Dtype dtype) const;
+  double measure_copy_rate(ThreadPool& threads) const;
   // The algorithms that were chosen while it computed, as the text of a file (a GEMM book); empty when nothing is chosen.
   virtual std::string algorithms() const = 0;
   // Computes with those of such a text from now on. Returns why not, when they hold for another device or library; Error when it
   // is no such text (`origin` names it).
   virtual std::string take_algorithms(const std::string& text, const std::string& origin) = 0;
+
+ protected:
+  struct MeasuredSizes {
+    std::int64_t side, bytes;  // of a square matrix; of a copy: so large that nothing else counts
+  };
+  virtual MeasuredSizes measured_sizes() const = 0;
 };
 
 // `device`: "cpu", which computes with `backend` (backend_by_name), or "cuda:N". Error (usage) naming what is wrong: the text, or

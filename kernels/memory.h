@@ -6,11 +6,14 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "kernels/tensor.h"
 
 namespace cairn {
+
+class WorkClock;
 
 // The memory of one device. What is asked of it happens in the order in which it was asked, before and after the operations of
 // the same queue. For one thread, but for read_aside(), which may be called by one other.
@@ -33,7 +36,8 @@ class Memory {
   // begin_aside(). Until it returns, nothing that writes them may be asked for.
   virtual void begin_aside() = 0;
   virtual void read_aside(void* host, const void* at, std::size_t bytes) = 0;
-  virtual void synchronize() = 0;  // waits for all work; Error naming what went wrong in it
+  virtual std::unique_ptr<WorkClock> clock() = 0;  // of the work in the queue
+  virtual void synchronize() = 0;                  // waits for all work; Error naming what went wrong in it
 };
 
 // All bytes become 0.   Contiguous, as below.

@@ -1,7 +1,5 @@
 // cairn plan: what a training will need and how fast it can be at most, before there is a machine for it.
 #include <algorithm>
-#include <chrono>
-#include <cstring>
 
 #include "app/cli/cli.h"
 #include "app/cli/model_argument.h"
@@ -11,6 +9,7 @@
 #include "base/json.h"
 #include "engine/steps/environment.h"
 #include "engine/train/training_plan.h"
+#include "kernels/compute_device.h"
 #include "kernels/cpu/peak.h"
 
 namespace cairn::app {
@@ -31,13 +30,7 @@ DeviceFacts this_machine(Session& session) {
   device.memory_bytes = facts.at("memory_bytes").get<double>();
   device.f32_flops = measure_peak_flops(session.threads());
   device.bf16_flops = measure_peak_flops(session.threads(), Dtype::bf16);
-  std::vector<char> from(64 << 20, 1), to(from.size());
-  for (int round = 0; round < 5; ++round) {
-    const auto begin = std::chrono::steady_clock::now();
-    std::memcpy(to.data(), from.data(), from.size());
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    device.bytes_per_second = std::max(device.bytes_per_second, 2.0 * static_cast<double>(from.size()) / seconds);
-  }
+  device.bytes_per_second = open_compute_device("cpu")->measure_copy_rate(session.threads());
   return device;
 }
 
@@ -202,6 +195,7 @@ ExitCode plan_training(Session& session, const Options& options) {
   plan.needs = read_needs(session, options);
   plan.device = options.device == "cpu" ? this_machine(session) : train::device_by_name(options.device);
   plan.needs.checkpoint_copy = options.device == "cpu";
+  plan.needs.on_device = options.device != "cpu";
   plan.memory = train::plan_memory(plan.needs);
   plan.floor = train::plan_floor(plan.needs, plan.device);
   plan.alternatives = recompute_alternatives(plan.needs);

@@ -9,6 +9,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_init(line, session);
   add_doctor(line, session);
   add_plan(line, session);
+  add_bench(line, session);
   add_schema(line, session);
 
   add_run(line, session);

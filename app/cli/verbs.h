@@ -9,6 +9,7 @@ class Session;
 void add_init(CommandLine& line, Session& session);
 void add_doctor(CommandLine& line, Session& session);
 void add_plan(CommandLine& line, Session& session);
+void add_bench(CommandLine& line, Session& session);
 void add_schema(CommandLine& line, Session& session);
 
 void add_run(CommandLine& line, Session& session);

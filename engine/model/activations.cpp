@@ -12,9 +12,10 @@ namespace {
 
 // Rows of logits that are made at a time: some 4 million values, at least 256 rows. Each chunk reads the head and adds to its
 // whole gradient, so that few rows make the head wait for memory: of small-60m's, 64 rows take a tenth longer than 128.
-std::int64_t logits_rows(const ModelConfig& config, std::int64_t max_tokens) {
-  constexpr std::int64_t kElements = 1 << 22, kLeast = 256;
-  return std::min(max_tokens, std::max(kLeast, kElements / config.vocab));
+// On a device some 512 million: a product needs thousands of rows to fill it (spec/training.md §2.4).
+std::int64_t logits_rows(const ModelConfig& config, std::int64_t max_tokens, bool on_device) {
+  constexpr std::int64_t kElements = 1 << 22, kDeviceElements = 1 << 29, kLeast = 256;
+  return std::min(max_tokens, std::max(kLeast, (on_device ? kDeviceElements : kElements) / config.vocab));
 }
 
 // One tensor of a block. Columns 0: a vector of N * rows_per_token statistics.
@@ -92,7 +93,7 @@ void Activations::add_scratch() {
                      KE = config_.kv_heads * config_.head_width;
   const std::int64_t begin = plan_.mark();
   add("head.hidden", hidden, D);
-  logits_ = plan_.add("head.logits_chunk", dtype_, {logits_rows(config_, max_tokens_), config_.vocab});
+  logits_ = plan_.add("head.logits_chunk", dtype_, {logits_rows(config_, max_tokens_, on_device_), config_.vocab});
   if (purpose_ == Purpose::forward_only) return;
   add("head.d_hidden", d_hidden, D);
 
@@ -124,12 +125,13 @@ void Activations::add_scratch() {
 }
 
 Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions, const Recompute& recompute)
+                         std::int64_t max_positions, const Recompute& recompute, bool on_device)
     : config_(config),
       dtype_(dtype),
       purpose_(purpose),
       recompute_(purpose == Purpose::training ? recompute : Recompute{}),
-      max_tokens_(max_tokens) {
+      max_tokens_(max_tokens),
+      on_device_(on_device) {
   if (max_tokens < 1) fail("activations need room for at least one token");
   const std::int64_t positions = max_positions == 0 ? max_tokens : max_positions;
   cos_ = plan_.add("cos", statistics_type(dtype), {positions, config.head_width / 2});
@@ -148,7 +150,7 @@ Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::
 
 Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
                          std::int64_t max_positions, const Recompute& recompute, Memory* memory)
-    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute) {
+    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, memory != nullptr) {
   arena_ = Arena(plan_, memory);
   cos = arena_.tensor(cos_);
   sin = arena_.tensor(sin_);
@@ -158,8 +160,8 @@ Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t ma
 }
 
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                           std::int64_t max_positions, const Recompute& recompute) {
-  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute).plan_;
+                           std::int64_t max_positions, const Recompute& recompute, bool on_device) {
+  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, on_device).plan_;
 }
 
 void Activations::set_rope(double theta, const RopeScaling& scaling) {

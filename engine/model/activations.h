@@ -19,8 +19,9 @@ enum class Purpose {
 };
 
 // The plan alone, which costs nothing: what a pass would need, and of what.
+// On a device logits are made for more rows at a time.
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                           std::int64_t max_positions = 0, const Recompute& recompute = {});
+                           std::int64_t max_positions = 0, const Recompute& recompute = {}, bool on_device = false);
 
 // Owns its memory; neither copied nor moved. One pass at a time.
 class Activations {
@@ -64,10 +65,10 @@ class Activations {
   Tensor dx;                 // [N, D]     gradient of the residual stream
 
  private:
-  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t, const Recompute&);
+  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t, const Recompute&, bool);
   struct PlanOnly {};
   Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-              std::int64_t max_positions, const Recompute& recompute);
+              std::int64_t max_positions, const Recompute& recompute, bool on_device);
   // Rows that follow N. `columns` 0: a vector of N * rows_per_token statistics; else [N, columns] of the activation type.
   ArenaSlot plan_rows(const std::string& name, std::int64_t columns, std::int64_t rows_per_token);
   void add(const std::string& name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token = 1);
@@ -84,6 +85,7 @@ class Activations {
   Purpose purpose_;
   Recompute recompute_;
   std::int64_t max_tokens_;
+  bool on_device_;
   ArenaPlan plan_;
   ArenaSlot cos_, sin_, logits_;
   std::vector<PerToken> per_token_;

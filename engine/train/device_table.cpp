@@ -33,4 +33,17 @@ const DeviceFacts& device_by_name(const std::string& name) {
              fmt::join(names, ", "));
 }
 
+const DeviceFacts* device_by_title(const std::string& name) {
+  const DeviceFacts* found = nullptr;
+  std::size_t longest = 0;  // "GH200" holds "H200"
+  for (const DeviceFacts& device : device_table()) {
+    const std::size_t begin = device.title.find(' ') + 1, end = device.title.find_first_of(" ,", begin);
+    const std::string model = device.title.substr(begin, end - begin);
+    if (model.size() <= longest || name.find(model) == std::string::npos) continue;
+    found = &device;
+    longest = model.size();
+  }
+  return found;
+}
+
 }  // namespace cairn::train

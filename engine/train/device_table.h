@@ -25,4 +25,7 @@ const std::vector<DeviceFacts>& device_table();
 // Error (usage) listing the known names.
 const DeviceFacts& device_by_name(const std::string& name);
 
+// The one that a driver calls `name` ("NVIDIA H200", "NVIDIA GH200 480GB"); null when none is known, as for a processor.
+const DeviceFacts* device_by_title(const std::string& name);
+
 }  // namespace cairn::train

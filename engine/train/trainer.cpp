@@ -14,20 +14,15 @@ namespace cairn::train {
 
 namespace {
 
-// Seconds since the last lap.
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = Clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point last_ = Clock::now();
+struct Phase {
+  const char* name;
+  double StepSeconds::*seconds;
 };
+constexpr const char *kData = "data", *kReplay = "replay", *kForward = "forward", *kBackward = "backward", *kClip = "clip",
+                     *kOptimizer = "optimizer";
+constexpr Phase kPhases[] = {{kData, &StepSeconds::data},       {kReplay, &StepSeconds::replay},
+                             {kForward, &StepSeconds::forward}, {kBackward, &StepSeconds::backward},
+                             {kClip, &StepSeconds::clip},       {kOptimizer, &StepSeconds::optimizer}};
 
 // Views of rows [begin, end); the batch keeps the memory.
 model::Batch rows_of(TokenBatch& batch, std::int64_t begin, std::int64_t end) {
@@ -60,6 +55,7 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
       config_(config),
       curriculum_(std::move(curriculum)),
       source_(std::move(source)),
+      clock_(make_work_clock(context)),
       parameters_(model::moved_to(context.memory(), std::move(parameters))),
       gradients_(parameters_.config(), parameters_.dtype(), context.memory()),
       optimizer_(config.optimizer, parameters_),
@@ -73,7 +69,8 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
 }
 
 StepReport Trainer::step() {
-  Stopwatch whole, part;
+  const auto begin = std::chrono::steady_clock::now();
+  mark(kData);
   const StepPlan plan = curriculum_.at(state_.step);
   StepReport report;
   report.step = plan.step + 1;
@@ -85,26 +82,25 @@ StepReport Trainer::step() {
   TokenBatch batch = source_(plan);
   share_weights(batch);
   report.tokens = batch.B * batch.T;
-  report.seconds.data = part.lap();
 
   if (config_.replay_every > 0 && report.step % config_.replay_every == 0) replay(batch, plan.micro_batch);
-  report.seconds.replay = part.lap();
 
-  report.loss = forward_backward(context_, batch, plan.micro_batch, report.seconds);
-  part.lap();
+  report.loss = forward_backward(context_, batch, plan.micro_batch);
 
+  mark(kClip);
   report.grad_norm = gradient_norm(context_, gradients_);
   report.skipped = reason_to_skip(state_.recent_losses, state_.recent_grad_norms, report.loss, report.grad_norm, config_.spikes);
-  report.seconds.clip = part.lap();
 
+  mark(kOptimizer);
   if (report.skipped.empty()) update(report);
-  report.seconds.optimizer = part.lap();
+  mark(nullptr);
+  read_clock(report.seconds);
 
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
   if (!finite && state_.skipped_in_a_row == 0) report.not_finite = trace(batch, plan.micro_batch);
   count(report);
   give_up_on_too_many_skips(report);
-  report.seconds.whole = whole.lap();
+  report.seconds.whole = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return report;
 }
 
@@ -130,36 +126,47 @@ void Trainer::update(const StepReport& report) {
   if (average_) average_->after_step(context_, report.step, parameters_);
 }
 
-double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch, StepSeconds& seconds) {
+double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch) {
   gradients_.zero();
   double loss = 0;
   for (std::int64_t row = 0; row < batch.B; row += micro_batch) {
-    loss += micro_batch_pass(context, batch, row, std::min(row + micro_batch, batch.B), seconds);
+    loss += micro_batch_pass(context, batch, row, std::min(row + micro_batch, batch.B));
   }
   return loss;
 }
 
-double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end,
-                                 StepSeconds& seconds) {
-  Stopwatch part;
+double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end) {
+  mark(kForward);
   const model::Batch rows = batch_memory_.there(rows_of(batch, begin, end));
   model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss);
-  seconds.forward += part.lap();
+  mark(kBackward);
   model::train_backward(context, compute_weights(), gradients_, activations_, rows);
-  const double loss = model::sum_of_losses(activations_);
-  seconds.backward += part.lap();
-  return loss;
+  return model::sum_of_losses(activations_);
+}
+
+void Trainer::mark(const char* phase) {
+  if (marking_) clock_->mark(phase);
+}
+
+void Trainer::read_clock(StepSeconds& seconds) {
+  clock_->read([&](const char* name, double spent) {
+    for (const Phase& phase : kPhases) {
+      if (phase.name == name) seconds.*phase.seconds += spent;
+    }
+  });
 }
 
 // Computes the first micro-batch twice. Equal arguments give equal bits here, so a difference is the machine's.
 void Trainer::replay(TokenBatch& batch, std::int64_t micro_batch) {
+  mark(kReplay);
+  marking_ = false;
   const auto digest = [&] {
-    StepSeconds ignored;
     gradients_.zero();
-    micro_batch_pass(context_, batch, 0, std::min(micro_batch, batch.B), ignored);
+    micro_batch_pass(context_, batch, 0, std::min(micro_batch, batch.B));
     return digest_of(gradients_).hex().substr(0, 16);
   };
   const std::string first = digest(), second = digest();
+  marking_ = true;
   if (first == second) return;
   fail(
       "step {}: the same micro-batch gave gradients {} and then {}: this machine does not compute reliably. Nothing of this step "
@@ -168,9 +175,10 @@ void Trainer::replay(TokenBatch& batch, std::int64_t micro_batch) {
 }
 
 std::string Trainer::trace(TokenBatch& batch, std::int64_t micro_batch) {
-  StepSeconds ignored;
+  marking_ = false;
   const std::string found = first_non_finite(context_, compute_weights(), gradients_, activations_,
-                                             [&](Context& watched) { forward_backward(watched, batch, micro_batch, ignored); });
+                                             [&](Context& watched) { forward_backward(watched, batch, micro_batch); });
+  marking_ = true;
   return found.empty() ? "computed again, all values are finite: this machine may not compute reliably" : found;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,7 @@
 #include "engine/train/train_state.h"
 #include "engine/train/weight_average.h"
 #include "kernels/ops.h"
+#include "kernels/work_clock.h"
 
 namespace cairn::train {
 
@@ -32,7 +34,7 @@ struct TrainerConfig {
   std::int64_t replay_every = 0;  // steps between checks that a micro-batch gives the same gradients twice; 0 = never
 };
 
-// Where the time of a step went.
+// Where the time of a step went, by the clock of what computes (kernels/work_clock.h).
 struct StepSeconds {
   double data = 0;     // waiting for the batch
   double forward = 0;  // with the loss, and the gradients of the head
@@ -87,8 +89,10 @@ class Trainer {
   void enter_stage(const StepPlan& plan);
   void refresh_copy();
   void update(const StepReport& report);
-  double forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch, StepSeconds& seconds);
-  double micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end, StepSeconds& seconds);
+  double forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch);
+  double micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end);
+  void mark(const char* phase);
+  void read_clock(StepSeconds& seconds);
   const model::Parameters& compute_weights() const { return copy_ ? *copy_ : parameters_; }
   void replay(TokenBatch& batch, std::int64_t micro_batch);
   std::string trace(TokenBatch& batch, std::int64_t micro_batch);
@@ -99,6 +103,8 @@ class Trainer {
   TrainerConfig config_;
   Curriculum curriculum_;
   BatchSource source_;
+  std::unique_ptr<WorkClock> clock_;
+  bool marking_ = true;  // what is computed once more is not taken for the step's own
   model::Parameters parameters_, gradients_;
   std::optional<model::Parameters> copy_;  // of the parameters, in bfloat16
   std::int64_t copied_at_ = -1;            // the step that the copy is of

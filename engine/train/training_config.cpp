@@ -223,6 +223,7 @@ void check_memory(const ComputeDevice& device, const TrainerConfig& config, cons
     needs.sequence_length = stage.sequence_length;
     needs.batch = needs.micro_batch;
     needs.recompute = config.recompute;
+    needs.on_device = device.free_memory().has_value();
     check_fits(needs, available);
   }
 }

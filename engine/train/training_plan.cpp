@@ -91,8 +91,9 @@ MemoryNeed plan_memory(const TrainingNeeds& needs) {
   memory.master = needs.compute == Dtype::bf16 ? share(full, needs.ranks) : 0;
   memory.gradients = full;
   memory.moments = share(std::int64_t(moment_elements(needs) * (needs.optimizer.bf16_moments ? 2 : 4)), needs.ranks);
-  const ArenaPlan plan = model::plan_activations(needs.model, needs.compute, needs.micro_batch * needs.sequence_length,
-                                                 model::Purpose::training, needs.sequence_length, needs.recompute);
+  const ArenaPlan plan =
+      model::plan_activations(needs.model, needs.compute, needs.micro_batch * needs.sequence_length, model::Purpose::training,
+                              needs.sequence_length, needs.recompute, needs.on_device);
   for (const ArenaPlan::Entry& entry : plan.entries()) {
     if (entry.name.starts_with("block.")) memory.activations += entry.shape.bytes();
     if (entry.name == "head.logits_chunk") memory.logits = entry.shape.bytes();

@@ -24,6 +24,7 @@ struct TrainingNeeds {
   std::int64_t sequence_length = 1;  // T
   std::int64_t batch = 1;            // samples in a step, of all ranks
   model::Recompute recompute;
+  bool on_device = false;  // a GPU, or another whose work is asked for from outside
   bool checkpoint_copy =
       false;  // on the device: the state is copied there, and written while training goes on (run_checkpoints.h)
 };

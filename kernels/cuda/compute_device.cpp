@@ -3,11 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
-#include <chrono>
-
 #include "base/error.h"
 #include "base/json.h"
-#include "kernels/arena.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/libraries.h"
@@ -30,26 +27,8 @@ class Gpu : public ComputeDevice {
     return static_cast<std::int64_t>(free);
   }
 
-  // Products of 8192 x 8192 x 8192: large enough that nothing but the multipliers counts.
-  double measure_peak_flops(ThreadPool& threads, Dtype dtype) const override {
-    constexpr std::int64_t kSide = 8192;
-    ArenaPlan plan;
-    const ArenaSlot a = plan.add("a", dtype, {kSide, kSide}), b = plan.add("b", dtype, {kSide, kSide});
-    const ArenaSlot c = plan.add("c", dtype, {kSide, kSide});
-    Context context = this->context(threads);
-    const Arena arena(plan, context.memory());
-    const auto multiply = [&](int times) {
-      const auto begin = std::chrono::steady_clock::now();
-      for (int i = 0; i < times; ++i) {
-        ops::matmul(context, arena.tensor(c), arena.tensor(a), Transpose::no, arena.tensor(b), Transpose::yes);
-      }
-      context.memory()->synchronize();
-      return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    };
-    multiply(1);
-    constexpr int kTimes = 8;
-    return kTimes * 2.0 * kSide * kSide * kSide / multiply(kTimes);
-  }
+  double measure_peak_flops(ThreadPool& threads, Dtype dtype) const override { return measure_product_flops(threads, dtype); }
+  MeasuredSizes measured_sizes() const override { return {8192, std::int64_t{1} << 30}; }
 
   std::string algorithms() const override { return pretty_json(device_.gemm_book().to_json()); }
   std::string take_algorithms(const std::string& text, const std::string& origin) override {

@@ -6,6 +6,7 @@
 
 #include "base/format.h"
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/gpu_clock.h"
 
 namespace cairn::cuda {
 namespace {
@@ -153,6 +154,10 @@ void GpuMemory::read_aside(void* host, const void* at, std::size_t bytes) {
   check(cudaSetDevice(state_->device), "choosing it");
   check(cudaStreamWaitEvent(state_->aside, state_->asked, 0), "waiting for work");
   state_->down_aside.to_host(bytes_at(host), bytes_at(at), bytes, state_->aside);
+}
+
+std::unique_ptr<WorkClock> GpuMemory::clock() {
+  return make_gpu_clock(state_->stream);
 }
 
 void GpuMemory::synchronize() {

@@ -22,6 +22,7 @@ class GpuMemory : public Memory {
   void read(void* host, const void* at, std::size_t bytes) override;
   void begin_aside() override;
   void read_aside(void* host, const void* at, std::size_t bytes) override;
+  std::unique_ptr<WorkClock> clock() override;
   void synchronize() override;
 
  private:

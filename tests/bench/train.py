@@ -1,6 +1,6 @@
 """The training step (forward, backward, clip, AdamW) on two threads beside transformers in PyTorch, compiled, each precision against its like in the same
 run: tiny-10m (batch 8 x 512) and small-60m (batch 4 x 512), f32 and bf16. Prints one JSON line a figure, then what eight documents in a sample cost or
-save; the tables of times per operation go to standard error.
+save; `cairn bench train --report` shows the times of operations.
 Usage: train.py [--build build] [--threads 2] [--model NAME] [--precision f32|bf16] [--steps 5] [--recompute norms] [--no-peer]
 The peer is ../shared/peers/train_step.py; it needs torch and transformers in the Python that runs this script (or CAIRN_PYTHON)."""
 import argparse
@@ -32,16 +32,17 @@ peer_script = pathlib.Path(os.environ.get("CAIRN_SHARED", source / "../shared"))
 with_peer = not a.no_peer and peer_script.exists()
 
 
-def run(command):
+def run(command, whole=False):
     done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=False)
-    return json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else None
+    return json.loads(done.stdout if whole else done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else None
 
 
 def ours(model, precision, documents=1):
     batch, seq = SHAPES[model]
-    result = run([f"{a.build}/tests/bench/bench_train", "--model", model, "--batch", batch, "--seq", seq, "--threads", a.threads,
-                  "--steps", a.steps, "--precision", precision, "--documents", documents, "--recompute", a.recompute or RECOMPUTE[model]])
-    return result or sys.exit("bench_train failed; is it built?")
+    result = run([f"{a.build}/cairn", "bench", "train", "--json", "--preset", model, "--batch", batch, "--micro-batch", batch, "--sequence-length", seq,
+                  "--threads", a.threads, "--optimizer", "adamw", "--steps", a.steps, "--dtype", precision, "--documents", documents, "--recompute",
+                  a.recompute or RECOMPUTE[model]], whole=True)
+    return result or sys.exit("cairn bench train failed; is it built?")
 
 
 def theirs(model, precision):

@@ -11,6 +11,8 @@
 #include "engine/model/forward.h"
 #include "engine/model/hf_folder.h"
 #include "engine/train/checkpoint_folder.h"
+#include "engine/train/device_table.h"
+#include "engine/train/train_bench.h"
 #include "kernels/arena.h"
 #include "kernels/bf16.h"
 #include "tests/engine/train/tiny_training.h"
@@ -279,6 +281,50 @@ TEST_CASE("an index that is none is refused before it goes to the device, with i
         }) == "batch: target -7 at token 0 of row 0 is outside [0, 40)");
   run.spoil = nullptr;
   CHECK(std::isfinite(run.trainer.step().loss));
+}
+
+TEST_CASE("a device is measured operation by operation, and each has its floor") {
+  TrainBenchOptions options;
+  options.model = tiny_model();
+  options.batch = 3;
+  options.micro_batch = 2;
+  options.sequence_length = 8;
+  options.steps = 1;
+  options.optimizer.method = OptimizerConfig::Method::ademamix;
+  ThreadPool pool(1);
+  const auto device = open_compute_device("cuda:0"), processor = open_compute_device("cpu");
+  for (ComputeDevice* each : {device.get(), processor.get()}) {
+    const TrainBench bench = run_train_bench(*each, pool, options);
+    CHECK(bench.device == each->name());
+    CHECK(bench.median() > 0);
+    CHECK(bench.planned_bytes > 0);
+    const StepSeconds& s = bench.seconds;
+    CHECK(s.data + s.forward + s.backward + s.clip + s.optimizer <= s.whole * 1.001);
+    for (const double part : {s.forward, s.backward, s.clip, s.optimizer}) CHECK(part > 0);
+    double products = 0;
+    std::int64_t updates = 0;
+    for (const OperationTime& operation : bench.operations) {
+      if (operation.name.starts_with("matmul")) products += operation.flops;
+      if (operation.name == "ademamix") updates = operation.calls;
+      CHECK(operation.seconds > 0);
+      CHECK(bench.floor_of(operation) > 0);
+    }
+    CHECK(products == 6.0 * 24 * static_cast<double>(options.model.matmul_parameters()));  // three products a weight and token
+    CHECK(updates == static_cast<std::int64_t>(TinyRun::start(options.model).all().size()));
+  }
+  options.documents = 3;
+  CHECK(error_of([&] { run_train_bench(*device, pool, options); }) == "3 documents do not share 8 tokens evenly");
+}
+
+TEST_CASE("a GPU is found among the data sheets by what its driver calls it") {
+  const auto sheet = [](const char* name) {
+    const DeviceFacts* found = device_by_title(name);
+    return found == nullptr ? std::string() : found->title;
+  };
+  CHECK(sheet("NVIDIA H200").starts_with("NVIDIA H200"));
+  CHECK(sheet("NVIDIA GH200 480GB").starts_with("NVIDIA GH200"));
+  CHECK(sheet("NVIDIA H100 80GB HBM3").starts_with("NVIDIA H100"));
+  CHECK(sheet("AMD EPYC 9654") == "");
 }
 
 TEST_CASE("a sequence on a device reads as on the host") {

@@ -13,6 +13,7 @@ class EmulatedGpu : public ComputeDevice {
   Context context(ThreadPool& threads) const override { return device_.context(threads); }
   std::optional<std::int64_t> free_memory() const override { return std::int64_t{64} << 20; }
   double measure_peak_flops(ThreadPool&, Dtype) const override { return 1e9; }
+  MeasuredSizes measured_sizes() const override { return {16, 4096}; }
   std::string algorithms() const override { return book_; }
   std::string take_algorithms(const std::string& text, const std::string& origin) override {
     if (text.find("another") != std::string::npos) return origin + " is of another GPU";

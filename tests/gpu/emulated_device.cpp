@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "kernels/arena.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/work_clock.h"
 #include "tests/gpu/cuda_emulation.h"
 
 namespace cairn::test {
@@ -65,6 +66,7 @@ class FencedMemory : public Memory, public emulation::Fence {
   void read(void* host, const void* at, std::size_t bytes) override { move(host, at, bytes); }
   void begin_aside() override {}
   void read_aside(void* host, const void* at, std::size_t bytes) override { move(host, at, bytes); }
+  std::unique_ptr<WorkClock> clock() override { return make_host_clock(); }
   void synchronize() override {}
 
  private:

@@ -1,0 +1,185 @@
+// cairn bench train: how fast this machine or a GPU trains, and where the time goes.
+#include "app/cli/cli.h"
+#include "app/cli/verbs.h"
+#include "base/error.h"
+#include "base/format.h"
+#include "base/json.h"
+#include "base/memory_use.h"
+#include "engine/train/device_table.h"
+#include "engine/train/train_bench.h"
+#include "kernels/backend.h"
+
+namespace cairn::app {
+namespace {
+
+struct Options {
+  std::string what, preset, device = "cpu", optimizer = "ademamix", dtype = "bf16", moments = "f32", recompute = "none";
+  std::int64_t batch = 0, micro_batch = 1, sequence_length = 0, documents = 1, steps = 5;
+  bool report = false;
+};
+
+train::TrainBenchOptions read_options(const Options& options) {
+  const auto at_least_one = [](const char* option, std::int64_t value) {
+    if (value < 1 || value > 1'000'000) fail_usage("{}: expected a number from 1 to 10^6, found {}", option, value);
+    return value;
+  };
+  const auto is_bf16 = [](const char* option, const std::string& value) {
+    if (value != "f32" && value != "bf16") fail_usage("{}: expected f32 or bf16, found '{}'", option, value);
+    return value == "bf16";
+  };
+  if (options.what != "train") fail_usage("bench: '{}' is not measured; known: train", options.what);
+  if (options.preset.empty()) fail_usage("bench train: name a model with --preset");
+  train::TrainBenchOptions read;
+  read.model = model::preset(options.preset);
+  read.optimizer.method = train::optimizer_method(options.optimizer);
+  read.optimizer.bf16_moments = is_bf16("--moments", options.moments);
+  read.bf16 = is_bf16("--dtype", options.dtype);
+  read.micro_batch = at_least_one("--micro-batch", options.micro_batch);
+  read.batch = options.batch == 0 ? read.micro_batch : at_least_one("--batch", options.batch);
+  read.micro_batch = std::min(read.micro_batch, read.batch);
+  read.sequence_length = options.sequence_length == 0 ? std::min<std::int64_t>(4096, read.model.max_positions)
+                                                      : at_least_one("--sequence-length", options.sequence_length);
+  if (read.sequence_length > read.model.max_positions) {
+    fail_usage("--sequence-length: {} reads at most {} positions, found {}", options.preset, read.model.max_positions,
+               read.sequence_length);
+  }
+  read.documents = at_least_one("--documents", options.documents);
+  read.steps = at_least_one("--steps", options.steps);
+  read.recompute = model::parse_recompute(options.recompute);
+  return read;
+}
+
+// The data sheet of what computes; null where none is known.
+const train::DeviceFacts* sheet_of(const train::TrainBench& bench) {
+  return train::device_by_title(bench.device);
+}
+
+double sheet_peak(const train::DeviceFacts& sheet, bool bf16) {
+  return bf16 ? sheet.bf16_flops : sheet.f32_flops;
+}
+
+Json to_json(const train::TrainBench& bench, const train::TrainBenchOptions& options, Session& session) {
+  const double tokens = static_cast<double>(options.batch * options.sequence_length),
+               flops = bench.median() / tokens * bench.model_flops;
+  Json operations = Json::array();
+  std::map<std::string, double> shares;
+  double watched = bench.between;
+  for (const train::OperationTime& each : bench.operations) watched += each.seconds;
+  const auto steps = static_cast<double>(std::max<std::int64_t>(1, bench.watched_steps));
+  for (const train::OperationTime& each : bench.operations) {
+    shares[train::kind_of(each.name)] += each.seconds / watched;
+    operations.push_back({{"name", each.name},
+                          {"calls", each.calls / std::max<std::int64_t>(1, bench.watched_steps)},
+                          {"seconds", each.seconds / steps},
+                          {"floor_seconds", bench.floor_of(each) / steps},
+                          {"flops", each.flops / steps},
+                          {"bytes", each.bytes / steps}});
+  }
+  if (watched > 0) shares["other"] = bench.between / watched;
+  Json json = {{"value", bench.median()},
+               {"unit", "tokens/s"},
+               {"runs", bench.tokens_per_second},
+               {"device", bench.device},
+               {"isa", cpu_isa()},
+               {"threads", session.threads().threads()},
+               {"loss", bench.loss},
+               {"gflops", flops / 1e9},
+               {"peak_gflops", bench.peak_flops / 1e9},
+               {"product_peak_gflops", bench.product_flops / 1e9},
+               {"share_of_product_peak", flops / bench.product_flops},
+               {"copy_gbs", bench.bytes_per_second / 1e9},
+               {"seconds",
+                {{"data", bench.seconds.data},
+                 {"forward", bench.seconds.forward},
+                 {"backward", bench.seconds.backward},
+                 {"clip", bench.seconds.clip},
+                 {"optimizer", bench.seconds.optimizer}}},
+               {"shares_of_time", shares},
+               {"operations", operations},
+               {"between_s", bench.between / steps},
+               {"planned_mb", static_cast<double>(bench.planned_bytes) / 1e6},
+               {"peak_rss_mb", static_cast<double>(peak_resident_bytes()) / 1048576}};
+  if (const train::DeviceFacts* sheet = sheet_of(bench)) {
+    json["sheet_peak_gflops"] = sheet_peak(*sheet, options.bf16) / 1e9;
+    json["share_of_sheet_peak"] = flops / sheet_peak(*sheet, options.bf16);
+  }
+  return json;
+}
+
+void print_summary(const train::TrainBench& bench, const train::TrainBenchOptions& options, const Options& asked) {
+  const double tokens = static_cast<double>(options.batch * options.sequence_length),
+               flops = bench.median() / tokens * bench.model_flops;
+  fmt::print("{} on {}: {} tok/s, batch {} x {} in pieces of {}, {}, {}, recompute {}\n", asked.preset, bench.device,
+             format_count(bench.median()), options.batch, options.sequence_length, options.micro_batch, asked.dtype,
+             asked.optimizer, asked.recompute);
+  fmt::print("{:.1f} TFLOP/s of the model: {:.1f}% of what large products reach here ({:.1f}, measured now)", flops / 1e12,
+             100 * flops / bench.product_flops, bench.product_flops / 1e12);
+  if (const train::DeviceFacts* sheet = sheet_of(bench)) {
+    const double peak = sheet_peak(*sheet, options.bf16);
+    fmt::print(", {:.1f}% of the data sheet's dense peak ({:.1f})", 100 * flops / peak, peak / 1e12);
+  }
+  fmt::print("\ncopies reach {} GB/s; memory planned {}\n", static_cast<std::int64_t>(bench.bytes_per_second / 1e9),
+             format_bytes(static_cast<std::uint64_t>(bench.planned_bytes)));
+}
+
+void print_report(const train::TrainBench& bench) {
+  TextTable table({"operation", "ms/step", "share", "calls", "rate", "floor ms", "of floor"});
+  const auto steps = static_cast<double>(bench.watched_steps);
+  double all = bench.between, floors = 0;
+  for (const train::OperationTime& each : bench.operations) {
+    all += each.seconds;
+    floors += bench.floor_of(each);
+  }
+  const auto milliseconds = [&](double seconds) { return fmt::format("{:.3f}", 1e3 * seconds / steps); };
+  const auto share = [](double part, double whole) { return fmt::format("{:.1f}%", 100 * part / whole); };
+  for (const train::OperationTime& each : bench.operations) {
+    const bool by_flops = each.flops / bench.product_flops > each.bytes / bench.bytes_per_second;
+    table.add({each.name, milliseconds(each.seconds), share(each.seconds, all), std::to_string(each.calls / bench.watched_steps),
+               by_flops ? fmt::format("{:.2f} TFLOP/s", each.flops / each.seconds / 1e12)
+                        : fmt::format("{:.1f} GB/s", each.bytes / each.seconds / 1e9),
+               milliseconds(bench.floor_of(each)), share(bench.floor_of(each), each.seconds)});
+  }
+  table.add({"(between operations)", milliseconds(bench.between), share(bench.between, all), "", "", "", ""});
+  table.add({"all", milliseconds(all), "", "", "", milliseconds(floors), share(floors, all)});
+  fmt::print("{}", table.render());
+  fmt::print("floor: products at the measured rate, or each byte once at the rate of copies, whichever is longer\n");
+}
+
+ExitCode bench(Session& session, const Options& asked) {
+  const train::TrainBenchOptions options = read_options(asked);
+  const std::unique_ptr<ComputeDevice> device = open_compute_device(asked.device);
+  const train::TrainBench result = train::run_train_bench(*device, session.threads(), options);
+  if (session.json()) {
+    print_json(to_json(result, options, session));
+    return ExitCode::done;
+  }
+  print_summary(result, options, asked);
+  if (asked.report) print_report(result);
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_bench(CommandLine& line, Session& session) {
+  auto options = std::make_shared<Options>();
+  line.verb("bench", Phase::begin, "measure how fast a device trains a model, operation by operation")
+      .positional(options->what, "WHAT", "train")
+      .option(options->preset, "--preset", "NAME", "the model's shape: apertus-1b, apertus-8b, small-60m, ...")
+      .option(options->device, "--device", "NAME", fmt::format("{} (default: {})", kDeviceHelp, options->device))
+      .option(options->dtype, "--dtype", "TYPE", fmt::format("of the computing: f32 or bf16 (default: {})", options->dtype))
+      .option(options->optimizer, "--optimizer", "NAME", fmt::format("adamw, ademamix or muon (default: {})", options->optimizer))
+      .option(options->moments, "--moments", "TYPE", fmt::format("f32 or bf16 (default: {})", options->moments))
+      .option(options->batch, "--batch", "ROWS", "in a step (default: one micro-batch)")
+      .option(options->micro_batch, "--micro-batch", "ROWS",
+              fmt::format("in one forward and backward (default: {})", options->micro_batch))
+      .option(options->sequence_length, "--sequence-length", "TOKENS", "in a row (default: 4096, or what the model reads)")
+      .option(options->documents, "--documents", "N", fmt::format("of equal length in a row (default: {})", options->documents))
+      .option(options->recompute, "--recompute", "PARTS",
+              "what the backward computes again: none, norms+mlp, block, ... (default: none)")
+      .option(options->steps, "--steps", "N", fmt::format("measured, after two that are not (default: {})", options->steps))
+      .flag(options->report, "--report", "each operation beside the least time that it could take")
+      .example("cairn bench train --preset small-60m --sequence-length 512 --report", "where a training step's time goes")
+      .run([&session, options] { return bench(session, *options); });
+}
+
+}  // namespace cairn::app
