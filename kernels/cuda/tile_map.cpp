@@ -16,7 +16,11 @@ using Encode = decltype(&cuTensorMapEncodeTiled);
 Encode find_encode() {
   void* found = nullptr;
   cudaDriverEntryPointQueryResult result{};
+#if CUDART_VERSION >= 12050
   const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault, &result);
+#else
+  const cudaError_t error = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &found, cudaEnableDefault, &result);
+#endif
   if (error != cudaSuccess || result != cudaDriverEntryPointSuccess || found == nullptr)
     fail("this driver has no tensor maps (cuTensorMapEncodeTiled): version 525 or later is needed");
   return reinterpret_cast<Encode>(found);

@@ -16,7 +16,7 @@ namespace cairn::emulation {
 namespace {
 
 constexpr std::size_t kStack = 128 << 10;
-constexpr unsigned kLanes = 32;
+constexpr unsigned kLanes = 32, kWarpgroup = 128;
 constexpr std::size_t kAlignment = 1024;
 
 enum class State { ready, at_block_barrier, at_warp_barrier, waits_for_condition, done };
@@ -103,6 +103,7 @@ class Block {
   }
 
   std::uint64_t number() const { return number_; }
+  void uneven(std::uint64_t seed) { seed_ = seed; }
 
   static Block& instance() {
     static thread_local Block block;
@@ -131,8 +132,13 @@ class Block {
   // Every fiber that can go on runs until it waits; then barriers that all have reached open. False when all are done.
   bool turn() {
     bool moved = false;
+    ++turns_;
     for (unsigned i = 0; i < count_ && !failure_; ++i) {
       if (fibers_[i]->state != State::ready) continue;
+      if (seed_ != 0 && sleeps(i / kWarpgroup)) {
+        moved = true;  // it can go on, later
+        continue;
+      }
       current_ = fibers_[i].get();
       resume(*current_);
       moved = true;
@@ -155,6 +161,13 @@ class Block {
     return true;
   }
 
+  // Whether a warpgroup stands still: for some turns at a time, by a draw (SplitMix64's finish) for each of them.
+  bool sleeps(unsigned warpgroup) const {
+    std::uint64_t z = seed_ + (turns_ / 8 * 64 + warpgroup) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    return ((z ^ (z >> 27)) >> 40 & 1) != 0;
+  }
+
   bool open(unsigned begin, unsigned end, State barrier) {
     bool any = false;
     for (unsigned i = begin; i < end; ++i) {
@@ -170,7 +183,7 @@ class Block {
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<std::byte> shared_;
   std::map<int, Meeting> meetings_;
-  std::uint64_t number_ = 0;
+  std::uint64_t number_ = 0, turns_ = 0, seed_ = 0;
   const std::function<void()>* kernel_ = nullptr;
   Fiber* current_ = nullptr;
   jmp_buf scheduler_;
@@ -198,6 +211,10 @@ void warp_barrier() {
 
 void wait_until(const std::function<bool()>& condition) {
   Block::instance().wait_until(condition);
+}
+
+void uneven(std::uint64_t seed) {
+  Block::instance().uneven(seed);
 }
 
 void give_way() {

@@ -40,6 +40,8 @@ void block_barrier();
 void warp_barrier();
 // Until the condition holds; an Error when no thread of the block can go on and it does not.
 void wait_until(const std::function<bool()>& condition);
+// Warpgroups go on at uneven speed, by draws from `seed`; 0: evenly. What one should wait for then shows.
+void uneven(std::uint64_t seed);
 void give_way();  // all other threads that can go on do so first
 // `threads` threads of the block meet under a name; those that only announce themselves do not wait.
 void meet(int name, unsigned threads, bool waits);

@@ -24,6 +24,19 @@ struct Emulation {
   std::vector<std::byte> scratch = std::vector<std::byte>(64 << 20);
   cuda::Queue queue{nullptr, scratch.data(), scratch.size()};
 
+  // check_attention() with copies that come at once and as late as they may, and warpgroups that go evenly and do not.
+  void check_under_all_conditions(const Backend& backend, const std::string& who) {
+    for (const bool late : {false, true}) {
+      for (const std::uint64_t seed : {0, 1, 2}) {
+        emulation::late_copies(late);
+        emulation::uneven(seed);
+        check_attention(backend, who + (late ? ", late copies" : ", early copies") + ", speeds " + std::to_string(seed));
+      }
+    }
+    emulation::late_copies(false);
+    emulation::uneven(0);
+  }
+
   // Every small case of attention that tensor cores take.
   void check_attention(const Backend& backend, const std::string& who) {
     const Context context{backend, pool, &queue};
@@ -143,22 +156,15 @@ TEST_CASE("the emulation shows what is read before it is there") {
   }
 }
 
-TEST_CASE_FIXTURE(Emulation, "attention by Hopper's instructions agrees with the reference, whenever copies come") {
-  for (const bool late : {false, true}) {
-    emulation::late_copies(late);
-    check_attention(cuda::cuda_backend(), late ? "hopper, late copies" : "hopper, early copies");
-  }
-  emulation::late_copies(false);
+TEST_CASE_FIXTURE(Emulation,
+                  "attention by Hopper's instructions agrees with the reference, whenever copies come and whoever is first") {
+  check_under_all_conditions(cuda::cuda_backend(), "hopper");
 }
 
-TEST_CASE_FIXTURE(Emulation, "attention's backward with dQ summed in turn agrees with the reference, whenever copies come") {
+TEST_CASE_FIXTURE(Emulation, "attention's backward with dQ summed in turn agrees with the reference, whoever is first") {
   Backend backend = cuda::cuda_backend();
   backend.attention_backward = cuda::attention_backward_hopper_ordered;
-  for (const bool late : {false, true}) {
-    emulation::late_copies(late);
-    check_attention(backend, late ? "hopper in turn, late copies" : "hopper in turn, early copies");
-  }
-  emulation::late_copies(false);
+  check_under_all_conditions(backend, "hopper in turn");
 }
 
 TEST_CASE_FIXTURE(Emulation, "attention by the instructions of all tensor cores agrees with the reference") {
