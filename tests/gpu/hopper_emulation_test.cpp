@@ -2,6 +2,7 @@
 // they may; and that the emulation shows what a missing wait does.
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/cuda/attention.h"
@@ -26,12 +27,10 @@ struct Emulation {
 
   // check_attention() with copies that come at once and as late as they may, and warpgroups that go evenly and do not.
   void check_under_all_conditions(const Backend& backend, const std::string& who) {
-    for (const bool late : {false, true}) {
-      for (const std::uint64_t seed : {0, 1, 2}) {
-        emulation::late_copies(late);
-        emulation::uneven(seed);
-        check_attention(backend, who + (late ? ", late copies" : ", early copies") + ", speeds " + std::to_string(seed));
-      }
+    for (const auto& [late, seed] : {std::pair{false, 0}, {false, 1}, {true, 0}, {true, 2}}) {
+      emulation::late_copies(late);
+      emulation::uneven(static_cast<std::uint64_t>(seed));
+      check_attention(backend, who + (late ? ", late copies" : ", early copies") + ", speeds " + std::to_string(seed));
     }
     emulation::late_copies(false);
     emulation::uneven(0);
