@@ -16,6 +16,7 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "engine/data/clusters.h"
+#include "engine/data/contamination_report.h"
 #include "engine/data/curate_report.h"
 #include "engine/data/curated_piece.h"
 #include "engine/data/decisions.h"
@@ -403,6 +404,8 @@ void curate(steps::StepContext& ctx) {
          dropped);
   write_file_atomically(ctx.disk(), ctx.staging("decisions"), decisions_file(std::move(decisions)));
   ctx.disk().make_directories(ctx.staging("report"));
+  if (report.by_filter.contains("decontaminate"))
+    report.contamination = write_contamination(rows, ctx.disk(), ctx.staging("report") / "contamination.jsonl");
   report.clusters = write_clusters(rows, deduplicators_of(stages), ctx.disk(), ctx.staging("report") / "clusters.jsonl");
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.json", pretty_json(report_json(report)));
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.html", report_html(report));

@@ -109,6 +109,7 @@ Json report_json(const CurateReport& report) {
               {"text_bytes_in", report.text_bytes_in},
               {"filters", filters},
               {"clusters", clusters_json(report.clusters)},
+              {"contamination", contamination_json(report.contamination)},
               {"word_rules", kWordRules}};
   if (std::find(report.filters.begin(), report.filters.end(), "fineweb2") != report.filters.end())
     out["language_word_rules"] = language_words_version();
@@ -146,6 +147,7 @@ std::string report_html(const CurateReport& report) {
   add_groups(out, "Languages", "language", report.by_language, report.filters);
   add_groups(out, "Sources", "source", report.by_source, report.filters);
   out += clusters_html(report.clusters);
+  out += contamination_html(report.contamination);
   out += "<h2>What was dropped: samples</h2>";
   for (const std::string& name : report.filters) {
     for (const auto& [rule, samples] : report.by_filter.at(name).samples) {

@@ -9,6 +9,7 @@
 
 #include "base/json_fwd.h"
 #include "engine/data/clusters.h"
+#include "engine/data/contamination_report.h"
 
 namespace cairn::data {
 
@@ -34,6 +35,7 @@ struct CurateReport {
   std::map<std::string, GroupTally> by_language, by_source;
   GroupTally total;
   std::vector<ClusterTally> clusters;
+  std::vector<BenchmarkTally> contamination;
   std::uint64_t text_bytes_in = 0;
 };
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "engine/data/filters/c4.h"
 #include "engine/data/filters/classify.h"
+#include "engine/data/filters/decontaminate.h"
 #include "engine/data/filters/exact_dedup.h"
 #include "engine/data/filters/fineweb2.h"
 #include "engine/data/filters/fineweb_quality.h"
@@ -48,6 +49,7 @@ const std::vector<FilterKind>& kinds() {
       {FineWebQualityFilter::variant, FineWebQualityFilter::make},
       {FineWeb2Filter::variant, nullptr, {"file"}, FineWeb2Filter::make},
       {ClassifyFilter::variant, nullptr, {"file"}, ClassifyFilter::make},
+      {Decontaminate::variant, nullptr, {"file"}, Decontaminate::make},
       {ScoreFilter::variant, ScoreFilter::make},
   };
   return all;

@@ -36,10 +36,11 @@ std::size_t scheme_length(std::string_view url) {
 std::string normal_escapes(std::string_view text) {
   std::string out;
   out.reserve(text.size());
+  std::size_t lone = std::string::npos;  // where a '%' was put that begins no escape: none may come about behind it
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
       const char c = static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
-      if (is_unreserved(c)) {
+      if (is_unreserved(c) && (lone == std::string::npos || out.size() - lone > 2)) {
         out += c;
       } else {
         constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -49,6 +50,7 @@ std::string normal_escapes(std::string_view text) {
       }
       i += 2;
     } else {
+      if (text[i] == '%') lone = out.size();
       out += text[i];
     }
   }
@@ -98,7 +100,10 @@ std::string normal_url(std::string_view url) {
   }
   std::string_view name = authority.substr(host), port;
   const std::size_t colon = name.rfind(':');
-  if (colon != std::string_view::npos && name.find_first_not_of("0123456789", colon + 1) == std::string_view::npos) {
+  // A host with more colons is an address in brackets, or no host at all.
+  const bool one_port =
+      colon != std::string_view::npos && (name.find(':') == colon || (name[0] == '[' && name.find(']') == colon - 1));
+  if (one_port && name.find_first_not_of("0123456789", colon + 1) == std::string_view::npos) {
     port = name.substr(colon + 1);
     name = name.substr(0, colon);
   }

@@ -7,7 +7,9 @@
 #include "engine/data/compressed.h"
 #include "engine/data/decisions.h"
 #include "engine/data/document.h"
+#include "engine/data/evaluation_texts.h"
 #include "engine/data/filters/c4.h"
+#include "engine/data/filters/decontaminate.h"
 #include "engine/data/filters/fineweb_quality.h"
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
@@ -26,6 +28,7 @@
 #include "engine/data/sources/licence_file.h"
 #include "engine/data/sources/parquet.h"
 #include "engine/data/sources/warc_source.h"
+#include "engine/data/url_key.h"
 #include "engine/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -63,6 +66,22 @@ TEST_CASE("fuzz: html, encodings, languages and copyright files") {
        {"Format: x\n\nFiles: *\nLicense: GPL-2+ or Expat\n text\n",
         "licensed under the GNU GPL, version 2.0 or any later version"},
        fuzz_rounds(), [](const std::string& bytes) { licence_of_copyright_file(bytes); });
+}
+
+TEST_CASE("fuzz: evaluation sets, the evidence of contamination, addresses in normal form") {
+  test::TemporaryFolder folder;
+  feed("sets", {"{\"text\": \"one two three four five six seven eight nine\", \"id\": \"a\"}\n\n{\"text\": \"x\", \"n\": [1]}\n"},
+       fuzz_rounds() / 20, [&](const std::string& bytes) {  // through a file each time
+         write_file_atomically(folder.path() / "set.jsonl", bytes);
+         const EvaluationTexts sets(folder.path() / "set.jsonl", {"text"}, 8);
+         CHECK_FALSE(sets.items().empty());
+       });
+  feed("contamination", {"set#1 12/13 100-120+130-140, other/set#x 8/8 0-50"}, fuzz_rounds(), [](const std::string& bytes) {
+    const std::vector<Contamination> found = parse_contamination(bytes);
+    CHECK(contamination_text(parse_contamination(contamination_text(found))) == contamination_text(found));
+  });
+  feed("normal url", {"HTTP://u@EXAMPLE.org:80/a/./b/../c?Q=%7e%2f#frag", "http://[2001:DB8::1]:80/%C3%A9"}, fuzz_rounds(),
+       [](const std::string& bytes) { CHECK(normal_url(normal_url(bytes)) == normal_url(bytes)); });
 }
 
 TEST_CASE("fuzz: compressed streams and documents in them") {

@@ -63,7 +63,8 @@ TEST_CASE("addresses in normal form") {
   CHECK(normal_url("de/Page.html#x") == "de/Page.html#x");
   CHECK(normal_url("://x") == "://x");
   CHECK(normal_url("") == "");
-  for (const char* url : {"http://a.b/%2E%2E/x", "http:///", "http://%41.b/%25%34%31"})  // a second time changes nothing
+  for (const char* url : {"http://a.b/%2E%2E/x", "http:///", "http://%41.b/%25%34%31", "http://a/%%34%31", "http://a:80::/",
+                          "http://[a:80:80/"})  // a second time changes nothing
     CHECK(normal_url(normal_url(url)) == normal_url(url));
 }
 
