@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <unordered_map>
 
 #include "engine/data/characters.h"
+#include "engine/data/word_exceptions.h"
 #include "engine/text/unicode.h"
 
 namespace cairn::data {
@@ -54,266 +54,6 @@ bool is_quote(const Letter& l) {
 
 bool is_apostrophe(const Letter& l) {
   return l.point == '\'' || l.point == 0x2019;
-}
-
-// Chunks that split in their own way, or stay whole against the rules: length in bytes of each part but the last.
-using Splits = std::array<std::uint8_t, 2>;
-
-// Alike in all languages: faces, and a letter with its dot.
-constexpr const char* kFaces[] = {":)", ":-)", ";)", ";-)", ":(",  ":-(", ":D",  ":-D", ":P",
-                                  ":/", ":|",  "<3", "^_^", "-_-", "o_o", "O_O", "C++"};
-
-// Whole words that end in a dot or have an apostrophe or hyphen within.
-constexpr const char* kGermanWords[] = {"z.B.",  "d.h.",   "u.a.", "usw.",   "bzw.",  "ca.",  "etc.",  "Dr.",  "Prof.", "Nr.",
-                                        "Str.",  "St.",    "Mio.", "Mrd.",   "Jh.",   "Jan.", "Feb.",  "Apr.", "Aug.",  "Sep.",
-                                        "Sept.", "Okt.",   "Nov.", "Dez.",   "vgl.",  "ggf.", "inkl.", "sog.", "Abb.",  "Bd.",
-                                        "o.k.",  "v.a.",   "u.U.", "i.d.R.", "evtl.", "geb.", "gest.", "jmd.", "max.",  "min.",
-                                        "Tel.",  "u.s.w.", "z.T.", "'s",     "'n",    "'ne"};
-constexpr const char* kFrenchWords[] = {"av.",
-                                        "janv.",
-                                        "f\xc3\xa9vr.",
-                                        "avr.",
-                                        "juill.",
-                                        "sept.",
-                                        "oct.",
-                                        "nov.",
-                                        "d\xc3\xa9"
-                                        "c.",
-                                        "Dr.",
-                                        "M.",
-                                        "Mr.",
-                                        "Mme.",
-                                        "Mlle.",
-                                        "MM.",
-                                        "n\xc2\xb0",
-                                        "St.",
-                                        "Ste.",
-                                        "cf.",
-                                        "etc.",
-                                        "No.",
-                                        "pp.",
-                                        "Vol.",
-                                        "aujourd'hui",
-                                        "Aujourd'hui",
-                                        "aujourd\xe2\x80\x99hui",
-                                        "Aujourd\xe2\x80\x99hui",
-                                        "apr\xc3\xa8s-midi",
-                                        "au-del\xc3\xa0",
-                                        "au-dessus",
-                                        "celle-ci",
-                                        "celui-ci",
-                                        "ci-dessous",
-                                        "elle-m\xc3\xaame",
-                                        "lui-m\xc3\xaame",
-                                        "peut-\xc3\xaatre",
-                                        "quelques-uns",
-                                        "rendez-vous",
-                                        "jusque-l\xc3\xa0",
-                                        "en-dessous"};
-// What French joins by a hyphen to a word that stays whole: "demi-tour".
-constexpr std::string_view kFrenchPrefixes[] = {"anti",
-                                                "apr\xc3\xa8s",
-                                                "arri\xc3\xa8re",
-                                                "audio",
-                                                "auto",
-                                                "avant",
-                                                "bas",
-                                                "beau",
-                                                "belle",
-                                                "bien",
-                                                "bio",
-                                                "cache",
-                                                "casse",
-                                                "champ",
-                                                "chasse",
-                                                "chauffe",
-                                                "chou",
-                                                "co",
-                                                "compte",
-                                                "contre",
-                                                "coupe",
-                                                "court",
-                                                "courte",
-                                                "couvre",
-                                                "cyber",
-                                                "demi",
-                                                "dix",
-                                                "entre",
-                                                "est",
-                                                "ex",
-                                                "extra",
-                                                "faux",
-                                                "franco",
-                                                "garde",
-                                                "grand",
-                                                "grande",
-                                                "gratte",
-                                                "gros",
-                                                "haut",
-                                                "haute",
-                                                "hip",
-                                                "hors",
-                                                "hyper",
-                                                "infra",
-                                                "inter",
-                                                "intra",
-                                                "mal",
-                                                "mi",
-                                                "micro",
-                                                "mini",
-                                                "mono",
-                                                "mont",
-                                                "moyen",
-                                                "multi",
-                                                "neuf",
-                                                "non",
-                                                "nord",
-                                                "ouest",
-                                                "outre",
-                                                "ouvre",
-                                                "pare",
-                                                "passe",
-                                                "petit",
-                                                "petite",
-                                                "pied",
-                                                "pique",
-                                                "poisson",
-                                                "voiture",
-                                                "mot",
-                                                "arc",
-                                                "port",
-                                                "perce",
-                                                "pont",
-                                                "wagon",
-                                                "bateau",
-                                                "porte",
-                                                "post",
-                                                "pousse",
-                                                "pr\xc3\xa9",
-                                                "pro",
-                                                "pseudo",
-                                                "quasi",
-                                                "quatre",
-                                                "radio",
-                                                "r\xc3\xa9",
-                                                "sainte",
-                                                "sans",
-                                                "saint",
-                                                "semi",
-                                                "serre",
-                                                "socio",
-                                                "soixante",
-                                                "sous",
-                                                "sud",
-                                                "super",
-                                                "sur",
-                                                "taille",
-                                                "tire",
-                                                "tiers",
-                                                "tourne",
-                                                "tout",
-                                                "toute",
-                                                "trans",
-                                                "trente",
-                                                "trois",
-                                                "t\xc3\xa9l\xc3\xa9",
-                                                "ultra",
-                                                "vice",
-                                                "vid\xc3\xa9o",
-                                                "vieux",
-                                                "ville",
-                                                "vingt",
-                                                "\xc3\xa0"};
-
-constexpr const char* kItalianWords[] = {"po'",     "E'",       "n\xc2\xb0", "a.C.", "d.C.", "art.",  "Art.",   "artt.",
-                                         "avv.",    "Avv.",     "ecc.",      "etc.", "pag.", "prof.", "sett.",  "tel.",
-                                         "Cod.",    "Cost.",    "Proc.",     "St.",  "e/o",  "c/c",   "e-mail", "week-end",
-                                         "by-pass", "check-up", "s.p.a.",    "col.", "ss.",  "distr."};
-
-class Exceptions {
- public:
-  explicit Exceptions(WordStyle style) {
-    for (const char* face : kFaces) keep(face);
-    for (char letter = 'a'; letter <= 'z'; ++letter) keep(std::string(1, letter) + ".");
-    if (style == WordStyle::english) add_english();
-    if (style == WordStyle::german) keep_all(kGermanWords);
-    if (style == WordStyle::french) keep_all(kFrenchWords);
-    if (style == WordStyle::italian) keep_all(kItalianWords);
-  }
-  const Splits* find(std::string_view chunk) const {
-    if (chunk.size() < 2 || chunk.size() > 16) return nullptr;
-    const auto found = table_.find(chunk);
-    return found == table_.end() ? nullptr : &found->second;
-  }
-
- private:
-  void keep(std::string chunk) { table_[std::move(chunk)] = {0, 0}; }
-  template <std::size_t N>
-  void keep_all(const char* const (&chunks)[N]) {
-    for (const char* chunk : chunks) keep(chunk);
-  }
-  void add_english() {
-    const std::vector<std::string> pronouns = {"i", "you", "he", "she", "it", "we", "they"};
-    const std::vector<std::string> question = {"who",   "what", "when", "where", "why",  "how",
-                                               "there", "that", "this", "these", "those"};
-    for (const std::string& word : pronouns) contract(word, {"ll", "d"}, true);
-    for (const std::string word : {"i", "you", "we", "they"}) contract(word, {"ve"}, false);
-    for (const std::string word : {"you", "we", "they"}) contract(word, {"re"}, false);
-    for (const std::string word : {"he", "she", "it"}) contract(word, {"s"}, false);
-    contract("i", {"m"}, false);
-    for (const std::string& word : question) {
-      contract(word, {"ll", "d"}, true);
-      contract(word, {"s", "re", "ve"}, false);
-    }
-    for (const std::string verb :
-         {"ca",     "could", "do",    "does", "did", "had", "may", "might", "must", "need", "ought", "sha",
-          "should", "wo",    "would", "ai",   "are", "is",  "was", "were",  "have", "has",  "dare"}) {
-      for (const char* apostrophe : {"'", "\xe2\x80\x99", ""}) {
-        const std::string negated = verb + std::string("n") + apostrophe + "t";
-        add(negated, verb.size());
-        add(negated + apostrophe + "ve", verb.size(), negated.size() - verb.size());
-      }
-    }
-    for (const std::string verb : {"could", "might", "must", "should", "would"}) contract(verb, {"ve"}, false);
-    add("cannot", 3), add("gonna", 3), add("gotta", 3), add("let's", 3), add("let\xe2\x80\x99s", 3);
-    for (const char* whole :
-         {"a.m.", "p.m.",  "e.g.", "i.e.", "E.g.", "I.e.", "vs.",   "v.s.", "co.",   "and/or", "w/o",   "Mr.",  "Mrs.", "Ms.",
-          "Dr.",  "Prof.", "Jr.",  "St.",  "Inc.", "Ltd.", "Corp.", "Co.",  "Bros.", "Gen.",   "Gov.",  "Rep.", "Rev.", "Sen.",
-          "Mt.",  "Ph.D.", "Jan.", "Feb.", "Mar.", "Apr.", "Jun.",  "Jul.", "Aug.",  "Sep.",   "Sept.", "Oct.", "Nov.", "Dec."}) {
-      keep(whole);
-    }
-    for (const char* inherited :
-         {"Ill", "ill", "Its", "its", "Hell", "hell", "Shell", "shell", "Shed", "shed", "were", "Were", "Well", "well"}) {
-      table_.erase(inherited);
-    }
-  }
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
-  void add(std::string chunk, std::size_t first, std::size_t second = 0) {
-    const Splits splits = {static_cast<std::uint8_t>(first), static_cast<std::uint8_t>(second)};
-    table_[chunk] = splits;
-    chunk[0] = static_cast<char>(chunk[0] >= 'a' && chunk[0] <= 'z' ? chunk[0] - 32 : chunk[0]);
-    table_[chunk] = splits;
-  }
-  void contract(const std::string& word, const std::vector<std::string>& endings, bool with_have) {
-    for (const char* apostrophe : {"'", "\xe2\x80\x99", ""}) {
-      for (const std::string& ending : endings) {
-        const std::string tail = apostrophe + ending;
-        add(word + tail, word.size());
-        if (with_have) add(word + tail + apostrophe + "ve", word.size(), tail.size());
-      }
-    }
-  }
-  std::unordered_map<std::string, Splits, Hash, std::equal_to<>> table_;
-};
-
-const Exceptions& exceptions(WordStyle style) {
-  static const std::array<Exceptions, 6> all = {Exceptions(WordStyle::english), Exceptions(WordStyle::plain),
-                                                Exceptions(WordStyle::german),  Exceptions(WordStyle::french),
-                                                Exceptions(WordStyle::italian), Exceptions(WordStyle::indic)};
-  return all[static_cast<std::size_t>(style)];
 }
 
 constexpr std::string_view kUnits[] = {  // longest first among those that end alike
@@ -372,7 +112,7 @@ constexpr std::string_view kUnits[] = {  // longest first among those that end a
 class ChunkSplitter {
  public:
   ChunkSplitter(WordStyle style, RunSegmenter* segmenter, std::vector<std::string_view>& words)
-      : style_(style), segmenter_(segmenter), exceptions_(exceptions(style)), words_(words) {}
+      : style_(style), segmenter_(segmenter), exceptions_(WordExceptions::of(style)), words_(words) {}
 
   void split() {
     letters_.clear();
@@ -437,13 +177,10 @@ class ChunkSplitter {
     if (hyphen == begin || hyphen + 1 >= end) return false;
     if (letters_[hyphen + 1].point == 't' && hyphen + 2 < end && letters_[hyphen + 2].point == '-') return false;  // "passe-t-il"
     std::string prefix = lower_case_ascii(view(begin, hyphen));
-    const auto known = [&prefix] {
-      return std::find(std::begin(kFrenchPrefixes), std::end(kFrenchPrefixes), prefix) != std::end(kFrenchPrefixes);
-    };
-    if (!known()) {
+    if (!is_french_prefix(prefix)) {
       if (prefix.back() != 's') return false;
       prefix.pop_back();
-      if (!known()) return false;
+      if (!is_french_prefix(prefix)) return false;
     }
     for (std::size_t i = hyphen + 1; i < end; ++i) {
       if (!is_lower(letters_[i]) && letters_[i].point != '-' && !is_apostrophe(letters_[i])) return false;
@@ -485,7 +222,7 @@ class ChunkSplitter {
 
   void split_middle(std::size_t begin, std::size_t end) {
     const std::string_view middle = view(begin, end);
-    if (const Splits* splits = exceptions_.find(middle)) {
+    if (const WordExceptions::Splits* splits = exceptions_.find(middle)) {
       const std::size_t first = (*splits)[0], second = (*splits)[1];
       if (first == 0) return words_.push_back(middle);
       words_.push_back(middle.substr(0, first));
@@ -697,7 +434,7 @@ class ChunkSplitter {
 
   WordStyle style_;
   RunSegmenter* segmenter_;
-  const Exceptions& exceptions_;
+  const WordExceptions& exceptions_;
   std::string_view chunk_;
   std::vector<std::string_view>& words_;
   std::vector<Letter> letters_;
@@ -717,7 +454,7 @@ constexpr std::array<bool, 256> kAsciiLetter = [] {
 
 void split_words(std::string_view text, std::vector<std::string_view>& words, WordStyle style, RunSegmenter* segmenter) {
   ChunkSplitter splitter(style, segmenter, words);
-  const Exceptions& whole = exceptions(style);
+  const WordExceptions& whole = WordExceptions::of(style);
   for (std::size_t at = 0; at < text.size();) {
     int length = 1;
     const auto byte = static_cast<unsigned char>(text[at]);

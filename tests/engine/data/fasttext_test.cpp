@@ -65,7 +65,9 @@ std::string refusal(const std::string& bytes) {
 TEST_CASE("fastText: predictions equal the reference's, bit for bit, for each loss and form") {
   const Json expected = read_json(golden() / "predictions.json");
   std::size_t compared = 0;
-  for (const auto& [name, rows] : expected["models"].items()) {
+  for (const auto& member : expected["models"].items()) {
+    const std::string& name = member.key();
+    const Json& rows = member.value();
     const FastTextModel model(golden() / name);
     const std::int32_t most = name == "qout.ftz" ? 4 : model.labels();
     for (std::size_t i = 0; i < rows.size(); ++i) {
