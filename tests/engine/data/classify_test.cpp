@@ -106,6 +106,8 @@ TEST_CASE("score: limits on what documents carry; what is missing is kept or dro
   limits.score = "quality";
   limits.max = 0.4;
   CHECK(ScoreFilter(limits, false).judge(document, analysis).reason == "quality 0.5, limit 0.4");
+  limits.max = limits.min = 0.5;  // the bounds themselves are allowed
+  CHECK(ScoreFilter(limits, false).judge(document, analysis).action == Judgement::Action::keep);
   limits.score = "toxicity";
   CHECK(ScoreFilter(limits, false).judge(document, analysis).action == Judgement::Action::keep);
   CHECK(ScoreFilter(limits, true).judge(document, analysis).rule == "toxicity_missing");

@@ -126,6 +126,19 @@ TEST_CASE("score-documents: the same for any number of threads") {
   }
 }
 
+TEST_CASE("head: nothing negative passes from layer to layer; several outputs are a softmax") {
+  TemporaryFolder folder;
+  std::vector<float> first = {-1, 2}, second = {3, 1, 0, 0.5};
+  model::write_safetensors(real_disk(), folder.path() / "h.safetensors",
+                           {{"0.weight", model::StoredType::f32, Tensor(first.data(), Dtype::f32, {2, 1})},
+                            {"10.weight", model::StoredType::f32, Tensor(second.data(), Dtype::f32, {2, 2})}});
+  const Head head(folder.path() / "h.safetensors", 1);
+  const std::vector<float> x = {1};  // hidden (0, 2), logits (2, 1)
+  CHECK(near(head.score(x), std::exp(1.0) / (std::exp(1.0) + std::exp(2.0)), 1e-12));
+  const std::vector<std::pair<std::uint32_t, float>> sparse = {{0, 1.0f}};
+  CHECK(head.score(sparse) == head.score(x));
+}
+
 TEST_CASE("heads and encoders that do not fit are told by name") {
   TemporaryFolder folder;
   write_texts(folder.path() / "in", read_json(golden() / "scores.json")["rows"]);
