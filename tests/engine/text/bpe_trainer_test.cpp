@@ -33,7 +33,8 @@ TEST_CASE("bpe trainer: merges equal those of the tokenizers library's trainer")
   const Json golden = read_json(test::source_folder() / "tests/golden/tokenizer/merges.json");
   std::vector<std::string> texts;
   for (const std::string file : golden["files"]) texts.push_back(read_file(shared / "data" / file));
-  for (const auto& [pattern, merges] : golden["patterns"].items()) {
+  for (const auto& [key, merges] : golden["patterns"].items()) {
+    const std::string pattern = key;
     CAPTURE(pattern);
     const BpeTrainerOptions options{.vocab_size = golden["vocab_size"],
                                     .pattern = pattern,

@@ -73,7 +73,8 @@ TEST_CASE("tokenizer kinds: UDHR in 35 languages encodes and decodes as with the
     CAPTURE(name);
     const Tokenizer tokenizer = Tokenizer::from_json(made["tokenizer"], name);
     CHECK(made["files"].size() >= 35);
-    for (const auto& [file, expected] : made["files"].items()) {
+    for (const auto& [key, expected] : made["files"].items()) {
+      const std::string file = key;
       CAPTURE(file);
       const auto ids = tokenizer.encode(read_file(shared / "data/udhr" / file));
       CHECK(ids.size() == expected[0].get<std::size_t>());

@@ -63,13 +63,15 @@ TEST_CASE("tokenizer: ids and decoded text equal the tokenizers library's, for e
 TEST_CASE("tokenizer: UDHR in 35 languages and Gutenberg encode as the tokenizers library does") {
   REQUIRE_SHARED(shared);
   const Json corpora = golden("corpora.json");
-  for (const auto& [name, files] : corpora.items()) {
+  for (const auto& [key, files] : corpora.items()) {
+    const std::string name = key;
     CAPTURE(name);
     const Tokenizer tokenizer = name == "dolma2" ? Tokenizer::load(shared / "data/tokenizers/dolma2_tokenizer.json")
                                 : name == "tiny" ? Tokenizer::load(shared / "data/golden/apertus_tiny")
                                                  : Tokenizer::from_json(case_named(name), name);
     CHECK(files.size() >= 40);
-    for (const auto& [file, expected] : files.items()) {
+    for (const auto& [file_key, expected] : files.items()) {
+      const std::string file = file_key;
       CAPTURE(file);
       const std::string text = read_file(shared / "data" / file);
       const auto ids = tokenizer.encode(text);
