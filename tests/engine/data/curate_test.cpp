@@ -192,6 +192,26 @@ TEST_CASE("curate: paragraphs that are cut are told with their spans; what comes
   }
 }
 
+TEST_CASE(
+    "curate: thousands of copies of one document, and empty ones, through each comparison: one stays, and the parts add up") {
+  TemporaryFolder folder;
+  std::vector<Document> documents = {document_of("", "empty-1"), document_of("", "empty-2")};
+  for (int i = 0; i < 3000; ++i) documents.push_back(document_of(prose(1), fmt::format("{:04d}", i)));
+  write_documents(folder.path() / "in", documents);
+  for (const char* filter : {"exact_dedup", "minhash", "paragraph_dedup", "substring_dedup"}) {
+    StepRun run(kCurate, Json{{"filters", {{{"filter", filter}}}}, {"runtime", {{"dedup_memory", 10'000}}}});
+    run.input("documents", folder.path() / "in").run();
+    const Json report = read_json(run.output("report") / "report.json");
+    const int empty = std::string(filter) == "exact_dedup" ? 1 : 2;  // only exact_dedup finds that they are the same
+    CHECK(report["total"]["in"] == 3002);
+    CHECK(report["total"]["kept"] == 1 + empty);
+    CHECK(report["total"]["dropped_by"][filter] == 3001 - empty);
+    const std::vector<Document> kept = documents_of(run.output("documents"));
+    CHECK(kept.front().url == "0000");
+    CHECK(kept.front().text == prose(1));
+  }
+}
+
 TEST_CASE("curate: the same bits for any number of threads, any size of piece and any memory") {
   TemporaryFolder folder;
   write_documents(folder.path() / "in", mixed_documents());
