@@ -138,10 +138,21 @@ double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64
 double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end) {
   mark(kForward);
   const model::Batch rows = batch_memory_.there(rows_of(batch, begin, end));
-  model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss);
+  activations_.shape(end - begin, batch.T);
+  auto& [forward, backward] = recorded_[{end - begin, batch.T}];
+  ask(context, forward,
+      [&] { model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss); });
   mark(kBackward);
-  model::train_backward(context, compute_weights(), gradients_, activations_, rows);
+  ask(context, backward, [&] { model::train_backward(context, compute_weights(), gradients_, activations_, rows); });
   return model::sum_of_losses(activations_);
+}
+
+// What a watched context does cannot be recorded: somebody looks in between.
+void Trainer::ask(Context& context, RecordedWork& recorded, const std::function<void()>& work) {
+  WorkRecorder* recorder = config_.graphs && &context == &context_ ? work_recorder(context) : nullptr;
+  if (recorder == nullptr || !std::exchange(recorded.seen, true)) return work();
+  if (recorded.graph == nullptr) recorded.graph = recorder->record(work);
+  recorded.graph->run();
 }
 
 void Trainer::mark(const char* phase) {

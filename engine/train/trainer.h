@@ -1,11 +1,14 @@
 // One training step after another: batch, forward and backward, clip, update. The step reads top to bottom in trainer.cpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/model/activations.h"
 #include "engine/model/batch.h"
@@ -19,6 +22,7 @@
 #include "engine/train/weight_average.h"
 #include "kernels/ops.h"
 #include "kernels/work_clock.h"
+#include "kernels/work_graph.h"
 
 namespace cairn::train {
 
@@ -31,6 +35,7 @@ struct TrainerConfig {
   double z_loss = 0;           // of each label that counts: z_loss * logsumexp(logits)^2 (kernels/ops.h)
   model::Recompute recompute;  // what the backward computes again
   std::optional<WeightAverageOptions> average;
+  bool graphs = false;            // on a device: a pass is recorded, and asked for as one thing from its third time on
   std::int64_t replay_every = 0;  // steps between checks that a micro-batch gives the same gradients twice; 0 = never
 };
 
@@ -92,6 +97,12 @@ class Trainer {
   double forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch);
   double micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end);
   void mark(const char* phase);
+  // Does `work`, the same each time for one shape of a micro-batch: the first time at once, later as recorded.
+  struct RecordedWork {
+    bool seen = false;
+    std::unique_ptr<WorkGraph> graph;
+  };
+  void ask(Context& context, RecordedWork& recorded, const std::function<void()>& work);
   void read_clock(StepSeconds& seconds);
   const model::Parameters& compute_weights() const { return copy_ ? *copy_ : parameters_; }
   void replay(TokenBatch& batch, std::int64_t micro_batch);
@@ -113,6 +124,8 @@ class Trainer {
   model::Activations activations_;
   model::BatchMemory batch_memory_;
   std::optional<double> rope_theta_;  // that the rotary tables are filled for; none = the model's own
+  std::map<std::pair<std::int64_t, std::int64_t>, std::array<RecordedWork, 2>>
+      recorded_;  // forward, backward; by rows and length
   TrainState state_;
   std::function<void()> before_update_;
   std::string not_finite_;  // of the last such step that was traced

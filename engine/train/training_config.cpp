@@ -108,6 +108,8 @@ Schema training_runtime() {
       field("recompute", string().def("none"),
             "what the backward computes again instead of keeping it, the same bits with less memory: none, or norms, activation, "
             "mlp, attention joined by +, or block"),
+      field("graphs", boolean().def(false),
+            "on a GPU: record a pass and start it as one thing, for models that are small for it"),
       field("replay_every", integer().min(0).def(0),
             "steps between checks that this machine computes the same gradients twice; 0 = never"),
       field("prefetch", integer().min(0).max(1024).def(4), "batches made ready ahead of the step, at most"),
@@ -206,6 +208,7 @@ TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculu
     result.average = WeightAverageOptions{ema.number("decay"), ema.integer("every")};
   }
   result.recompute = model::parse_recompute(ctx.runtime().string("recompute"));
+  result.graphs = ctx.runtime().boolean("graphs");
   result.replay_every = ctx.runtime().integer("replay_every");
   return result;
 }

@@ -21,7 +21,7 @@ namespace cairn::train {
 std::vector<Field> training_fields(const Json& optimizer, const Json& schedule);
 // Outputs that the config asks for, besides the step's own: "ema", and those of run_checkpoints.h.
 std::vector<steps::OutputSpec> training_outputs(const Config& config);
-// Runtime fields of the same steps: "device", "backend", "peak_gflops", "recompute", "replay_every", "staging_mb".
+// Runtime fields of the same steps: "device", "backend", "peak_gflops", "recompute", "graphs", "replay_every", "staging_mb".
 Schema training_runtime();
 // The device that the runtime config names, open; and what it adds to the determinism class (StepSpec::device).
 std::unique_ptr<ComputeDevice> open_training_device(const steps::StepContext& context);

@@ -74,6 +74,36 @@ class Waves {
   std::size_t next_ = 0;
 };
 
+class GpuGraph : public WorkGraph {
+ public:
+  GpuGraph(cudaStream_t stream, const std::function<void()>& work) : stream_(stream) {
+    check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "recording work");
+    cudaGraph_t graph = nullptr;
+    try {
+      work();
+    } catch (...) {
+      cudaStreamEndCapture(stream, &graph);
+      if (graph) cudaGraphDestroy(graph);
+      throw;
+    }
+    check(cudaStreamEndCapture(stream, &graph), "recording work");
+    const cudaError_t made = cudaGraphInstantiate(&graph_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(made, "making a graph of recorded work");
+  }
+  ~GpuGraph() override {
+    if (graph_) cudaGraphExecDestroy(graph_);
+  }
+  GpuGraph(const GpuGraph&) = delete;
+  GpuGraph& operator=(const GpuGraph&) = delete;
+
+  void run() override { check(cudaGraphLaunch(graph_, stream_), "starting recorded work"); }
+
+ private:
+  cudaStream_t stream_;
+  cudaGraphExec_t graph_ = nullptr;
+};
+
 std::byte* bytes_at(void* at) {
   return static_cast<std::byte*>(at);
 }
@@ -158,6 +188,10 @@ void GpuMemory::read_aside(void* host, const void* at, std::size_t bytes) {
 
 std::unique_ptr<WorkClock> GpuMemory::clock() {
   return make_gpu_clock(state_->stream);
+}
+
+std::unique_ptr<WorkGraph> GpuMemory::record(const std::function<void()>& work) {
+  return std::make_unique<GpuGraph>(state_->stream, work);
 }
 
 void GpuMemory::synchronize() {

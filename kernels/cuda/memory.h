@@ -5,10 +5,11 @@
 #include <memory>
 
 #include "kernels/memory.h"
+#include "kernels/work_graph.h"
 
 namespace cairn::cuda {
 
-class GpuMemory : public Memory {
+class GpuMemory : public Memory, public WorkRecorder {
  public:
   GpuMemory(int device, void* stream);  // of GPU `device`, in the order of `stream`
   ~GpuMemory() override;
@@ -24,6 +25,7 @@ class GpuMemory : public Memory {
   void read_aside(void* host, const void* at, std::size_t bytes) override;
   std::unique_ptr<WorkClock> clock() override;
   void synchronize() override;
+  std::unique_ptr<WorkGraph> record(const std::function<void()>& work) override;
 
  private:
   struct State;

@@ -60,6 +60,8 @@ class Fence {
   virtual ~Fence() = default;
   virtual void open() = 0;
   virtual void close() = 0;
+  // Takes the work instead of its being done now, while work is recorded.
+  virtual bool take(std::function<void()> work) = 0;
 };
 class Opened {
  public:
@@ -137,8 +139,12 @@ namespace cairn::cuda {
 
 template <typename... Parameters, typename... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared, void* stream, Arguments... arguments) {
-  const emulation::Opened opened(static_cast<emulation::Fence*>(stream));
-  emulation::run_grid(grid, block, shared, [&] { kernel(static_cast<Parameters>(arguments)...); });
+  auto* fence = static_cast<emulation::Fence*>(stream);
+  const auto run = [=] {
+    const emulation::Opened opened(fence);
+    emulation::run_grid(grid, block, shared, [&] { kernel(static_cast<Parameters>(arguments)...); });
+  };
+  if (fence == nullptr || !fence->take(run)) run();
 }
 
 }  // namespace cairn::cuda

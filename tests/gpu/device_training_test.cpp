@@ -203,6 +203,28 @@ TEST_CASE("a training on a device gives the same bits when it is resumed") {
   }
 }
 
+TEST_CASE("a training whose passes are recorded gives the bits of one whose are not, and traces as well") {
+  TemporaryFolder folder;
+  EmulatedDevice device;
+  TrainerConfig config = all_features(OptimizerConfig::Method::adamw, false);
+  config.replay_every = 0;
+  TinyRun plain(on_device, &device, small_llama(), config);
+  config.graphs = true;
+  TinyRun recorded(on_device, &device, small_llama(), config);
+  plain.run_until(kSteps);
+  CHECK(device.graphs_run() == 0);
+  recorded.run_until(kSteps);
+  CHECK(device.graphs_run() == 2 * 2 * (kSteps - 1));  // forward and backward of two micro-batches of unlike size
+  plain.write(folder.path() / "plain");
+  recorded.write(folder.path() / "recorded");
+  CHECK(bytes_of(folder.path() / "plain") == bytes_of(folder.path() / "recorded"));
+
+  const Tensor row = recorded.trainer.parameters().layer(1).w_up.rows(3, 4);
+  std::vector<float> huge(static_cast<std::size_t>(row.size()), 1e38f);
+  copy(row, Tensor(huge.data(), Dtype::f32, {row.size()}));
+  CHECK(recorded.trainer.step().not_finite.starts_with("block 1 mlp"));
+}
+
 TEST_CASE("a checkpoint from a device is one like any other: read on the host, and written there, it has the same bytes") {
   const TrainerConfig config = all_features(OptimizerConfig::Method::ademamix, true);
   TemporaryFolder folder;

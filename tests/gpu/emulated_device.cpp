@@ -4,12 +4,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <mutex>
+#include <vector>
 
 #include "base/error.h"
 #include "kernels/arena.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/work_clock.h"
+#include "kernels/work_graph.h"
 #include "tests/gpu/cuda_emulation.h"
 
 namespace cairn::test {
@@ -19,7 +22,7 @@ constexpr std::size_t kRoom = std::size_t{1} << 30;  // of addresses; bytes are 
 
 // One region that no access is allowed to but between open() and close(), which nest and may come from two threads. Blocks lie
 // one after another; their addresses are used again when none is left.
-class FencedMemory : public Memory, public emulation::Fence {
+class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder {
  public:
   FencedMemory() : region_(mmap(nullptr, kRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
     if (region_ == MAP_FAILED) fail("no addresses for an emulated GPU: {}", std::strerror(errno));
@@ -54,28 +57,70 @@ class FencedMemory : public Memory, public emulation::Fence {
     const std::lock_guard lock(mutex_);
     if (--blocks_ == 0) used_ = 0;
   }
+  bool take(std::function<void()> work) override {
+    if (recorded_ == nullptr) return false;
+    recorded_->push_back(std::move(work));
+    return true;
+  }
+  std::unique_ptr<WorkGraph> record(const std::function<void()>& work) override {
+    auto graph = std::make_unique<Recorded>(*this);
+    recorded_ = &graph->work;
+    try {
+      work();
+    } catch (...) {
+      recorded_ = nullptr;
+      throw;
+    }
+    recorded_ = nullptr;
+    return graph;
+  }
+  int graphs_run() const { return graphs_run_; }
+
   void fill_zero(void* at, std::size_t bytes) override {
-    const emulation::Opened opened(this);
-    std::memset(at, 0, bytes);
+    const auto run = [this, at, bytes] {
+      const emulation::Opened opened(this);
+      std::memset(at, 0, bytes);
+    };
+    if (!take(run)) run();
   }
   void move(void* to, const void* from, std::size_t bytes) override {
-    const emulation::Opened opened(this);
-    std::memcpy(to, from, bytes);
+    const auto run = [this, to, from, bytes] { copy_now(to, from, bytes); };
+    if (!take(run)) run();
   }
-  void write(void* at, const void* host, std::size_t bytes) override { move(at, host, bytes); }
-  void read(void* host, const void* at, std::size_t bytes) override { move(host, at, bytes); }
+  void write(void* at, const void* host, std::size_t bytes) override { copy_with_host(at, host, bytes); }
+  void read(void* host, const void* at, std::size_t bytes) override { copy_with_host(host, at, bytes); }
   void begin_aside() override {}
-  void read_aside(void* host, const void* at, std::size_t bytes) override { move(host, at, bytes); }
+  void read_aside(void* host, const void* at, std::size_t bytes) override { copy_now(host, at, bytes); }
   std::unique_ptr<WorkClock> clock() override { return make_host_clock(); }
   void synchronize() override {}
 
  private:
+  struct Recorded : WorkGraph {
+    explicit Recorded(FencedMemory& of) : memory(of) {}
+    void run() override {
+      ++memory.graphs_run_;
+      for (const auto& each : work) each();
+    }
+    FencedMemory& memory;
+    std::vector<std::function<void()>> work;
+  };
+
+  void copy_now(void* to, const void* from, std::size_t bytes) {
+    const emulation::Opened opened(this);
+    std::memcpy(to, from, bytes);
+  }
+  void copy_with_host(void* to, const void* from, std::size_t bytes) {
+    if (recorded_ != nullptr) fail("a copy from or to the host cannot be recorded");
+    copy_now(to, from, bytes);
+  }
+
   static constexpr std::size_t kPage = 4096;
   void protect(int access) { mprotect(region_, used_, access); }
 
   void* region_;
   std::mutex mutex_;
-  int opened_ = 0, blocks_ = 0;
+  int opened_ = 0, blocks_ = 0, graphs_run_ = 0;
+  std::vector<std::function<void()>>* recorded_ = nullptr;
   std::size_t used_ = 0;
 };
 
@@ -99,6 +144,10 @@ EmulatedDevice::EmulatedDevice() : state_(std::make_unique<State>()) {
 }
 
 EmulatedDevice::~EmulatedDevice() = default;
+
+int EmulatedDevice::graphs_run() const {
+  return state_->memory.graphs_run();
+}
 
 Memory& EmulatedDevice::memory() {
   return state_->memory;

@@ -18,6 +18,7 @@ class EmulatedDevice {
   EmulatedDevice& operator=(const EmulatedDevice&) = delete;
 
   Memory& memory();
+  int graphs_run() const;  // recorded work that was asked for
   Context context(ThreadPool& pool);
 
  private:
