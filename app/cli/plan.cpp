@@ -82,6 +82,8 @@ std::vector<MemoryRow> memory_rows(const TrainingNeeds& needs, const train::Memo
       {"activations", memory.activations, fmt::format("kept for the backward; recompute: {}", recompute_text(needs.recompute))},
       {"working", memory.working,
        fmt::format("logits ({}) or gradients inside a block, rotary tables", size(double(memory.logits)))},
+      {"threads", memory.threads,
+       needs.threads > 0 ? fmt::format("what {} threads keep for products and attention", needs.threads) : "of a cpu alone"},
       {"checkpoint", memory.checkpoint,
        needs.checkpoint_copy ? "copy of the state, written while training goes on" : "its copy lies in the host's memory"}};
 }
@@ -196,6 +198,7 @@ ExitCode plan_training(Session& session, const Options& options) {
   plan.device = options.device == "cpu" ? this_machine(session) : train::device_by_name(options.device);
   plan.needs.checkpoint_copy = options.device == "cpu";
   plan.needs.on_device = options.device != "cpu";
+  if (!plan.needs.on_device) plan.needs.threads = session.threads().threads();
   plan.memory = train::plan_memory(plan.needs);
   plan.floor = train::plan_floor(plan.needs, plan.device);
   plan.alternatives = recompute_alternatives(plan.needs);

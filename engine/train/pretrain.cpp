@@ -52,7 +52,7 @@ void pretrain(StepContext& ctx) {
   const TrainerConfig options = read_trainer_config(ctx, curriculum);
   check_sequence_length(choose_shape(ctx), curriculum.longest_sequence());
   const std::unique_ptr<ComputeDevice> device = open_training_device(ctx);
-  check_memory(*device, options, choose_shape(ctx), curriculum);
+  check_memory(*device, options, choose_shape(ctx), curriculum, ctx.threads().threads());
   model::Parameters parameters = choose_model(ctx);
   const model::ModelConfig shape = parameters.config();
   const PlannedReading data = plan_reading(config, folders_of(ctx.inputs("data")), ctx.seed(), shape.vocab);

@@ -81,7 +81,7 @@ void sft(StepContext& ctx) {
   if (config.has("micro_batch")) stage.micro_batch = config.integer("micro_batch");
   const Curriculum curriculum({stage});
   const TrainerConfig options = read_trainer_config(ctx, curriculum);
-  check_memory(*device, options, shape, curriculum);
+  check_memory(*device, options, shape, curriculum, ctx.threads().threads());
   Prefetcher batches([&](const StepPlan& plan) { return rows.batch_at(plan.position, plan.batch, last); }, curriculum,
                      ctx.runtime().integer("prefetch"), ctx.runtime().integer("prefetch_workers"));
   Context context = device->context(ctx.threads());

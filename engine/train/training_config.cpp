@@ -214,7 +214,7 @@ TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculu
 }
 
 void check_memory(const ComputeDevice& device, const TrainerConfig& config, const model::ModelConfig& model,
-                  const Curriculum& curriculum) {
+                  const Curriculum& curriculum, int threads) {
   const std::int64_t average = config.average ? model::parameter_bytes(model, Dtype::f32) : 0;
   const std::int64_t available = device.free_memory().value_or(free_memory()) - average;
   for (const Stage& stage : curriculum.stages()) {
@@ -227,6 +227,7 @@ void check_memory(const ComputeDevice& device, const TrainerConfig& config, cons
     needs.batch = needs.micro_batch;
     needs.recompute = config.recompute;
     needs.on_device = device.free_memory().has_value();
+    needs.threads = needs.on_device ? 0 : threads;
     check_fits(needs, available);
   }
 }

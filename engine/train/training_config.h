@@ -35,6 +35,6 @@ TrainerConfig read_trainer_config(const steps::StepContext& context, const Curri
 
 // Error (usage) when the device has not the memory for it, saying what would fit: before any work is done.
 void check_memory(const ComputeDevice& device, const TrainerConfig& config, const model::ModelConfig& model,
-                  const Curriculum& curriculum);
+                  const Curriculum& curriculum, int threads);
 
 }  // namespace cairn::train

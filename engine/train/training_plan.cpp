@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "engine/model/activations.h"
+#include "kernels/cpu/scratch.h"
 
 namespace cairn::train {
 namespace {
@@ -82,6 +83,27 @@ double elementwise_values(const model::ModelConfig& c) {
   return double(c.layers) * (forward + backward) + 3 * double(c.vocab);
 }
 
+// Bytes that the threads of a cpu keep: each as much as the operation that asks for most.
+std::int64_t thread_bytes(const TrainingNeeds& needs, std::int64_t logits_rows) {
+  const model::ModelConfig& c = needs.model;
+  const std::int64_t N = needs.micro_batch * needs.sequence_length, T = needs.sequence_length;
+  std::int64_t most = cpu::attention_scratch(T, c.head_width, needs.compute);
+  const auto linear = [&](std::int64_t rows, std::int64_t in, std::int64_t out) {  // y = x W^T, dx = dy W, dW += dy^T x
+    const Dtype A = needs.compute;
+    for (const cpu::ProductShape& shape : {cpu::ProductShape{rows, out, in, Transpose::no, Transpose::yes, A, A},
+                                           {rows, in, out, Transpose::no, Transpose::no, A, A},
+                                           {out, in, rows, Transpose::yes, Transpose::no, A, Dtype::f32}}) {
+      most = std::max(most, cpu::matmul_scratch(shape, needs.threads));
+    }
+  };
+  for (const std::int64_t heads : {c.heads, c.kv_heads}) linear(N, c.width, heads * c.head_width);
+  linear(N, c.heads * c.head_width, c.width);
+  linear(N, c.width, c.mlp_width);
+  linear(N, c.mlp_width, c.width);
+  linear(logits_rows, c.width, c.vocab);
+  return 4 * (needs.threads * most + cpu::attention_part_sums(needs.micro_batch, T, c.kv_heads, c.head_width));
+}
+
 }  // namespace
 
 MemoryNeed plan_memory(const TrainingNeeds& needs) {
@@ -96,7 +118,9 @@ MemoryNeed plan_memory(const TrainingNeeds& needs) {
                               needs.sequence_length, needs.recompute, needs.on_device);
   for (const ArenaPlan::Entry& entry : plan.entries()) {
     if (entry.name.starts_with("block.")) memory.activations += entry.shape.bytes();
-    if (entry.name == "head.logits_chunk") memory.logits = entry.shape.bytes();
+    if (entry.name != "head.logits_chunk") continue;
+    memory.logits = entry.shape.bytes();
+    if (needs.threads > 0) memory.threads = thread_bytes(needs, entry.shape.shape[0]);
   }
   memory.working = plan.bytes() - memory.activations;
   if (needs.checkpoint_copy) memory.checkpoint = share(full, needs.ranks) + memory.moments;
@@ -183,7 +207,7 @@ std::string does_not_fit_text(const TrainingNeeds& needs, std::int64_t available
   std::string text =
       fmt::format("{} needed ({} weights, {} gradients, {} optimizer state, {} activations), {} free. ", size(memory.total()),
                   size(memory.weights), size(memory.gradients), size(memory.master + memory.moments),
-                  size(memory.activations + memory.working + memory.checkpoint), size(available));
+                  size(memory.activations + memory.working + memory.threads + memory.checkpoint), size(available));
   const std::vector<Remedy> found = remedies(needs, available);
   if (found.empty()) {
     return text +

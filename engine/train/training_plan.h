@@ -25,8 +25,9 @@ struct TrainingNeeds {
   std::int64_t batch = 1;            // samples in a step, of all ranks
   model::Recompute recompute;
   bool on_device = false;  // a GPU, or another whose work is asked for from outside
-  bool checkpoint_copy =
-      false;  // on the device: the state is copied there, and written while training goes on (run_checkpoints.h)
+  // On the device: the state is copied there, and written while training goes on (run_checkpoints.h).
+  bool checkpoint_copy = false;
+  int threads = 0;  // of a cpu that computes; 0 = something else does
 };
 
 struct MemoryNeed {
@@ -36,9 +37,10 @@ struct MemoryNeed {
   std::int64_t moments = 0;      // of the optimizer
   std::int64_t activations = 0;  // that blocks keep for their backward
   std::int64_t working = 0;      // logits of some rows, what is computed again, gradients inside a block, rotary tables
+  std::int64_t threads = 0;      // what those of a cpu keep for products and attention
   std::int64_t checkpoint = 0;   // copy of the state that is being written
   std::int64_t logits = 0;       // of `working`: what a chunk of logits takes
-  std::int64_t total() const { return weights + master + gradients + moments + activations + working + checkpoint; }
+  std::int64_t total() const { return weights + master + gradients + moments + activations + working + threads + checkpoint; }
 };
 // What Parameters, Optimizer and Activations for these needs take together, to a percent.
 MemoryNeed plan_memory(const TrainingNeeds& needs);

@@ -87,7 +87,7 @@ void backward(Context& context, const Tensor& dq, const Tensor& dk, const Tensor
   if (B * T * H * E == 0) return;
   const std::vector<std::int64_t> borders = query_borders(T, B * K, routines_of(context).tile_cols);
   const std::int64_t parts = static_cast<std::int64_t>(borders.size()) - 1, part_size = T * E;
-  std::vector<float> sums(parts == 1 ? 0 : static_cast<std::size_t>(B * K * parts * 2 * part_size));
+  std::vector<float> sums(static_cast<std::size_t>(attention_part_sums(B, T, K, E)));
   const auto part_sums = [&](std::int64_t head, std::int64_t part) {  // of dk, then of dv
     return sums.data() + (head * parts + part) * 2 * part_size;
   };
@@ -149,6 +149,20 @@ void backward(Context& context, const Tensor& dq, const Tensor& dk, const Tensor
 }
 
 }  // namespace
+
+std::int64_t attention_scratch(std::int64_t T, std::int64_t E, Dtype type) {
+  const Routines& routines = *static_cast<const CpuBackend&>(cpu_backend()).routines;
+  const auto most = [&](const auto& r) {
+    return std::max(r.attention_forward_scratch(T, E), r.attention_backward_scratch(T, E));
+  };
+  return type == Dtype::bf16 ? most(routines.bf16) : most(routines.f32);
+}
+
+std::int64_t attention_part_sums(std::int64_t B, std::int64_t T, std::int64_t K, std::int64_t E) {
+  const Routines& routines = *static_cast<const CpuBackend&>(cpu_backend()).routines;
+  const std::int64_t parts = static_cast<std::int64_t>(query_borders(T, B * K, routines.tile_cols).size()) - 1;
+  return parts == 1 ? 0 : B * K * parts * 2 * T * E;
+}
 
 void attention_forward(Context& context, const Tensor& o, const Tensor& lse, const Tensor& q, const Tensor& k, const Tensor& v,
                        const Tensor& first_key, double scale) {

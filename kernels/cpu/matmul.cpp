@@ -55,7 +55,31 @@ Cut cut_blocks(std::int64_t M, std::int64_t N, std::int64_t K, const Routines& r
   return best;
 }
 
+bool by_dots(const GemmBlock& g) {
+  return g.m <= few_rows(g.k) && !g.transposed_a && g.transposed_b;
+}
+
 }  // namespace
+
+std::int64_t matmul_scratch(const ProductShape& shape, int threads) {
+  const Routines& routines = *static_cast<const CpuBackend&>(cpu_backend()).routines;
+  const Cut cut = cut_blocks(shape.M, shape.N, shape.K, routines, threads);
+  const GemmBlock block{.m = cut.rows,
+                        .n = cut.columns,
+                        .k = shape.K,
+                        .a = nullptr,
+                        .lda = 0,
+                        .transposed_a = shape.a == Transpose::yes,
+                        .b = nullptr,
+                        .ldb = 0,
+                        .transposed_b = shape.b == Transpose::yes,
+                        .c = nullptr,
+                        .ldc = 0,
+                        .accumulate = false,
+                        .bf16 = shape.type == Dtype::bf16,
+                        .bf16_c = shape.type_c == Dtype::bf16};
+  return by_dots(block) ? 0 : routines.gemm_scratch(block);
+}
 
 void matmul(Context& context, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
   const Routines& routines = routines_of(context);
@@ -87,7 +111,7 @@ void matmul(Context& context, const Tensor& c, const Tensor& a, Transpose ta, co
     block.c = const_cast<char*>(at(whole.c, whole.bf16_c, i * whole.ldc + j));
     return block;
   };
-  if (M <= few_rows(K) && !whole.transposed_a && whole.transposed_b) {
+  if (by_dots(whole)) {
     const std::int64_t columns = M * N * K < kSmall ? N : round_up(divide_up(N, 4 * context.pool.threads()), 24);
     context.pool.parallel_ranges(N, std::max<std::int64_t>(columns, 1), [&](std::int64_t begin, std::int64_t end) {
       routines.gemm_dots(part(0, M, begin, end - begin));

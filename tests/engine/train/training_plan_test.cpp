@@ -81,13 +81,14 @@ std::int64_t peak_of_a_step(const TrainingNeeds& needs) {
 
 TEST_CASE("plan: the memory that a step of tiny-10m takes is what the plan says, within 3%") {
   TrainingNeeds needs = needs_of("tiny-10m", 512);
-  needs.micro_batch = 8;  // some 2 s a step; with less, what threads keep for their products would count
+  needs.micro_batch = 8;  // some 2 s a step
+  needs.threads = 2;      // as peak_of_a_step has
   struct Case {
     Dtype compute;
     const char* recompute;
   };
-  for (const auto& [compute, text] :
-       {Case{Dtype::f32, "none"}, Case{Dtype::f32, "norms+activation"}, Case{Dtype::bf16, "none"}}) {
+  for (const auto& [compute, text] : {Case{Dtype::f32, "none"}, Case{Dtype::f32, "norms+activation"}, Case{Dtype::f32, "block"},
+                                      Case{Dtype::bf16, "none"}, Case{Dtype::bf16, "block"}}) {
     needs.compute = compute;
     needs.recompute = model::parse_recompute(text);
     const std::int64_t planned = plan_memory(needs).total(), taken = peak_of_a_step(needs);
