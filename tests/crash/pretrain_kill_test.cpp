@@ -117,3 +117,11 @@ TEST_CASE("a pretrain with moments in bfloat16 whose copies do not fit into memo
                         {"optimizer", {{"name", "ademamix"}, {"moments", "bf16"}}},
                         {"runtime", {{"staging_mb", 0}, {"peak_gflops", 100}}}});
 }
+
+TEST_CASE("a pretrain that computes in bfloat16 and keeps an average of its weights, killed, resumes to the same bits") {
+  kill_again_and_again({{"checkpoint_every", 2},
+                        {"steps", 60},
+                        {"precision", "bf16"},
+                        {"ema", {{"decay", 0.9}}},
+                        {"optimizer", {{"name", "muon"}}}});
+}
