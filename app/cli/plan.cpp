@@ -74,7 +74,7 @@ struct MemoryRow {
 
 std::vector<MemoryRow> memory_rows(const TrainingNeeds& needs, const train::MemoryNeed& memory, const Options& options) {
   const std::string shared = needs.ranks > 1 ? fmt::format(", cut over {} ranks", needs.ranks) : "";
-  return {
+  std::vector<MemoryRow> rows{
       {"weights", memory.weights, dtype_name(needs.compute)},
       {"master", memory.master, memory.master > 0 ? "float32 weights" + shared : "the weights are float32 themselves"},
       {"gradients", memory.gradients, "float32"},
@@ -82,10 +82,12 @@ std::vector<MemoryRow> memory_rows(const TrainingNeeds& needs, const train::Memo
       {"activations", memory.activations, fmt::format("kept for the backward; recompute: {}", recompute_text(needs.recompute))},
       {"working", memory.working,
        fmt::format("logits ({}) or gradients inside a block, rotary tables", size(double(memory.logits)))},
-      {"threads", memory.threads,
-       needs.threads > 0 ? fmt::format("what {} threads keep for products and attention", needs.threads) : "of a cpu alone"},
       {"checkpoint", memory.checkpoint,
        needs.checkpoint_copy ? "copy of the state, written while training goes on" : "its copy lies in the host's memory"}};
+  if (needs.threads > 0) {
+    rows.push_back({"threads", memory.threads, fmt::format("what {} threads keep for products and attention", needs.threads)});
+  }
+  return rows;
 }
 
 struct Alternative {
