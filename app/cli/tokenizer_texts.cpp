@@ -3,22 +3,40 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <string_view>
+#include <utility>
 
 #include "base/disk.h"
 #include "base/error.h"
 #include "engine/data/document.h"
+#include "engine/data/sources/html_text.h"
 #include "engine/text/unicode.h"
 
 namespace cairn::app {
 namespace {
 
-std::string without_tags(const std::string& markup) {
+// The text of XML: each run between two tags on a line of its own, its white space as one space, for the indentation of markup is
+// none of a language's text.
+std::string text_of_xml(std::string_view markup) {
   std::string out;
-  bool inside = false;
-  for (const char c : markup) {
-    if (c == '<') inside = true;
-    if (!inside) out += c;
-    if (c == '>') inside = false;
+  for (std::size_t at = 0; at < markup.size();) {
+    const std::size_t tag = std::min(markup.find('<', at), markup.size());
+    std::string run;
+    for (const char c : markup.substr(at, tag - at)) {
+      const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+      if (!space) run += c;
+      if (space && !run.empty() && run.back() != ' ') run += ' ';
+    }
+    if (!run.empty() && run.back() == ' ') run.pop_back();
+    if (!run.empty()) out += run + "\n";
+    at = std::min(markup.find('>', tag), markup.size() - 1) + 1;
+  }
+  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
+      {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}};  // & last: it makes no new ones
+  for (const auto& [entity, character] : kEntities) {
+    for (std::size_t at = 0; (at = out.find(entity, at)) != std::string::npos; at += character.size()) {
+      out.replace(at, entity.size(), character);
+    }
   }
   return out;
 }
@@ -35,8 +53,9 @@ void read_documents(const fs::path& folder, std::vector<text::LabelledText>& tex
 }
 
 void read_text(const fs::path& file, const std::string& name, std::vector<text::LabelledText>& texts) {
-  std::string text = text::utf8_lossy(read_file(file));
-  if (file.extension() == ".xml" || file.extension() == ".html") text = without_tags(text);
+  const std::string bytes = read_file(file);
+  std::string text = file.extension() == ".html" ? data::extract_html(bytes, "").text : text::utf8_lossy(bytes);
+  if (file.extension() == ".xml") text = text_of_xml(text);
   texts.push_back({name.empty() ? file.stem().string() : name, std::move(text)});
 }
 
