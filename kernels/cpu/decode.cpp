@@ -6,9 +6,9 @@
 #include <numeric>
 #include <vector>
 
-#include "base/random.h"
 #include "kernels/cpu/ops.h"
 #include "kernels/cpu/scratch.h"
+#include "kernels/draws.h"
 
 namespace cairn::cpu {
 namespace {
@@ -46,7 +46,7 @@ std::int32_t sample_row(const A* row, std::int64_t V, const double* rule, const 
     total = reached;
   }
   const auto join = [](std::uint32_t low, std::uint32_t high) { return low | static_cast<std::uint64_t>(high) << 32; };
-  const double target = Random(join(draw[0], draw[1]), "sample").uniform(join(draw[2], draw[3])) * total;
+  const double target = sampling_draw(join(draw[0], draw[1]), join(draw[2], draw[3])) * total;
   std::size_t pick = 0;
   for (double passed = 0; pick + 1 < kept; ++pick) {
     passed += weights[pick];

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <vector>
 
-#include "base/random.h"
+#include "kernels/draws.h"
 #include "kernels/ref/ref.h"
 
 namespace cairn::ref {
@@ -83,7 +83,7 @@ void sample(Context&, const Tensor& tokens, const Tensor& logits, const Tensor& 
         total = reached;
       }
       const std::uint64_t seed = draw[0] | static_cast<std::uint64_t>(draw[1]) << 32;
-      const double target = Random(seed, "sample").uniform(draw[2] | static_cast<std::uint64_t>(draw[3]) << 32) * total;
+      const double target = sampling_draw(seed, draw[2] | static_cast<std::uint64_t>(draw[3]) << 32) * total;
       std::size_t pick = 0;
       for (double passed = 0; pick + 1 < kept; ++pick) {
         passed += weight(pick);
