@@ -3,8 +3,10 @@ each, same pages, in turn; and main-content extraction beside trafilatura on the
 Ours is the two steps as they run, files, compression, decisions and report included; the peer's part is its components' own functions on
 pages in memory, without reading, writing or clustering. Usage: curate.py --build BUILD [--docs DIR ...] [--pages 400] [--shared ../shared]
 Needs datatrove with trafilatura and spacy (CAIRN_PYTHON names the Python of ./run bench); without them the peer's part is left out."""
-import argparse, gzip, json, logging, os, pathlib, platform, re, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, gzip, json, logging, os, pathlib, re, shutil, statistics, subprocess, sys, tempfile, time
 from collections import Counter
+
+from support.figure import figure
 
 for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[k] = "1"
@@ -27,19 +29,6 @@ try:
 except ImportError as error:
     datatrove = None
     print(f"note: {error}; only our own figures", file=sys.stderr)
-
-
-def machine():
-    for line in open("/proc/cpuinfo") if os.path.exists("/proc/cpuinfo") else []:
-        if line.startswith("model name"):
-            return f"{line.split(':')[1].strip()}, {os.cpu_count()} cores"
-    return platform.machine()
-
-
-def figure(what, value, unit, peer=None, peer_value=None, **extra):
-    ratio = round(value / peer_value, 2) if peer_value else None
-    print(json.dumps({"what": what, "value": float(f"{value:.4g}"), "unit": unit, "peer": peer, "peer_value": peer_value and float(f"{peer_value:.4g}"), "ratio": ratio,
-                      "machine": machine(), **extra}), flush=True)
 
 
 CHAIN = [{"filter": "pii"}, {"filter": "gopher_quality"}, {"filter": "gopher_repetition"}, {"filter": "c4"}, {"filter": "exact_dedup"}, {"filter": "minhash"}]

@@ -3,7 +3,9 @@ then our deduplicators alone on a larger input, with all in memory and with file
 Ours is ingest and curate as they run: reading, signatures, clusters, decisions, report, writing. Documents are pieces of the English
 books under ../shared/data, each third with a copy of which one word in forty is another. Usage: minhash.py --build BUILD [--threads 1] [--mb 8] [--large-mb 400]
 The peer needs datatrove (CAIRN_PYTHON names the Python of ./run bench); without it, only our own figures."""
-import argparse, json, os, pathlib, platform, random, statistics, subprocess, sys, tempfile
+import argparse, json, os, pathlib, random, statistics, subprocess, sys, tempfile
+
+from support.figure import figure
 
 root = pathlib.Path(__file__).resolve().parents[2]
 ap = argparse.ArgumentParser(description=__doc__)
@@ -15,19 +17,6 @@ ap.add_argument("--mb", type=float, default=8)
 ap.add_argument("--large-mb", type=float, default=400)
 a = ap.parse_args()
 program = a.build / "tests/engine/data/bench_data"
-
-
-def machine():
-    for line in open("/proc/cpuinfo") if os.path.exists("/proc/cpuinfo") else []:
-        if line.startswith("model name"):
-            return f"{line.split(':')[1].strip()}, {os.cpu_count()} cores"
-    return platform.machine()
-
-
-def figure(what, value, unit, peer=None, peer_value=None, **extra):
-    ratio = round(value / peer_value, 2) if peer_value else None
-    print(json.dumps({"what": what, "value": float(f"{value:.4g}"), "unit": unit, "peer": peer, "peer_value": peer_value and float(f"{peer_value:.4g}"), "ratio": ratio,
-                      "machine": machine(), **extra}), flush=True)
 
 
 def words_of_books():

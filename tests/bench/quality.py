@@ -2,7 +2,9 @@
 of ../shared in eleven languages, one thread each. One JSON line a figure.
 Usage: quality.py --build BUILD [--shared ../shared]. Needs fasttext, and datatrove with spacy, jieba, sudachipy, pythainlp and indic-nlp-library
 (CAIRN_PYTHON); without them the peer's part is left out."""
-import argparse, json, logging, os, pathlib, platform, re, subprocess, sys, tempfile, time
+import argparse, json, logging, os, pathlib, re, subprocess, tempfile, time
+
+from support.figure import figure
 
 for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[k] = "1"
@@ -15,19 +17,6 @@ program = a.build / "tests/engine/data/bench_data"
 LANGUAGES = {"arb_Arab": "arb", "cmn_Hani": "cmn_hans", "deu_Latn": "deu_1996", "fra_Latn": "fra", "hin_Deva": "hin", "ita_Latn": "ita", "jpn_Jpan": "jpn", "roh_Latn": "roh",
              "rus_Cyrl": "rus", "swh_Latn": "swh", "tha_Thai": "tha"}
 SHORT = {"arb": "ar", "cmn": "zh", "deu": "de", "fra": "fr", "hin": "hi", "ita": "it", "jpn": "ja", "roh": "rm", "rus": "ru", "swh": "sw", "tha": "th"}
-
-
-def machine():
-    for line in open("/proc/cpuinfo") if os.path.exists("/proc/cpuinfo") else []:
-        if line.startswith("model name"):
-            return f"{line.split(':')[1].strip()}, {os.cpu_count()} cores"
-    return platform.machine()
-
-
-def figure(what, value, unit, peer=None, peer_value=None):
-    ratio = round(value / peer_value, 2) if peer_value else None
-    print(json.dumps({"what": what, "value": float(f"{value:.4g}"), "unit": unit, "peer": peer if peer_value else None,
-                      "peer_value": peer_value and float(f"{peer_value:.4g}"), "ratio": ratio, "machine": machine()}), flush=True)
 
 
 def texts():

@@ -1,7 +1,9 @@
 """robots.txt decisions beside Protego on the real files of ../shared, and records of a real web archive beside warcio; one thread each. One JSON
 line a figure. A decision is one address under one of the 15 agents of Apertus; parsing is timed apart.
 Usage: sources.py --build BUILD [--shared ../shared]. Needs protego 0.4.0 and warcio (CAIRN_PYTHON); without them the peer's part is left out."""
-import argparse, json, os, pathlib, platform, re, subprocess, sys, time
+import argparse, json, pathlib, re, subprocess, time
+
+from support.figure import figure
 
 root = pathlib.Path(__file__).resolve().parents[2]
 ap = argparse.ArgumentParser(description=__doc__)
@@ -10,19 +12,6 @@ ap.add_argument("--shared", type=pathlib.Path, default=root.parent / "shared")
 a = ap.parse_args()
 program = a.build / "tests/engine/data/bench_data"
 AGENTS = json.loads((root / "assets/robots/agents.json").read_text())["lists"]["apertus-code@1"]["agents"]
-
-
-def machine():
-    for line in open("/proc/cpuinfo") if os.path.exists("/proc/cpuinfo") else []:
-        if line.startswith("model name"):
-            return f"{line.split(':')[1].strip()}, {os.cpu_count()} cores"
-    return platform.machine()
-
-
-def figure(what, value, unit, peer=None, peer_value=None, **extra):
-    ratio = round(value / peer_value, 2) if peer_value else None
-    print(json.dumps({"what": what, "value": float(f"{value:.4g}"), "unit": unit, "peer": peer if peer_value else None,
-                      "peer_value": peer_value and float(f"{peer_value:.4g}"), "ratio": ratio, "machine": machine(), **extra}), flush=True)
 
 
 def protego(folder):
