@@ -1,18 +1,19 @@
-// SIGKILL at random points of a pre-training, again and again, also while a checkpoint is being written: what is resumed must end
-// in the bytes of the run that nobody disturbed.
+// SIGKILL at random points of a pre-training or fine-tuning, again and again, also while a checkpoint is being written: what is
+// resumed must end in the bytes of the run that nobody disturbed.
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <random>
 #include <thread>
 
 #include "engine/data/token_shards.h"
 #include "engine/train/checkpoint.h"
-#include "engine/train/steps.h"
-#include "tests/engine/train/tiny.h"
+#include "tests/engine/train/sft_fixture.h"
 #include "tests/support/run_step.h"
 
 using namespace cairn;
@@ -65,17 +66,8 @@ bool check_checkpoints(const fs::path& folder) {
   return partial;
 }
 
-// Kills runs of this config until kKills kills have hit; returns how many of them hit while a checkpoint was written.
-int kill_again_and_again(const Json& changes) {
-  const test::TemporaryFolder folder;
-  write_shard(folder.path() / "shards");
-  const auto fresh = [&] {
-    Json config = parse_json(kConfig, "config");
-    config.merge_patch(changes);
-    auto run = std::make_unique<test::StepRun>(train::kPretrain, config);
-    run->input("data", folder.path() / "shards").seed(3);
-    return run;
-  };
+// Kills runs that `fresh` makes until kKills kills have hit; returns how many of them hit while a checkpoint was written.
+int kill_again_and_again(const std::function<std::shared_ptr<test::StepRun>()>& fresh) {
   const auto begin = std::chrono::steady_clock::now();
   const auto undisturbed = fresh();
   undisturbed->run();
@@ -101,27 +93,46 @@ int kill_again_and_again(const Json& changes) {
   return during_save;
 }
 
+int kill_pretrain(const Json& changes) {
+  const test::TemporaryFolder folder;
+  write_shard(folder.path() / "shards");
+  return kill_again_and_again([&] {
+    Json config = parse_json(kConfig, "config");
+    config.merge_patch(changes);
+    auto run = std::make_shared<test::StepRun>(train::kPretrain, config);
+    run->input("data", folder.path() / "shards").seed(3);
+    return run;
+  });
+}
+
 }  // namespace
 
 TEST_CASE("a pretrain that is killed again and again resumes to the same bits") {
-  kill_again_and_again(Json::object());
+  kill_pretrain(Json::object());
 }
 
 TEST_CASE("a pretrain that is killed while it writes a checkpoint of every step resumes to the same bits") {
-  CHECK(kill_again_and_again(Json{{"checkpoint_every", 1}, {"steps", 60}}) > 0);
+  CHECK(kill_pretrain(Json{{"checkpoint_every", 1}, {"steps", 60}}) > 0);
 }
 
 TEST_CASE("a pretrain with moments in bfloat16 whose copies do not fit into memory, killed, resumes to the same bits") {
-  kill_again_and_again({{"checkpoint_every", 2},
-                        {"steps", 60},
-                        {"optimizer", {{"name", "ademamix"}, {"moments", "bf16"}}},
-                        {"runtime", {{"staging_mb", 0}, {"peak_gflops", 100}}}});
+  kill_pretrain({{"checkpoint_every", 2},
+                 {"steps", 60},
+                 {"optimizer", {{"name", "ademamix"}, {"moments", "bf16"}}},
+                 {"runtime", {{"staging_mb", 0}, {"peak_gflops", 100}}}});
 }
 
 TEST_CASE("a pretrain that computes in bfloat16 and keeps an average of its weights, killed, resumes to the same bits") {
-  kill_again_and_again({{"checkpoint_every", 2},
-                        {"steps", 60},
-                        {"precision", "bf16"},
-                        {"ema", {{"decay", 0.9}}},
-                        {"optimizer", {{"name", "muon"}}}});
+  kill_pretrain({{"checkpoint_every", 2},
+                 {"steps", 60},
+                 {"precision", "bf16"},
+                 {"ema", {{"decay", 0.9}}},
+                 {"optimizer", {{"name", "muon"}}}});
+}
+
+TEST_CASE("a fine-tuning that is killed again and again resumes to the same bits") {
+  kill_again_and_again([] {
+    const auto sft = std::make_shared<train::Sft>(Json{{"checkpoint_every", 2}});
+    return std::shared_ptr<test::StepRun>(sft, &sft->run);
+  });
 }
