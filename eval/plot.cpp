@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "base/html.h"
+
 namespace cairn::eval {
 namespace {
 
@@ -61,29 +63,6 @@ std::vector<std::size_t> thinned(const std::vector<double>& y, std::size_t inter
 }
 
 }  // namespace
-
-std::string html_escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string bar_chart(const std::string& title, const std::string& unit, const std::vector<std::string>& series,
                       const std::vector<Bar>& bars, std::optional<double> baseline) {

@@ -27,6 +27,4 @@ struct Curve {
 std::string line_chart(const std::string& title, const std::string& x_label, const std::string& y_label,
                        const std::vector<Curve>& curves);
 
-std::string html_escape(const std::string& text);
-
 }  // namespace cairn::eval

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/html.h"
 #include "base/json.h"
 
 namespace cairn::eval {

@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/format.h"
+#include "base/html.h"
 #include "eval/plot.h"
 #include "eval/report.h"
 
 namespace cairn::app {
 namespace {
-
-using eval::html_escape;
 
 std::string summary_table(const std::vector<MeasuredTokenizer>& tokenizers) {
   std::string out =
