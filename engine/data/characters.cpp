@@ -128,7 +128,7 @@ std::string simplify(std::string_view text) {
         out += static_cast<char>(point >= 'A' && point <= 'Z' ? point + 32 : point);
       else if (point == 0x3A3 && is_final_sigma(text, walk.at))
         out += "\xcf\x82";
-      else
+      else if (!(bits & kNonspacing))
         append_folded(out, point);
       space = false;
     }

@@ -51,7 +51,7 @@ struct CharacterRun {
 };
 struct CharacterFold {
   std::uint32_t from;
-  const char* to;  // UTF-8
+  const char* to;  // UTF-8; nonspacing marks, which become nothing, have no entry
 };
 extern const CharacterRun kCharacterRuns[];
 extern const std::size_t kCharacterRunCount;

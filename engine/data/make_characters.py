@@ -41,7 +41,7 @@ for p in points:
     if 0xAC00 <= p <= 0xD7A3:   # Hangul syllables are decomposed by arithmetic
         continue
     f = fold(p)
-    if f != chr(p):
+    if f and f != chr(p):       # nonspacing marks, and they alone, become nothing: their bit says so
         folds.append(f'{{{p:#x},"' + "".join(f"\\x{b:02x}" for b in f.encode()) + '"}')
 for i in range(0, len(folds), 6):
     print("    " + ", ".join(folds[i:i + 6]) + ",")

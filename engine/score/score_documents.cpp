@@ -6,6 +6,7 @@
 #include "engine/score/score_documents.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include <fmt/format.h>
@@ -44,8 +45,11 @@ class Scorer {
   double score(const Document& document) {
     if (!encoder_) return head_.score(hashed_features(document.text, ngrams_, head_.inputs()));
     double highest = 0;
-    for (const std::vector<text::TokenId>& window : encoder_->windows(document.text, first_window_ ? 1 : 0))
-      highest = std::max(highest, head_.score(encoder_->embed(context_, window)));
+    for (const std::vector<text::TokenId>& window : encoder_->windows(document.text, first_window_ ? 1 : 0)) {
+      const double score = head_.score(encoder_->embed(context_, window));
+      if (!(score <= highest)) highest = score;  // also when it is no number
+      if (std::isnan(score)) break;
+    }
     return highest;
   }
 
@@ -81,6 +85,7 @@ void score_documents(steps::StepContext& ctx) {
       }
       for (std::size_t i = 0; i < batch.size(); ++i) {
         const double score = data::rounded_score(scores[i]);
+        if (std::isnan(score)) fail("{}: gives no number for document {}", ctx.input("head").label, batch[i].url);
         data::set_score(batch[i].scores, {name, score});
         sum += score;
         out.append(batch[i]);
@@ -106,7 +111,7 @@ void score_documents(steps::StepContext& ctx) {
 
 const steps::StepSpec kScoreDocuments{
     .name = "score-documents",
-    .version = 1,
+    .version = 2,
     .summary = "score documents by a classifier's head over hashed words or over an encoder",
     .inputs = {{"documents", "documents", "what to score", false, true},
                {"head", "raw", "linear layers as a safetensors file (engine/score/head.h)"},

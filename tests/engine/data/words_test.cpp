@@ -71,4 +71,8 @@ TEST_CASE("characters: lines and white space as Python sees them") {
         "stra\xc3\x9f"
         "e \xce\xbf\xce\xb4\xce\xbf\xcf\x82 \xe2\x85\xb3 0 i");
   CHECK(simplify("\xed\x95\x9c") == "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab");
+  // Nonspacing marks go, those of plane 14 too; as in datatrove after white space was joined.
+  CHECK(simplify("a\xf3\xa0\x84\x81"
+                 "b, \xcc\x81 c") == "ab  c");
+  CHECK(simplify("e\xcc\x81 \xcc\x81") == "e");
 }

@@ -1,5 +1,6 @@
 // Encoder, heads and hashed features against transformers, torch, datatrove and xxhash (tests/golden/score/make_score.py).
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -137,6 +138,20 @@ TEST_CASE("head: nothing negative passes from layer to layer; several outputs ar
   CHECK(near(head.score(x), std::exp(1.0) / (std::exp(1.0) + std::exp(2.0)), 1e-12));
   const std::vector<std::pair<std::uint32_t, float>> sparse = {{0, 1.0f}};
   CHECK(head.score(sparse) == head.score(x));
+}
+
+TEST_CASE("score-documents: a head that gives no number is told, with the document; nothing is written that could not be read") {
+  TemporaryFolder folder;
+  write_texts(folder.path() / "in", read_json(golden() / "scores.json")["rows"]);
+  std::vector<float> weights(16, std::numeric_limits<float>::quiet_NaN());
+  model::write_safetensors(real_disk(), folder.path() / "h.safetensors",
+                           {{"0.weight", model::StoredType::f32, Tensor(weights.data(), Dtype::f32, {1, 16})}});
+  for (const bool encoded : {false, true}) {
+    StepRun run(kScoreDocuments, R"({"score": "quality", "windows": "all"})");
+    run.input("documents", folder.path() / "in").input("head", folder.path() / "h.safetensors");
+    if (encoded) run.input("encoder", golden() / "encoder");
+    CHECK(error_of([&] { run.run(); }) == "h.safetensors: gives no number for document u");
+  }
 }
 
 TEST_CASE("heads and encoders that do not fit are told by name") {
