@@ -21,7 +21,10 @@
 
 namespace cairn::lineage {
 
-// First half of a document's id: of "sha256:<hex>" the hash's first 16 bytes, of any other text those of its SHA-256.
+// What a document's id stands for: of "sha256:<64 lower-case hex digits>" that hash, of any other text (ids of other makers) its
+// SHA-256.
+Digest document_digest(std::string_view id);
+// The first 16 bytes of that.
 using DocumentKey = std::array<std::uint8_t, 16>;
 DocumentKey document_key(std::string_view id);
 

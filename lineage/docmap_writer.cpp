@@ -43,11 +43,15 @@ Columns encode_block(const DocmapDocument* documents, std::size_t count) {
 
 }  // namespace
 
-DocumentKey document_key(std::string_view id) {
+Digest document_digest(std::string_view id) {
   constexpr std::string_view kPrefix = "sha256:";
   const std::string_view hex = id.starts_with(kPrefix) ? id.substr(kPrefix.size()) : std::string_view();
   const bool is_digest = hex.size() == 64 && hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  const Digest digest = is_digest ? Digest::from_hex(hex) : sha256(id);
+  return is_digest ? Digest::from_hex(hex) : sha256(id);
+}
+
+DocumentKey document_key(std::string_view id) {
+  const Digest digest = document_digest(id);
   DocumentKey key;
   std::copy_n(digest.bytes.begin(), key.size(), key.begin());
   return key;

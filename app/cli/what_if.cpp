@@ -1,8 +1,9 @@
 // cairn what-if PIPELINE --set STEP.config.KEY=VALUE: what other thresholds of a curation would drop and keep, before anything is
 // written. The documents are those of the pipeline as it was run.
-#include <unistd.h>
-
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -30,9 +31,10 @@ struct WhatIfOptions {
 // Removed at the end, whatever happens.
 class ScratchFolder {
  public:
-  explicit ScratchFolder(const fs::path& parent) : path_(parent / fmt::format("what-if-{}", ::getpid())) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
+  explicit ScratchFolder(const fs::path& parent) {
+    std::string name = parent / "cairn-what-if-XXXXXX";  // a name of its own, for this user alone: documents lie there meanwhile
+    if (::mkdtemp(name.data()) == nullptr) fail("{}: {}", name, std::strerror(errno));
+    path_ = name;
   }
   ~ScratchFolder() {
     std::error_code ignored;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/html.h"
 #include "base/json.h"
 #include "engine/data/json_line.h"
 
@@ -14,31 +15,10 @@ namespace cairn::data {
 namespace {
 
 constexpr std::size_t kLargest = 10;
-constexpr std::size_t kBufferBytes = 1 << 20;
 
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-void append_member(std::string& out, const Deduplicator& by, std::uint64_t cluster, std::uint64_t size, const CuratedRow& row,
-                   const Removal& removal, std::string_view kept_url) {
-  out += "{\"cluster\":" + std::to_string(cluster) + ",\"filter\":";
+std::string member_line(const Deduplicator& by, std::uint64_t cluster, std::uint64_t size, const CuratedRow& row,
+                        const Removal& removal, std::string_view kept_url) {
+  std::string out = "{\"cluster\":" + std::to_string(cluster) + ",\"filter\":";
   append_json_string(out, by.name());
   out += ",\"id\":";
   append_json_string(out, row.id);
@@ -51,7 +31,7 @@ void append_member(std::string& out, const Deduplicator& by, std::uint64_t clust
   append_json_string(out, row.source);
   out += ",\"url\":";
   append_json_string(out, row.url);
-  out += "}\n";
+  return out + "}\n";
 }
 
 std::size_t size_class_of(std::uint64_t size) {
@@ -84,8 +64,7 @@ std::vector<ClusterTally> write_clusters(const std::vector<DedupRow>& rows, cons
   }
   std::sort(links.begin(), links.end());
 
-  const auto out = disk.create(file);
-  std::string buffer;
+  GatheringFile out(disk, file);
   std::vector<ClusterTally> tallies;
   std::uint64_t cluster = 0;
   for (std::size_t begin = 0, end; begin < links.size(); begin = end) {
@@ -95,13 +74,9 @@ std::vector<ClusterTally> write_clusters(const std::vector<DedupRow>& rows, cons
     const std::uint64_t size = end - begin + 1;
     const CuratedRow& kept = *rows[links[begin].kept].row;
     ++cluster;
-    append_member(buffer, by, cluster, size, kept, {}, {});
+    out.write(member_line(by, cluster, size, kept, {}, {}));
     for (std::size_t i = begin; i < end; ++i) {
-      append_member(buffer, by, cluster, size, *rows[links[i].document].row, rows[links[i].document].removal, kept.url);
-      if (buffer.size() >= kBufferBytes) {
-        out->write(buffer);
-        buffer.clear();
-      }
+      out.write(member_line(by, cluster, size, *rows[links[i].document].row, rows[links[i].document].removal, kept.url));
     }
     if (begin == 0 || links[begin - 1].by != links[begin].by)
       tallies.push_back({by.name(), 0, 0, std::vector<std::uint64_t>(std::size(kClusterSizes)), {}});
@@ -116,9 +91,7 @@ std::vector<ClusterTally> write_clusters(const std::vector<DedupRow>& rows, cons
       if (tally.largest.size() > kLargest) tally.largest.pop_back();
     }
   }
-  out->write(buffer);
-  out->sync();
-  out->close();
+  out.finish();
   return tallies;
 }
 
@@ -143,7 +116,7 @@ std::string clusters_html(const std::vector<ClusterTally>& tallies) {
     out += fmt::format(
         "<h2>Clusters of {}</h2><p>{} clusters of {} documents; one of each is kept. clusters.jsonl lists them all.</p>"
         "<table><tr><th>documents in a cluster</th><th class=\"n\">clusters</th><th>share</th></tr>",
-        html_escaped(tally.filter), tally.clusters, tally.documents);
+        html_escape(tally.filter), tally.clusters, tally.documents);
     for (std::size_t i = 0; i < tally.by_size.size(); ++i) {
       out += fmt::format(
           "<tr><td>{}</td><td class=\"n\">{}</td><td><div class=\"bar\"><i class=\"d\" "
@@ -153,7 +126,7 @@ std::string clusters_html(const std::vector<ClusterTally>& tallies) {
     }
     out += "</table><details><summary>The largest</summary><table><tr><th>kept</th><th class=\"n\">documents</th></tr>";
     for (const LargeCluster& one : tally.largest)
-      out += fmt::format("<tr><td><code>{}</code></td><td class=\"n\">{}</td></tr>", html_escaped(one.url), one.documents);
+      out += fmt::format("<tr><td><code>{}</code></td><td class=\"n\">{}</td></tr>", html_escape(one.url), one.documents);
     out += "</table></details>";
   }
   return out;

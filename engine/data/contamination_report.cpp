@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/html.h"
 #include "base/json.h"
 #include "engine/data/filters/decontaminate.h"
 #include "engine/data/json_line.h"
@@ -13,7 +14,6 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::size_t kBufferBytes = 1 << 20;
 constexpr std::string_view kFilter = "decontaminate";
 
 // The evidence of a document is "FILTER: what it kept; FILTER: ...".
@@ -39,8 +39,8 @@ const char* fate_of(const CuratedRow& row) {
 
 std::vector<BenchmarkTally> write_contamination(const std::vector<DedupRow>& rows, Disk& disk,
                                                 const std::filesystem::path& file) {
-  const auto out = disk.create(file);
-  std::string buffer;
+  GatheringFile out(disk, file);
+  std::string line;
   std::map<std::string, BenchmarkTally> tallies;
   std::set<std::string> items;
   for (const DedupRow& dedup_row : rows) {
@@ -51,26 +51,23 @@ std::vector<BenchmarkTally> write_contamination(const std::vector<DedupRow>& row
     for (const Contamination& one : found_in(row)) {
       const std::size_t mark = one.item.rfind('#');
       const std::string benchmark = one.item.substr(0, mark);
-      buffer += "{\"benchmark\":";
-      append_json_string(buffer, benchmark);
-      buffer += ",\"bytes\":[";
+      line = "{\"benchmark\":";
+      append_json_string(line, benchmark);
+      line += ",\"bytes\":[";
       for (std::size_t i = 0; i < one.bytes.size(); ++i)
-        buffer += fmt::format("{}[{},{}]", i == 0 ? "" : ",", one.bytes[i].first, one.bytes[i].second);
-      buffer += "],\"fate\":";
-      append_json_string(buffer, fate);
-      buffer += ",\"id\":";
-      append_json_string(buffer, row.id);
-      buffer += ",\"item\":";
-      append_json_string(buffer, one.item.substr(mark + 1));
-      buffer += fmt::format(",\"of\":{},\"source\":", one.of);
-      append_json_string(buffer, row.source);
-      buffer += ",\"url\":";
-      append_json_string(buffer, row.url);
-      buffer += fmt::format(",\"words\":{}}}\n", one.words);
-      if (buffer.size() >= kBufferBytes) {
-        out->write(buffer);
-        buffer.clear();
-      }
+        line += fmt::format("{}[{},{}]", i == 0 ? "" : ",", one.bytes[i].first, one.bytes[i].second);
+      line += "],\"fate\":";
+      append_json_string(line, fate);
+      line += ",\"id\":";
+      append_json_string(line, row.id);
+      line += ",\"item\":";
+      append_json_string(line, one.item.substr(mark + 1));
+      line += fmt::format(",\"of\":{},\"source\":", one.of);
+      append_json_string(line, row.source);
+      line += ",\"url\":";
+      append_json_string(line, row.url);
+      line += fmt::format(",\"words\":{}}}\n", one.words);
+      out.write(line);
       BenchmarkTally& tally = tallies[benchmark];
       tally.items += items.insert(one.item).second;
       if (!benchmarks.insert(benchmark).second) continue;
@@ -78,9 +75,7 @@ std::vector<BenchmarkTally> write_contamination(const std::vector<DedupRow>& row
       ++(fate == "dropped" ? tally.dropped : fate == "cut" ? tally.cut : tally.reported);
     }
   }
-  out->write(buffer);
-  out->sync();
-  out->close();
+  out.finish();
   std::vector<BenchmarkTally> all;
   for (auto& [name, tally] : tallies) {
     tally.benchmark = name;
@@ -110,12 +105,10 @@ std::string contamination_html(const std::vector<BenchmarkTally>& tallies) {
       "<th class=\"n\">items found</th><th class=\"n\">in documents</th><th class=\"n\">dropped</th><th class=\"n\">cut</th>"
       "<th class=\"n\">reported only</th></tr>";
   for (const BenchmarkTally& tally : tallies) {
-    std::string name;
-    for (const char c : tally.benchmark) name += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
     out += fmt::format(
         "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>"
         "<td class=\"n\">{}</td></tr>",
-        name, tally.items, tally.documents, tally.dropped, tally.cut, tally.reported);
+        html_escape(tally.benchmark), tally.items, tally.documents, tally.dropped, tally.cut, tally.reported);
   }
   return out + "</table>";
 }

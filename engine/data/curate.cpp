@@ -23,9 +23,11 @@
 #include "engine/data/deduplicator.h"
 #include "engine/data/document.h"
 #include "engine/data/filter_chain.h"
+#include "engine/data/sample_text.h"
 #include "engine/data/words.h"
 #include "engine/data/xxhash64.h"
 #include "engine/steps/step_context.h"
+#include "lineage/docmap.h"
 
 namespace cairn::data {
 
@@ -34,12 +36,11 @@ namespace {
 constexpr std::size_t kSampleBytes = 300;
 constexpr std::size_t kSamplesPerRule = 3;
 
-// How a text begins, cut at a character.
-std::string_view beginning_of(std::string_view text) {
-  if (text.size() <= kSampleBytes) return text;
-  std::size_t end = kSampleBytes;
-  while (end > 0 && (text[end] & '\xc0') == '\x80') --end;
-  return text.substr(0, end);
+// What filters keep with their judgements stands in one text, in parts that "; " separates: addresses and languages that
+// documents bring along cannot make more of them.
+std::string evidence_part(std::string text) {
+  for (std::size_t at = 0; (at = text.find("; ", at)) != std::string::npos; ++at) text[at] = ',';
+  return text;
 }
 
 // ---- one piece through one stage
@@ -54,7 +55,8 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
   std::optional<TextAnalysis> analysis(std::in_place, document.text);
   for (const NamedFilter& filter : stage.filters) {
     last = filter.filter->judge(document, *analysis);
-    if (!last.evidence.empty()) evidence += fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", filter.name, last.evidence);
+    if (!last.evidence.empty())
+      evidence += fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", filter.name, evidence_part(last.evidence));
     if (!last.language.empty()) document.language = last.language;
     for (const Score& score : last.scores) set_score(document.scores, score);
     if (last.action == Judgement::Action::drop) {
@@ -81,13 +83,15 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
   row.scores = scores;
   row.edited_by = edited_by;
   row.evidence = evidence;
+  std::string sample;
   std::vector<std::uint64_t> keys;
   if (!dropped_by.empty()) {
     row.dropped = true;
     row.filter = dropped_by;
     row.rule = last.rule;
     row.reason = last.reason;
-    row.sample = beginning_of(document.text);
+    sample = sample_text(document.text, kSampleBytes);
+    row.sample = sample;
   } else {
     row.text = document.text;
     row.reason = edits;
@@ -185,11 +189,6 @@ class OutputWriter {
   std::uint64_t text_bytes_ = 0;
 };
 
-Digest digest_of_id(std::string_view id) {
-  if (id.starts_with(kIdPrefix) && id.size() == kIdPrefix.size() + 64) return Digest::from_hex(id.substr(kIdPrefix.size()));
-  return sha256(id);  // of other makers
-}
-
 // What happened to a text, with what the last deduplicator cut.
 std::string with_cuts(std::string_view before, const DedupRow& row, std::string_view separator, const std::string& more) {
   if (!row.cuts) return std::string(before);
@@ -203,13 +202,13 @@ std::string edits_of(const DedupRow& row) {
   return with_cuts(row.row->reason, row, "; ", fmt::format("{}: {}", row.cut_by->name(), row.cut_by->cut_reason(*row.cuts)));
 }
 std::string evidence_of(const DedupRow& row, const std::vector<DedupRow>& rows) {
-  return with_cuts(row.row->evidence, row, "; ", row.cuts ? cut_evidence(row, rows) : "");
+  return with_cuts(row.row->evidence, row, "; ", row.cuts ? evidence_part(cut_evidence(row, rows)) : "");
 }
 
 Decision decision_of(const DedupRow& row, bool held_out, const std::vector<DedupRow>& rows) {
   const CuratedRow& r = *row.row;
   Decision d;
-  d.id = digest_of_id(r.id);
+  d.id = lineage::document_digest(r.id);
   d.url = r.url;
   d.source = r.source;
   d.language = r.language;
@@ -221,7 +220,7 @@ Decision decision_of(const DedupRow& row, bool held_out, const std::vector<Dedup
     d.filter = removal.by->name();
     d.rule = removal.by->rule(removal);
     d.reason = removal.by->reason(removal, removal.kept == kNoDocument ? std::string_view() : rows[removal.kept].row->url);
-    if (removal.kept != kNoDocument) d.duplicate_of = digest_of_id(rows[removal.kept].row->id);
+    if (removal.kept != kNoDocument) d.duplicate_of = lineage::document_digest(rows[removal.kept].row->id);
   } else if (r.dropped) {
     d.verdict = Verdict::dropped;
     d.filter = r.filter;
@@ -254,8 +253,9 @@ void tally(CurateReport& report, const DedupRow& row, std::uint64_t text, const 
     ++filter.rules[decision.rule];
     std::vector<DroppedSample>& samples = filter.samples[decision.rule];
     if (samples.size() < kSamplesPerRule) {
-      const std::string_view begins = row.row->sample.empty() ? beginning_of(row.row->text) : row.row->sample;
-      samples.push_back({decision.url, decision.language, decision.reason, std::string(begins)});
+      std::string begins(row.row->sample);
+      if (begins.empty()) begins = sample_text(row.row->text, kSampleBytes);
+      samples.push_back({decision.url, decision.language, decision.reason, std::move(begins)});
     }
     break;  // the filters behind it have not seen the document
   }
@@ -305,7 +305,8 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
           CuratedRow carried = *row.row;
           if (carried.dropped || row.removal) {
             carried.keys = {};
-            if (row.removal && carried.sample.empty()) carried.sample = beginning_of(carried.text);
+            std::string sample;
+            if (row.removal && carried.sample.empty()) carried.sample = sample = sample_text(carried.text, kSampleBytes);
             carried.text = {};
             out.append(carried);
             continue;
@@ -418,7 +419,7 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 4,
+    .version = 5,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/format.h"
+#include "base/html.h"
 #include "base/json.h"
 #include "engine/data/language_words.h"
 #include "engine/data/words.h"
@@ -19,23 +20,6 @@ Json group_json(const GroupTally& group) {
           {"held_out", group.held_out},
           {"text_bytes", group.text_bytes},
           {"dropped_by", group.dropped_by}};
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
 }
 
 constexpr std::string_view kStyle = R"(
@@ -69,12 +53,12 @@ void add_groups(std::string& out, std::string_view title, std::string_view colum
       "<h2>{}</h2><table><tr><th>{}</th><th class=\"n\">documents</th><th class=\"n\">kept</th><th class=\"n\">held out</th>"
       "<th class=\"n\">text kept</th><th>share</th>",
       title, column);
-  for (const std::string& filter : filters) out += fmt::format("<th class=\"n\">{}</th>", escaped(filter));
+  for (const std::string& filter : filters) out += fmt::format("<th class=\"n\">{}</th>", html_escape(filter));
   out += "</tr>";
   for (const auto& [name, group] : rows) {
     out += fmt::format(
         "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td>",
-        escaped(name), group.in, group.kept, group.held_out, format_bytes(group.text_bytes), bar(group));
+        html_escape(name), group.in, group.kept, group.held_out, format_bytes(group.text_bytes), bar(group));
     for (const std::string& filter : filters) {
       const auto dropped = group.dropped_by.find(filter);
       out += fmt::format("<td class=\"n\">{}</td>",
@@ -139,9 +123,9 @@ std::string report_html(const CurateReport& report) {
     const FilterTally& tally = report.by_filter.at(name);
     std::string rules;
     for (const auto& [rule, count] : tally.rules)
-      rules += fmt::format("{}{} {}", rules.empty() ? "" : ", ", escaped(rule), count);
+      rules += fmt::format("{}{} {}", rules.empty() ? "" : ", ", html_escape(rule), count);
     out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
-                       escaped(name), tally.seen, tally.edited, tally.dropped, rules);
+                       html_escape(name), tally.seen, tally.edited, tally.dropped, rules);
   }
   out += "</table>";
   add_groups(out, "Languages", "language", report.by_language, report.filters);
@@ -151,10 +135,10 @@ std::string report_html(const CurateReport& report) {
   out += "<h2>What was dropped: samples</h2>";
   for (const std::string& name : report.filters) {
     for (const auto& [rule, samples] : report.by_filter.at(name).samples) {
-      out += fmt::format("<details><summary>{}: {}</summary>", escaped(name), escaped(rule));
+      out += fmt::format("<details><summary>{}: {}</summary>", html_escape(name), html_escape(rule));
       for (const DroppedSample& sample : samples) {
-        out += fmt::format("<p><code>{}</code> ({}): {}</p><blockquote>{}</blockquote>", escaped(sample.url),
-                           escaped(sample.language), escaped(sample.reason), escaped(sample.begins));
+        out += fmt::format("<p><code>{}</code> ({}): {}</p><blockquote>{}</blockquote>", html_escape(sample.url),
+                           html_escape(sample.language), html_escape(sample.reason), html_escape(sample.begins));
       }
       out += "</details>";
     }

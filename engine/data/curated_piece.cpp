@@ -9,7 +9,7 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::string_view kMagic = "CAIRNPC3";
+constexpr std::string_view kMagic = "CAIRNPC4";
 constexpr std::size_t kHeaderBytes = 24;  // magic, hash of the rest, number of rows
 
 template <typename Row, typename Fn>
@@ -45,7 +45,8 @@ std::string pack_scores(const std::vector<Score>& scores) {
   std::string packed;
   for (const Score& score : scores) {
     packed.append(reinterpret_cast<const char*>(&score.value), sizeof score.value);
-    packed += score.name + '\0';
+    put(packed, score.name.size());  // not an end mark: a name out of a document may hold any character
+    packed += score.name;
   }
   return packed;
 }
@@ -55,9 +56,9 @@ std::vector<Score> unpack_scores(std::string_view packed) {
   while (!packed.empty()) {
     Score& score = scores.emplace_back();
     std::memcpy(&score.value, packed.data(), sizeof score.value);
-    const std::size_t end = packed.find('\0', sizeof score.value);
-    score.name = packed.substr(sizeof score.value, end - sizeof score.value);
-    packed.remove_prefix(end + 1);
+    const std::uint64_t size = get(packed, sizeof score.value);
+    score.name = packed.substr(16, size);
+    packed.remove_prefix(16 + size);
   }
   return scores;
 }

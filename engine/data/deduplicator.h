@@ -75,7 +75,7 @@ class Deduplicator {
   // Which rule removed a document, and why in words; `kept_url` is the address of removal.kept, or empty.
   virtual std::string rule(const Removal& removal) const = 0;
   virtual std::string reason(const Removal& removal, std::string_view kept_url) const = 0;
-  // What was cut, in a few words: "3 paragraphs of 412 bytes".
+  // What was cut, in a few words: "3 paragraphs, 412 bytes".
   virtual std::string cut_reason(const std::vector<Cut>&) const { return {}; }
 
  private:
@@ -92,7 +92,7 @@ void cut_or_remove(std::vector<DedupRow>& rows, std::uint32_t document, const De
 std::uint64_t bytes_of(const std::vector<Cut>& cuts);
 // The text without what was cut out of it.
 std::string text_after(const DedupRow& row);
-// Where: "bytes 0-120, first in a.html; 300-420".
+// Where, for the first few also of what: "paragraph_dedup: bytes 0-120 (first in a.html), 300-420".
 std::string cut_evidence(const DedupRow& row, const std::vector<DedupRow>& rows);
 
 }  // namespace cairn::data

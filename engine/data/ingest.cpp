@@ -120,7 +120,10 @@ std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std:
 
 // What the file does not say itself, the config does; but a language rule of the config knows better than the page.
 void complete(Document& document, const Source& source, const File& file, std::size_t index, std::size_t count) {
-  document.text = std::string(text::utf8_lossy(document.text));
+  // An archive's header may hold any bytes, a document's line of JSON only UTF-8.
+  for (std::string* field : {&document.text, &document.url, &document.source, &document.licence, &document.retrieved,
+                             &document.record_id, &document.record_place, &document.content_type})
+    if (text::valid_utf8_prefix(*field) != field->size()) *field = text::utf8_lossy(*field);
   document.id = document_id(document.text);
   if (source.by_domain != nullptr && document.source.empty() && document.url.find("://") != std::string::npos)
     document.source = text::utf8_lossy(source.by_domain->registrable(canonical_host(document.url)));

@@ -14,4 +14,11 @@ struct TextKey {
 
 TextKey text_key(std::string_view text);
 
+// A document that has a key, for sorting documents by their keys.
+struct KeyedDocument {
+  TextKey key;
+  std::uint64_t document = 0;
+  auto operator<=>(const KeyedDocument&) const = default;
+};
+
 }  // namespace cairn::data

@@ -7,14 +7,16 @@
 
 #include <fmt/format.h>
 
-#include "base/disk.h"
 #include "base/error.h"
+#include "base/forwarding_disk.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "engine/data/curate.h"
 #include "engine/data/decisions.h"
 #include "engine/data/document.h"
+#include "engine/data/sample_text.h"
 #include "engine/data/xxhash64.h"
+#include "lineage/docmap.h"
 
 namespace cairn::data {
 
@@ -32,26 +34,14 @@ class NoFile : public DiskFile {
 };
 
 // The real disk, but for files below some folders, which are written to nowhere.
-class DiscardingDisk : public Disk {
+class DiscardingDisk : public ForwardingDisk {
  public:
   explicit DiscardingDisk(std::vector<fs::path> discarded) : discarded_(std::move(discarded)) {}
 
   std::unique_ptr<DiskFile> create(const fs::path& path) override {
     if (discards(path)) return std::make_unique<NoFile>();
-    return real_disk().create(path);
+    return ForwardingDisk::create(path);
   }
-  std::unique_ptr<DiskFile> append(const fs::path& path) override { return real_disk().append(path); }
-  std::string read(const fs::path& path) override { return real_disk().read(path); }
-  bool exists(const fs::path& path) override { return real_disk().exists(path); }
-  std::uint64_t size(const fs::path& path) override { return real_disk().size(path); }
-  std::vector<DiskEntry> list(const fs::path& directory) override { return real_disk().list(directory); }
-  void make_directories(const fs::path& directory) override { real_disk().make_directories(directory); }
-  void rename(const fs::path& from, const fs::path& to) override { real_disk().rename(from, to); }
-  bool rename_new(const fs::path& from, const fs::path& to) override { return real_disk().rename_new(from, to); }
-  void sync_directory(const fs::path& directory) override { real_disk().sync_directory(directory); }
-  void make_read_only(const fs::path& path) override { real_disk().make_read_only(path); }
-  void remove(const fs::path& path) override { real_disk().remove(path); }
-  void remove_tree(const fs::path& path) override { real_disk().remove_tree(path); }
 
  private:
   bool discards(const fs::path& path) const {
@@ -68,13 +58,6 @@ struct DigestHash {
   }
 };
 
-// As the step numbers documents of other makers, whose ids are no digests.
-Digest digest_of(const Document& document) {
-  const std::string_view id = document.id;
-  if (id.starts_with(kIdPrefix) && id.size() == kIdPrefix.size() + 64) return Digest::from_hex(id.substr(kIdPrefix.size()));
-  return sha256(id);
-}
-
 void for_each_document(const std::vector<steps::StepInput>& inputs, const std::function<void(const Document&)>& see) {
   for (const steps::StepInput& input : inputs) {
     DocumentReader reader(input.path);
@@ -82,10 +65,8 @@ void for_each_document(const std::vector<steps::StepInput>& inputs, const std::f
   }
 }
 
-std::string beginning_of(std::string_view text) {
-  std::size_t end = std::min(text.size(), kSampleBytes);
-  while (end > 0 && end < text.size() && (text[end] & '\xc0') == '\x80') --end;
-  std::string begins(text.substr(0, end));
+std::string begins_of(const Document& document) {
+  std::string begins = sample_text(document.text, kSampleBytes);
   std::replace(begins.begin(), begins.end(), '\n', ' ');
   return begins;
 }
@@ -143,7 +124,8 @@ WhatIf compare_decisions(const fs::path& before_file, const fs::path& after_file
                          std::size_t samples) {
   const Decisions before(before_file), after(after_file);
   std::unordered_map<Digest, std::uint64_t, DigestHash> bytes_of;
-  for_each_document(documents, [&](const Document& document) { bytes_of[digest_of(document)] = document.text.size(); });
+  for_each_document(documents,
+                    [&](const Document& document) { bytes_of[lineage::document_digest(document.id)] = document.text.size(); });
   if (before.size() != after.size())
     fail("{} and {} are of other documents: {} and {}", before_file.string(), after_file.string(), before.size(), after.size());
 
@@ -190,8 +172,9 @@ WhatIf compare_decisions(const fs::path& before_file, const fs::path& after_file
   if (!picked.empty()) {
     for_each_document(documents, [&](const Document& document) {
       for (Picked& sample : picked) {
-        if (sample.document.begins.empty() && sample.document.url == document.url && sample.id == digest_of(document))
-          sample.document.begins = beginning_of(document.text);
+        if (sample.document.begins.empty() && sample.document.url == document.url &&
+            sample.id == lineage::document_digest(document.id))
+          sample.document.begins = begins_of(document);
       }
     });
   }

@@ -21,7 +21,7 @@ void ExactDedup::compare(Comparison& c) const {
   for (std::size_t i = 0; i < c.rows.size(); ++i) {
     if (!c.in(i)) continue;
     const std::span<const std::uint64_t> keys = c.keys(i);
-    if (!keys.empty()) sorter.add({keys[0], keys[1], i});
+    if (!keys.empty()) sorter.add({{keys[0], keys[1]}, i});
   }
   std::vector<std::uint32_t> group;
   KeyedDocument last;
@@ -36,7 +36,7 @@ void ExactDedup::compare(Comparison& c) const {
     }
   };
   sorter.for_each_sorted([&](const KeyedDocument& keyed) {
-    if (!group.empty() && !keyed.same_key(last)) {
+    if (!group.empty() && keyed.key != last.key) {
       finish();
       group.clear();
     }

@@ -2,7 +2,6 @@
 // (url_key.h), one is kept.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,13 +29,6 @@ class ExactDedup : public Deduplicator {
  private:
   bool by_url_;
   KeepRule keep_;
-};
-
-// A key of 128 bits and the document that has it.
-struct KeyedDocument {
-  std::uint64_t high = 0, low = 0, document = 0;
-  auto operator<=>(const KeyedDocument&) const = default;
-  bool same_key(const KeyedDocument& other) const { return high == other.high && low == other.low; }
 };
 
 }  // namespace cairn::data

@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "engine/data/characters.h"
 #include "engine/data/external_sort.h"
-#include "engine/data/filters/exact_dedup.h"
+#include "engine/data/text_key.h"
 #include "engine/data/words.h"
 #include "engine/data/xxhash64.h"
 
@@ -198,14 +198,14 @@ void MinHashDedup::compare(Comparison& c) const {
     const std::span<const std::uint64_t> signature = c.keys(i);
     for (std::size_t band = 0; band * rows < signature.size(); ++band) {
       const std::string_view bytes(reinterpret_cast<const char*>(&signature[band * rows]), rows * sizeof(std::uint64_t));
-      sorter.add({xxhash64(bytes, 2 * band), xxhash64(bytes, 2 * band + 1), i});
+      sorter.add({{xxhash64(bytes, 2 * band), xxhash64(bytes, 2 * band + 1)}, i});
     }
   }
   UnionFind clusters(c.rows.size());
   KeyedDocument last;
   bool first = true;
   sorter.for_each_sorted([&](const KeyedDocument& keyed) {
-    if (!first && keyed.same_key(last))
+    if (!first && keyed.key == last.key)
       clusters.unite(static_cast<std::uint32_t>(last.document), static_cast<std::uint32_t>(keyed.document));
     last = keyed;
     first = false;

@@ -29,19 +29,6 @@ struct Counts {
   }
 };
 
-std::string replace_spans(std::string_view text, const std::vector<PiiSpan>& spans) {
-  std::string out;
-  out.reserve(text.size());
-  std::size_t copied = 0;
-  for (const PiiSpan& span : spans) {
-    out.append(text, copied, span.begin - copied);
-    out += kMarkers[static_cast<std::size_t>(span.kind)];
-    copied = span.end;
-  }
-  out.append(text, copied);
-  return out;
-}
-
 // Apertus: all distinct matches of one pattern, then each replaced wherever it occurs, in order of first match.
 template <typename Find>
 int replace_everywhere(std::string& text, std::string_view marker, Find&& find) {
@@ -113,6 +100,19 @@ std::vector<PiiSpan> find_pii(std::string_view text, const PiiParams& params) {
   return all;
 }
 
+std::string replace_pii(std::string_view text, const std::vector<PiiSpan>& spans) {
+  std::string out;
+  out.reserve(text.size());
+  std::size_t copied = 0;
+  for (const PiiSpan& span : spans) {
+    out.append(text, copied, span.begin - copied);
+    out += kMarkers[static_cast<std::size_t>(span.kind)];
+    copied = span.end;
+  }
+  out.append(text, copied);
+  return out;
+}
+
 Judgement PiiFilter::judge(const Document&, TextAnalysis& analysis) const {
   const std::string_view text = analysis.text();
   Counts counts;
@@ -125,7 +125,7 @@ Judgement PiiFilter::judge(const Document&, TextAnalysis& analysis) const {
   } else {
     const std::vector<PiiSpan> spans = find_pii(text, params_);
     for (const PiiSpan& span : spans) ++counts.of[static_cast<std::size_t>(span.kind)];
-    if (!spans.empty()) edited = replace_spans(text, spans);
+    if (!spans.empty()) edited = replace_pii(text, spans);
   }
   if (counts.total() == 0) return keep();
   return edit("markers", counts.words(), std::move(edited));

@@ -27,6 +27,8 @@ struct PiiParams {
 
 // Spans of rules "cairn", in order, without overlaps.
 std::vector<PiiSpan> find_pii(std::string_view text, const PiiParams& params);
+// `text` with markers in the place of `spans`, which come in order and do not overlap.
+std::string replace_pii(std::string_view text, const std::vector<PiiSpan>& spans);
 
 // The IBAN that begins at text[at], with or without single spaces: its length in bytes, or 0.
 std::size_t iban_length(std::string_view text, std::size_t at);

@@ -3,7 +3,8 @@
 //
 // What is a repeat: every window of min_bytes bytes inside a text that stands at two places. Of each window the first place in
 // input order stays, all others are marked; marked bytes are cut. (With copies 0 all places are marked, as in the paper's
-// program.) So whatever is cut still stands somewhere, byte for byte, with all windows that go through it.
+// program.) Of a passage with windows that stand first in different texts each of these keeps its own part only: the whole of it
+// may then stand nowhere any more.
 //
 // Memory: a corpus of more than an eighth of what is given is cut into shards, whose suffix arrays are made one for each thread
 // at a time, written to files and merged.

@@ -248,6 +248,43 @@ TEST_CASE("curate: the golden output of these documents (raise the step's versio
   }
 }
 
+TEST_CASE("curate: samples in the report show no personal identifiers, wherever in a chain without pii a document is dropped") {
+  TemporaryFolder folder;
+  const auto with_mail = [](int number) { return fmt::format("Ask number{}@example.org. ", number) + prose(number); };
+  write_documents(folder.path() / "in", {document_of("Ask number0@example.org.", "short"), document_of(with_mail(1), "one"),
+                                         document_of(with_mail(1), "one-again"), document_of(with_mail(2), "two"),
+                                         document_of(with_mail(2) + " Once more.", "two-again")});
+  // By a filter; by a comparison before another stage, and by one in the last stage.
+  StepRun run(kCurate, R"({"filters": [{"filter": "gopher_quality"}, {"filter": "exact_dedup"}, {"filter": "gopher_repetition"},
+                           {"filter": "minhash"}]})");
+  run.input("documents", folder.path() / "in").run();
+  const Json report = read_json(run.output("report") / "report.json");
+  const Json& filters = report["filters"];
+  CHECK(filters[0]["samples"]["short_doc"][0]["begins"] == "Ask <email-pii>.");
+  CHECK(filters[1]["samples"]["same_text"][0]["begins"].get<std::string>().starts_with("Ask <email-pii>. "));
+  CHECK(filters[3]["samples"]["near_duplicate"][0]["begins"].get<std::string>().starts_with("Ask <email-pii>. "));
+  for (const char* file : {"report.json", "report.html"})
+    CHECK(read_file(run.output("report") / file).find("@example") == std::string::npos);
+  CHECK(documents_of(run.output("documents")).front().text.find('@') != std::string::npos);
+}
+
+TEST_CASE("curate: names of scores and ids of other makers may hold anything") {
+  TemporaryFolder folder;
+  std::vector<Document> documents = {document_of(prose(1), "a"), document_of(prose(2), "b"), document_of(prose(3), "c")};
+  documents[0].scores = {{std::string("\0", 1), 1}, {std::string("a\0b", 3), 0.5}, {"quality", 0.25}};
+  documents[1].id = std::string(kIdPrefix) + std::string(64, 'z');
+  documents[2].id = "7";
+  write_documents(folder.path() / "in", documents);
+  StepRun run(kCurate, R"({"filters": [{"filter": "exact_dedup"}, {"filter": "pii"}]})");
+  run.input("documents", folder.path() / "in").run();
+  const std::vector<Document> kept = documents_of(run.output("documents"));
+  REQUIRE(kept.size() == 3);
+  CHECK(kept[0].scores == documents[0].scores);
+  CHECK(kept[1].id == documents[1].id);
+  const Decisions decisions(run.output("decisions"));
+  for (const Document& document : {documents[1], documents[2]}) CHECK(decisions.by_id(sha256(document.id).hex(), 2).size() == 1);
+}
+
 TEST_CASE("curate: an empty chain keeps everything; the seed moves what is held out; wrong config is told") {
   TemporaryFolder folder;
   write_documents(folder.path() / "in", mixed_documents());

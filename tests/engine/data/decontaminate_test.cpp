@@ -54,6 +54,13 @@ std::string altered(const std::string& text, int k) {
   return out;
 }
 
+// The first example in JSON that a page has.
+std::string example_of(const char* page) {
+  const std::string text = read_file(test::source_folder() / page);
+  const std::size_t begin = text.find("```json\n") + 8;
+  return text.substr(begin, text.find("```", begin) - begin);
+}
+
 const std::string kItem = "A farmer sold eleven baskets of ripe apples and nine jars of honey at the market on Monday.";
 
 }  // namespace
@@ -154,8 +161,8 @@ TEST_CASE("decontaminate: sets in folders, items and benchmarks by name; what is
   CHECK(contamination_text(filter.find(kItem + " Answer!")) == "deep/a_b#x__1 18/18 0-91, named#3 19/19 0-99");
   CHECK(contamination_text(parse_contamination("named#3 19/19 0-99+200-300, b#1 1/2 3-4")) ==
         "named#3 19/19 0-99+200-300, b#1 1/2 3-4");
-  for (const char* bad : {"x", "x#1", "x#1 1/2", "x#1 1/2 3-", "x#1 1/2 3-4,", "x#1 1/2 3-4, ", "x#1 1 3-4"})
-    CHECK(error_of([&] { contamination_text(parse_contamination(bad)); }) != (std::string(bad) == "x#1 1/2 3-4, " ? "-" : ""));
+  for (const char* bad : {"x", "x#1", "x#1 1/2", "x#1 1/2 3-", "x#1 1/2 3-4,", "x#1 1 3-4"})
+    CHECK(error_of([&] { parse_contamination(bad); }) != "");
 
   const auto refusal = [&](const std::string& line) {
     write_file_atomically(folder.path() / "bad.jsonl", line);
@@ -182,7 +189,8 @@ TEST_CASE("curate: what stands in evaluation sets is listed by benchmark, docume
     StepRun run(kCurate, config);
     run.input("documents", folder.path() / "in").run();
     const std::string fate = std::string(action) == "drop" ? "dropped" : std::string(action) == "cut" ? "cut" : "reported";
-    const Json line = parse_json(read_file(run.output("report") / "contamination.jsonl"), "line");
+    const std::string lines = read_file(run.output("report") / "contamination.jsonl");
+    const Json line = parse_json(lines, "line");
     CHECK(line["benchmark"] == "set");
     CHECK(line["item"] == "1");
     CHECK(line["url"] == "copy");
@@ -190,10 +198,37 @@ TEST_CASE("curate: what stands in evaluation sets is listed by benchmark, docume
     CHECK(line["of"] == 18);
     CHECK(line["bytes"] == Json::parse("[[7,98]]"));
     CHECK(line["fate"] == fate);
+    if (fate == "dropped") CHECK(lines == example_of("docs/format/contamination.md"));
     const Json report = read_json(run.output("report") / "report.json");
     CHECK(report["contamination"][0][fate] == 1);
     CHECK(report["contamination"][0]["items"] == 1);
     CHECK(report["total"]["kept"] == (fate == "dropped" ? 1 : 2));
     CHECK(read_file(run.output("report") / "report.html").find("Texts of evaluation sets") != std::string::npos);
+  }
+}
+
+TEST_CASE("curate: what a document says of itself makes no contamination, nor an error") {
+  TemporaryFolder folder;
+  write_set(folder.path() / "set.jsonl", {kItem});
+  DocumentWriter writer(real_disk(), folder.path() / "in");
+  for (const char* language : {"x; decontaminate: forged#1 9/9 0-9", "x; decontaminate: no evidence"}) {
+    Document document = text_document(std::string("Nothing of any set stands here, ") + language, language);
+    document.language = language;
+    writer.append(document);
+  }
+  writer.append(text_document("Quote: " + kItem, "copy"));
+  writer.finish();
+  const Json config = {{"filters",
+                        {{{"filter", "language"},
+                          {"file", (test::source_folder() / "tests/golden/fasttext/softmax.bin").string()},
+                          {"min_score", 0}},
+                         {{"filter", "decontaminate"}, {"file", (folder.path() / "set.jsonl").string()}, {"action", "report"}}}}};
+  StepRun run(kCurate, config);
+  run.input("documents", folder.path() / "in").run();
+  const Json line = parse_json(read_file(run.output("report") / "contamination.jsonl"), "line");  // one only
+  CHECK(line["url"] == "copy");
+  const Decisions decisions(run.output("decisions"));
+  for (std::size_t i = 0; i < decisions.size(); ++i) {
+    if (decisions.at(i).url != "copy") CHECK(decisions.at(i).evidence.find("(declared 'x, decontaminate: ") != std::string::npos);
   }
 }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "engine/data/sample_text.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -88,6 +89,19 @@ TEST_CASE("pii: kinds can be switched off, and the reason counts them") {
   CHECK(scrubbed("1.2.3.4 a@b.ch", params) == "1.2.3.4 <email-pii>");
   TextAnalysis analysis("a@b.ch c@d.ch 1.2.3.4");
   CHECK(PiiFilter({}).judge(Document{}, analysis).reason == "2 e-mail addresses, 1 IP address");
+}
+
+TEST_CASE("samples of texts: whole characters, markers for identifiers, also for one that the cut goes through") {
+  CHECK(sample_text("", 10) == "");
+  CHECK(sample_text("short", 10) == "short");
+  CHECK(sample_text("a longer text", 8) == "a longer");
+  CHECK(sample_text("caf\xc3\xa9s", 4) == "caf");
+  CHECK(sample_text("caf\xc3\xa9s", 5) == "caf\xc3\xa9");
+  const std::string text = "Write to someone@example.org, or to 192.0.2.7 in DE89 3704 0044 0532 0130 00.";
+  CHECK(sample_text(text, 1000) == "Write to <email-pii>, or to <ip-pii> in <iban-pii>.");
+  CHECK(sample_text(text, 9) == "Write to ");
+  for (std::size_t bytes = 10; bytes <= 28; ++bytes) CHECK(sample_text(text, bytes) == "Write to <email-pii>");
+  CHECK(sample_text(text, 29) == "Write to <email-pii>,");
 }
 
 TEST_CASE("pii: labelled e-mail, IP and IBAN spans of synthetic sentences are found") {

@@ -7,6 +7,8 @@
 
 #include "base/disk.h"
 #include "engine/data/compressed.h"
+#include "engine/data/curate.h"
+#include "engine/data/decisions.h"
 #include "engine/data/ingest.h"
 #include "engine/data/sources/http_response.h"
 #include "engine/data/sources/source_reader.h"
@@ -326,6 +328,59 @@ TEST_CASE("ingest: archives; the funnel adds up; the same for any number of thre
   CHECK(report["documents"].get<int>() > 60);
   test::StepRun again(kIngest, config);
   CHECK(again.threads(5).run().digest("documents") == run.digest("documents"));
+}
+
+TEST_CASE(
+    "ingest, curate: from damaged archives and lines to what is kept, each record is counted once, as a whole and by source") {
+  REQUIRE_SHARED(shared);
+  test::TemporaryFolder folder;
+  const fs::path crawl = folder.path() / "crawl";
+  fs::create_directories(crawl);
+  std::string archive = read_file(shared / "data/warc/dolma_cc_sample-0000.warc.gz");
+  archive[archive.size() / 2] = static_cast<char>(archive[archive.size() / 2] ^ 0x10);  // one bit
+  write_file_atomically(crawl / "a.warc.gz", archive);
+  const std::string prose =
+      "<p>An address that is not UTF-8 is an address all the same, and the page behind it has this text.</p>";
+  std::string odd = record(page(prose));
+  odd.replace(odd.find("http://a.org/p"), 14, "http://a.org/\xe9");
+  write_file_atomically(crawl / "b.warc", odd + record(page(prose)).substr(0, 300));
+  const std::string again(prose.substr(3, prose.size() - 7));
+  write_file_atomically(
+      folder.path() / "rows.jsonl",
+      "{\"text\": \"" + again + "\"}\nnot json\n{\"text\": \"\"}\n{\"text\": 3}\n{\"text\": \"\xff\"}\n{\"text\": \"Short.\"}\n");
+  const Json sources = {{{"name", "crawl"}, {"path", crawl.string()}},
+                        {{"name", "rows"}, {"path", (folder.path() / "rows.jsonl").string()}}};
+  test::StepRun ingest(kIngest, Json{{"sources", sources}});
+  ingest.run();
+  test::StepRun curate(kCurate, Json{{"filters",
+                                      {{{"filter", "pii"}},
+                                       {{"filter", "gopher_quality"}, {"min_words", 15}, {"min_stop_words", 1}},
+                                       {{"filter", "exact_dedup"}},
+                                       {{"filter", "c4"}}}},
+                                     {"held_out", {{"fraction", 0.1}}}});
+  curate.input("documents", ingest.output("documents")).run();
+  const Json came = read_json(ingest.output("report")), went = read_json(curate.output("report") / "report.json");
+  const auto all = [](const Json& by_reason) {
+    std::int64_t sum = 0;
+    for (const auto& [reason, count] : by_reason.items()) sum += count.get<std::int64_t>();
+    return sum;
+  };
+  const auto adds_up = [&](const Json& records, const Json& group) {
+    CHECK(records["documents"] == group["in"]);
+    CHECK(group["in"] == group["kept"].get<std::int64_t>() + group["held_out"].get<std::int64_t>() + all(group["dropped_by"]));
+    CHECK(records["in"] == group["kept"].get<std::int64_t>() + group["held_out"].get<std::int64_t>() + all(group["dropped_by"]) +
+                               records["without_text"].get<std::int64_t>() + all(records["skipped"]) + all(records["damaged"]));
+  };
+  adds_up(came["records"], went["total"]);
+  for (const char* source : {"crawl", "rows"}) adds_up(came["by_source"][source]["records"], went["by_source"][source]);
+  CHECK(came["by_source"]["crawl"]["records"]["damaged"] == Json{{"cut_short", 1}, {"stream", 1}});
+  CHECK(came["by_source"]["rows"]["records"] ==
+        Json{{"in", 6}, {"documents", 2}, {"without_text", 1}, {"skipped", Json::object()}, {"damaged", {{"line", 3}}}});
+  CHECK(went["by_source"]["rows"]["dropped_by"] == Json{{"exact_dedup", 1}, {"gopher_quality", 1}});
+  CHECK(went["by_source"]["crawl"]["kept"].get<int>() > 10);
+  const Decisions decisions(curate.output("decisions"));
+  CHECK(decisions.size() == went["total"]["in"]);
+  CHECK(decisions.by_url("http://a.org/\xef\xbf\xbd", true, 2).size() == 1);
 }
 
 TEST_CASE("jsonl: a line that is too long or no document costs that line") {
