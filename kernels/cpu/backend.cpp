@@ -30,7 +30,8 @@ cpu::CpuBackend make_backend(const cpu::Routines& routines) {
 const std::vector<cpu::CpuBackend>& backends() {
   static const std::vector<cpu::CpuBackend> list = [] {
     std::vector<cpu::CpuBackend> found;
-#if defined(__x86_64__)
+#if defined(CAIRN_ONLY_GENERIC)
+#elif defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {

@@ -79,7 +79,7 @@ class Mutator {
 // `standard` for a parser that takes microseconds; fewer for slower ones.
 inline int fuzz_rounds(int standard = 2000) {
   const char* set = std::getenv("CAIRN_FUZZ_ROUNDS");
-  return set ? std::atoi(set) * standard / 2000 : standard;
+  return set ? static_cast<int>(std::atoll(set) * standard / 2000) : standard;
 }
 
 struct NothingElse {};
