@@ -177,8 +177,9 @@ void matmul_fp8(Context&, Tensor c, Tensor a, Tensor scale_a, Tensor b, Tensor s
 void cache_append(Context&, Tensor cache, Tensor rows, Tensor slots);
 // The attention of one query a sequence, as attention_forward has it, over its first lengths[n] keys; 0 where there are none.
 // q, o [N, H, E]; k, v [pages, page_size, K, E]; table i32 [N, L]: position p of sequence n lies in page table[n, p / page_size];
-// lengths i32 [N], each at most L page_size. Keys are combined in stretches of kDecodeStretch positions, and those in ascending
-// order, so the bits of one sequence depend on its own keys alone, not on the batch or on where its pages lie.
+// lengths i32 [N], each at most L page_size.
+// The bits of one sequence depend on its own keys alone, not on the batch or on where its pages lie: a GPU combines keys in
+// stretches of kDecodeStretch positions, and those in ascending order.
 void paged_attention(Context&, Tensor o, Tensor q, Tensor k, Tensor v, Tensor table, Tensor lengths, double scale);
 inline constexpr std::int64_t kDecodeStretch = 256;
 
@@ -189,7 +190,7 @@ inline constexpr std::int64_t kDecodeStretch = 256;
 //   are kept; of those, p_i >= min_p p_0; of those, the fewest whose sum reaches top_p of the sum of all. The token is the first
 //   whose running sum exceeds Random(seed, "sample").uniform(draw) times the sum of the kept; without any of the three limits,
 //   tokens are passed in the order of their numbers.
-// tokens i32 [N]; logits [N, V].
+// A logit that is NaN counts as minus infinity.   tokens i32 [N]; logits [N, V].
 void sample(Context&, Tensor tokens, Tensor logits, Tensor rules, Tensor draws);
 
 // Sum of squares of all elements, in double, in an order given by the size alone.

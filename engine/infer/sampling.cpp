@@ -47,6 +47,9 @@ Sampler::Sampler(SamplingParams params, std::span<const std::int32_t> prompt, st
 TokenScore Sampler::next(std::span<const float> logits) {
   const std::size_t V = logits.size();
   scores_.assign(logits.begin(), logits.end());
+  for (double& score : scores_) {
+    if (std::isnan(score)) score = -std::numeric_limits<double>::infinity();  // it would stand in no order
+  }
   if (params_.repetition_penalty != 1.0) {
     for (std::size_t i = 0; i < V; ++i) {
       if (seen_[i])

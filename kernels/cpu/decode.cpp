@@ -13,15 +13,22 @@
 namespace cairn::cpu {
 namespace {
 
+// An order of all: NaN, which stands in none, is the smallest.
+template <typename A>
+float logit_of(A stored) {
+  const float logit = stored;
+  return std::isnan(logit) ? -INFINITY : logit;
+}
+
 template <typename A>
 std::int32_t sample_row(const A* row, std::int64_t V, const double* rule, const std::uint32_t* draw) {
   const double temperature = rule[0], top_p = rule[1], top_k = rule[2], min_p = rule[3];
-  const A* most_likely = std::max_element(row, row + V, [](A a, A b) { return float(a) < float(b); });
+  const A* most_likely = std::max_element(row, row + V, [](A a, A b) { return logit_of(a) < logit_of(b); });
   if (temperature == 0) return static_cast<std::int32_t>(most_likely - row);
   std::vector<std::int32_t> order(static_cast<std::size_t>(V));
   std::iota(order.begin(), order.end(), 0);
   const auto more_likely = [&](std::int32_t a, std::int32_t b) {
-    const float x = row[a], y = row[b];
+    const float x = logit_of(row[a]), y = logit_of(row[b]);
     return x != y ? x > y : a < b;
   };
   std::size_t kept = order.size();
@@ -31,9 +38,9 @@ std::int32_t sample_row(const A* row, std::int64_t V, const double* rule, const 
   } else if (top_p < 1 || min_p > 0) {
     std::sort(order.begin(), order.end(), more_likely);
   }
-  const double highest = float(*most_likely);
+  const double highest = logit_of(*most_likely);
   std::vector<double> weights(kept);
-  for (std::size_t i = 0; i < kept; ++i) weights[i] = std::exp((float(row[order[i]]) - highest) / temperature);
+  for (std::size_t i = 0; i < kept; ++i) weights[i] = std::exp((logit_of(row[order[i]]) - highest) / temperature);
   if (min_p > 0) {
     while (kept > 1 && weights[kept - 1] < min_p) --kept;
   }

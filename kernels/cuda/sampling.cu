@@ -2,12 +2,12 @@
 // smallest set of most likely tokens that reaches a count or a sum, and its last logit is found bit by bit, 32 sums over the row
 // each. Among equal logits, which weigh the same, lower numbers come first. All in double, as on the host, in an order that the
 // width of the row gives.
-#include "base/hash.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ops.h"
 #include "kernels/cuda/philox.h"
 #include "kernels/cuda/reduce.h"
 #include "kernels/cuda/types.h"
+#include "kernels/draws.h"
 
 namespace cairn::cuda {
 namespace {
@@ -25,10 +25,6 @@ __device__ inline float unordered(unsigned key) {
   return __uint_as_float(key & 0x80000000u ? key & 0x7fffffffu : ~key);
 }
 
-struct Purpose {  // of the draws, as base/random.h makes it of "sample"
-  unsigned low, high;
-};
-
 // One row, as its block sees it.
 template <typename A>
 struct Row {
@@ -38,7 +34,9 @@ struct Row {
   double temperature;
   double* reduce;  // shared memory for sums
 
-  __device__ double weight_of(float logit) const { return exp((static_cast<double>(logit) - highest) / temperature); }
+  __device__ double weight_of(float logit) const {
+    return logit != logit ? 0.0 : exp((static_cast<double>(logit) - highest) / temperature);
+  }
 
   struct Mass {
     double count, weight;
@@ -91,7 +89,7 @@ struct Row {
 
 template <typename A>
 __global__ void __launch_bounds__(kThreads)
-    sample_kernel(int* tokens, const A* all_logits, const double* rules, const int* draws, int V, Purpose purpose) {
+    sample_kernel(int* tokens, const A* all_logits, const double* rules, const int* draws, int V) {
   __shared__ double reduce[kWarp];
   __shared__ double parts[kThreads];
   const std::int64_t n = blockIdx.x;
@@ -112,7 +110,9 @@ __global__ void __launch_bounds__(kThreads)
     return;
   }
   const auto* draw = reinterpret_cast<const unsigned*>(draws + 4 * n);
-  const Philox words = philox4x32_10({draw[2], draw[3], purpose.low, purpose.high}, draw[0], draw[1]);
+  const Philox words =
+      philox4x32_10({draw[2], draw[3], static_cast<unsigned>(kSamplingPurpose), static_cast<unsigned>(kSamplingPurpose >> 32)},
+                    draw[0], draw[1]);
   const double uniform =
       static_cast<double>((static_cast<std::uint64_t>(words.at[1]) << 32 | words.at[0]) >> 11) * 1.1102230246251565e-16;  // 2^-53
 
@@ -176,16 +176,6 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) tokens[n] = token;
 }
 
-Purpose purpose_of_draws() {
-  const Digest digest = sha256("sample");
-  Purpose purpose{};
-  for (unsigned i = 0; i < 4; ++i) {
-    purpose.low |= static_cast<unsigned>(digest.bytes[i]) << (8 * i);
-    purpose.high |= static_cast<unsigned>(digest.bytes[i + 4]) << (8 * i);
-  }
-  return purpose;
-}
-
 }  // namespace
 
 void sample(Context& ctx, const Tensor& tokens, const Tensor& logits, const Tensor& rules, const Tensor& draws) {
@@ -193,7 +183,7 @@ void sample(Context& ctx, const Tensor& tokens, const Tensor& logits, const Tens
     using A = decltype(type);
     if (logits.shape[0] == 0) return;
     launch(sample_kernel<A>, static_cast<unsigned>(logits.shape[0]), kThreads, 0, queue_of(ctx).stream(), tokens.as<int>(),
-           logits.as<A>(), rules.as<double>(), draws.as<int>(), static_cast<int>(logits.shape[1]), purpose_of_draws());
+           logits.as<A>(), rules.as<double>(), draws.as<int>(), static_cast<int>(logits.shape[1]));
   });
 }
 

@@ -56,22 +56,28 @@ void sample(Context&, const Tensor& tokens, const Tensor& logits, const Tensor& 
     using T = decltype(zero);
     const std::int64_t N = logits.shape[0], V = logits.shape[1];
     for (std::int64_t n = 0; n < N; ++n) {
-      const T* row = logits.as<T>() + n * V;
+      std::vector<double> row(static_cast<std::size_t>(V));
+      for (std::int64_t i = 0; i < V; ++i) {
+        const double logit = static_cast<double>(logits.as<T>()[n * V + i]);
+        row[static_cast<std::size_t>(i)] = std::isnan(logit) ? -INFINITY : logit;
+      }
       const double* rule = rules.as<double>() + 4 * n;
       const auto* draw = draws.as<std::uint32_t>() + 4 * n;
       const double temperature = rule[0], top_p = rule[1], top_k = rule[2], min_p = rule[3];
-      const double highest = static_cast<double>(*std::max_element(row, row + V));
+      const auto at = [&](std::int32_t token) { return row[static_cast<std::size_t>(token)]; };
+      const auto most_likely = std::max_element(row.begin(), row.end());
+      const double highest = *most_likely;
       if (temperature == 0) {
-        tokens.as<std::int32_t>()[n] = static_cast<std::int32_t>(std::max_element(row, row + V) - row);
+        tokens.as<std::int32_t>()[n] = static_cast<std::int32_t>(most_likely - row.begin());
         continue;
       }
       std::vector<std::int32_t> order(static_cast<std::size_t>(V));
       std::iota(order.begin(), order.end(), 0);
       std::size_t kept = top_k > 0 && top_k < static_cast<double>(V) ? static_cast<std::size_t>(top_k) : order.size();
       if (kept < order.size() || top_p < 1 || min_p > 0) {
-        std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return row[a] > row[b]; });
+        std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return at(a) > at(b); });
       }
-      const auto weight = [&](std::size_t i) { return std::exp((static_cast<double>(row[order[i]]) - highest) / temperature); };
+      const auto weight = [&](std::size_t i) { return std::exp((at(order[i]) - highest) / temperature); };
       while (min_p > 0 && kept > 1 && weight(kept - 1) < min_p) --kept;
       double total = 0;
       for (std::size_t i = 0; i < kept; ++i) total += weight(i);

@@ -72,6 +72,29 @@ TEST_CASE_FIXTURE(Emulation, "numbers that are none stay none") {
   for (const float value : y) CHECK(std::isnan(value));
 }
 
+TEST_CASE_FIXTURE(Emulation, "paged attention of a sequence has the same bits in a batch and alone, wherever its pages lie") {
+  for (const Dtype A : {Dtype::f32, Dtype::bf16}) check_sequences_stand_alone(context, "cuda, emulated", A);
+}
+
+TEST_CASE_FIXTURE(Emulation, "a logit that is none is never drawn while there is one") {
+  constexpr std::int64_t N = 60, V = 5;
+  std::vector<float> logits;
+  std::vector<double> rules;
+  std::vector<std::int32_t> draws, tokens(N), expected(N);
+  for (std::int64_t n = 0; n < N; ++n) {
+    logits.insert(logits.end(), {std::nanf(""), 1, 2, std::nanf(""), 0});
+    rules.insert(rules.end(), {n % 10 == 0 ? 0.0 : 1.5, n % 2 == 0 ? 1.0 : 0.9, n % 3 == 0 ? 4.0 : 0.0, n % 5 == 0 ? 0.1 : 0.0});
+    draws.insert(draws.end(), {7, 0, static_cast<std::int32_t>(n), 0});
+  }
+  Context reference{ref_backend(), pool};
+  for (const auto& [on, to] : {std::pair{&context, &tokens}, {&reference, &expected}}) {
+    ops::sample(*on, Tensor(to->data(), Dtype::i32, {N}), Tensor(logits.data(), Dtype::f32, {N, V}),
+                Tensor(rules.data(), Dtype::f64, {N, 4}), Tensor(draws.data(), Dtype::i32, {N, 4}));
+  }
+  CHECK(tokens == expected);
+  for (const std::int32_t token : tokens) CHECK((token == 1 || token == 2 || token == 4));
+}
+
 TEST_CASE_FIXTURE(Emulation, "operations that are watched go to the queue of their context") {
   OperationObserver nobody;
   const ObservedBackend watched = observe(cuda::cuda_backend(), nobody);

@@ -149,6 +149,13 @@ TEST_CASE("a matrix product's element does not depend on how many other rows and
   }
 }
 
+TEST_CASE("paged attention of a sequence has the same bits in a batch and alone, wherever its pages lie") {
+  ThreadPool pool(2);
+  for (const std::string& isa : cpu_isa_names()) {
+    for (const Dtype A : {Dtype::f32, Dtype::bf16}) check_sequences_stand_alone({cpu_backend_for_isa(isa), pool}, isa, A);
+  }
+}
+
 TEST_CASE("matrix products and attention take rows that lie apart") {
   ThreadPool pool(2);
   OpCase shape;

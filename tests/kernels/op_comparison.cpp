@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "tests/support/test.h"
 
@@ -58,6 +59,40 @@ void compare(const OpCase& op_case, const std::string& who, Dtype A, const Outpu
 
 Outputs run(const OpCase& op_case, const Backend& backend, ThreadPool& pool, Dtype A, const CaseMemory& prepared) {
   return run(op_case, Context{backend, pool}, A, prepared);
+}
+
+void check_sequences_stand_alone(const Context& with, const std::string& who, Dtype A) {
+  constexpr std::int64_t kPages = 23, kPage = 16, K = 2, H = 4, E = 64, L = 20;
+  const std::vector<std::int32_t> lengths{300, 7, ops::kDecodeStretch};
+  OpCase shape;
+  shape.op = "alone";
+  shape.arguments = {{"o", {3, H, E}, Fill::zero},
+                     {"q", {3, H, E}},
+                     {"k", {kPages, kPage, K, E}},
+                     {"v", {kPages, kPage, K, E}},
+                     {"table", {3, L}, Fill::tokens, false, kPages}};
+  CaseMemory together(shape, A), alone(shape, A);
+  const std::vector<Tensor>&t = together.tensors(), &a = alone.tensors();
+  for (const std::size_t cache : {2, 3}) {  // page p becomes page kPages - 1 - p
+    const std::int64_t bytes = t[cache].bytes() / kPages;
+    for (std::int64_t p = 0; p < kPages; ++p)
+      std::memcpy(a[cache].as<char>() + (kPages - 1 - p) * bytes, t[cache].as<char>() + p * bytes,
+                  static_cast<std::size_t>(bytes));
+  }
+  for (std::int64_t i = 0; i < 3 * L; ++i)
+    a[4].as<std::int32_t>()[i] = static_cast<std::int32_t>(kPages - 1 - t[4].as<std::int32_t>()[i]);
+  Context context = with;
+  const auto lengths_from = [&](std::int64_t n, std::int64_t count) {
+    return Tensor(const_cast<std::int32_t*>(lengths.data()) + n, Dtype::i32, {count});
+  };
+  ops::paged_attention(context, t[0], t[1], t[2], t[3], t[4], lengths_from(0, 3), 0.125);
+  for (std::int64_t n = 0; n < 3; ++n) {
+    const std::int64_t pages = (lengths[static_cast<std::size_t>(n)] + kPage - 1) / kPage;
+    const Tensor table(a[4].as<std::int32_t>() + n * L, Dtype::i32, {1, pages});
+    ops::paged_attention(context, a[0].rows(n, n + 1), a[1].rows(n, n + 1), a[2], a[3], table, lengths_from(n, 1), 0.125);
+    const bool same = numbers(a[0].rows(n, n + 1)) == numbers(t[0].rows(n, n + 1));
+    CHECK_MESSAGE(same, "sequence " << n << " on " << who << " in " << dtype_name(A));
+  }
 }
 
 }  // namespace cairn::test

@@ -25,4 +25,7 @@ OpCase on_gpu(OpCase op_case, Dtype A);
 // unit of the number's own last place beside what float32 arithmetic may be off: it was rounded once.
 void compare(const OpCase& op_case, const std::string& who, Dtype A, const Outputs& got, const Outputs& want);
 
+// CHECKs that paged attention gives each of some sequences the bits that it has alone, with its pages elsewhere.
+void check_sequences_stand_alone(const Context& context, const std::string& who, Dtype A);
+
 }  // namespace cairn::test
