@@ -42,10 +42,6 @@ std::optional<int> gpu_index(const std::string& device) {
   fail_usage("device: expected cpu or cuda:N, found '{}'", device);
 }
 
-}  // namespace
-
-namespace {
-
 // The shortest of several runs of `work`, in seconds.
 double shortest(const Context& context, const std::function<void()>& work) {
   double best = std::numeric_limits<double>::infinity();

@@ -19,7 +19,6 @@ constexpr int kThreads = kWarps * kWarp;
 constexpr int kOwned = kWarps * 16;  // keys, or queries, of a block
 constexpr int kQueryTile = 32;       // that pass a block of keys; few, as dK and dV already fill the registers
 constexpr int kKeyTile = 64;         // that pass a block of queries
-constexpr float kLog2e = 1.4426950408889634f;
 
 struct BackwardViews {
   View<Bf16> dq, dk, dv, d_o, q, k, v, o;

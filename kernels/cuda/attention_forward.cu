@@ -16,18 +16,6 @@ namespace {
 constexpr int kWarps = 8;
 constexpr int kQueries = kWarps * 16;  // of a block
 constexpr int kKeys = 64;              // of a tile
-constexpr float kLog2e = 1.4426950408889634f;
-constexpr float kLn2 = 0.6931471805599453f;
-
-// Over the four lanes that share a row of a C fragment.
-__device__ inline float row_max(float value) {
-  value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, 1));
-  return fmaxf(value, __shfl_xor_sync(kAllLanes, value, 2));
-}
-__device__ inline float row_sum(float value) {
-  value += __shfl_xor_sync(kAllLanes, value, 1);
-  return value + __shfl_xor_sync(kAllLanes, value, 2);
-}
 
 template <int E>
 std::size_t shared_bytes() {

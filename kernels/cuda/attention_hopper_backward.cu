@@ -25,7 +25,6 @@ constexpr int kKeyTile = 128;  // that pass a block of queries
 constexpr int kStages = 2;
 constexpr int kThreads = (1 + kConsumers) * kWarpgroup;
 constexpr int kRowWarps = 8;  // of a block of statistics_kernel
-constexpr float kLog2e = 1.4426950408889634f;
 
 // What the passes need of each query, in scratch memory, rows of T_padded, a multiple of kOwned: behind the last query the
 // log-sum is infinite, so that all probabilities are 0.

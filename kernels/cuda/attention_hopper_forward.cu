@@ -19,8 +19,6 @@ namespace {
 constexpr int kQueries = 128, kKeys = 128, kStages = 2;
 constexpr int kConsumers = 2;  // warpgroups
 constexpr int kThreads = (1 + kConsumers) * kWarpgroup;
-constexpr float kLog2e = 1.4426950408889634f;
-constexpr float kLn2 = 0.6931471805599453f;
 
 template <int E>
 struct Shared {
@@ -30,16 +28,6 @@ struct Shared {
   int firsts[kQueries];
   float nowhere[kThreads];
 };
-
-// Over the four lanes that share a row.
-__device__ inline float row_max(float value) {
-  value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, 1));
-  return fmaxf(value, __shfl_xor_sync(kAllLanes, value, 2));
-}
-__device__ inline float row_sum(float value) {
-  value += __shfl_xor_sync(kAllLanes, value, 1);
-  return value + __shfl_xor_sync(kAllLanes, value, 2);
-}
 
 // This thread's two rows of a warpgroup's 64: which keys they see, and the running softmax over them.
 struct Rows {

@@ -1,6 +1,6 @@
-// Attention without tensor cores (kernels/ops.h): every type, head width up to 256, any strides: for float32 models and what does
-// not fit the fast kernels. One warp owns one row of the result and
-// adds up in the order of keys (or of heads and queries): no atomics, no second stage.
+// Attention without tensor cores (kernels/ops.h), of every type, head width up to 256, any strides: for float32 models and what
+// does not fit the fast kernels. One warp owns one row of the result and adds up in the order of keys (or of heads and queries):
+// no atomics, no second stage.
 #include <cmath>
 
 #include "kernels/cuda/attention.h"

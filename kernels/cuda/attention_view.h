@@ -8,6 +8,9 @@
 
 namespace cairn::cuda {
 
+inline constexpr float kLog2e = 1.4426950408889634f;
+inline constexpr float kLn2 = 0.6931471805599453f;
+
 // A [B, T, heads, E] tensor whose last dimension is contiguous.
 template <typename A>
 struct View {

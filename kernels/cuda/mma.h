@@ -67,6 +67,16 @@ __device__ inline std::uint32_t pack(float low, float high) {
 #endif
 }
 
+// Over the four lanes that share a row of a C fragment.
+__device__ inline float row_max(float value) {
+  value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, 1));
+  return fmaxf(value, __shfl_xor_sync(kAllLanes, value, 2));
+}
+__device__ inline float row_sum(float value) {
+  value += __shfl_xor_sync(kAllLanes, value, 1);
+  return value + __shfl_xor_sync(kAllLanes, value, 2);
+}
+
 // A tile in shared memory whose rows lie 8 elements further apart than they are long: rows that one instruction reads together
 // fall into different banks.
 template <int kColumns>

@@ -1,10 +1,7 @@
 // Steps that are told to compute on a GPU: on the one of emulated_compute_device.cpp.
-#include "engine/data/token_shards.h"
 #include "engine/train/run_checkpoints.h"
-#include "engine/train/steps.h"
+#include "tests/engine/train/tiny_pretrain.h"
 #include "tests/engine/train/tiny_training.h"
-#include "tests/support/captured_stderr.h"
-#include "tests/support/run_step.h"
 
 namespace cairn::test {
 namespace {
@@ -16,22 +13,8 @@ const char* kConfig = R"({
   "sequence_length": 8, "batch": 2, "steps": 4, "checkpoint_every": 100,
   "schedule": {"lr": 0.02}, "runtime": {"device": "cuda:0"}})";
 
-struct Pretrain {
-  TemporaryFolder folder;
-  StepRun run;
-
-  explicit Pretrain(const Json& changes = Json::object()) : run(kPretrain, changed(changes)) {
-    fs::create_directories(folder.path() / "shards");
-    data::TokenShardWriter writer(real_disk(), folder.path() / "shards/shard-00000", data::TokenType::u16);
-    writer.append(tiny_tokens(600));
-    writer.finish();
-    run.input("data", folder.path() / "shards").seed(3);
-  }
-  static Json changed(const Json& changes) {
-    Json config = parse_json(kConfig, "config");
-    config.merge_patch(changes);
-    return config;
-  }
+struct Pretrain : TinyPretrain {
+  explicit Pretrain(const Json& changes = Json::object()) : TinyPretrain(kConfig, changes) {}
 };
 
 std::string error_on(const char* device, const char* backend = "cpu") {

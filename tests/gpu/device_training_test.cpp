@@ -156,8 +156,8 @@ TEST_CASE("memory of a device is reached by kernels and copies alone") {
   if (child == 0) {
     std::signal(SIGSEGV, SIG_DFL);
     const volatile float* number = there.as<float>();
-    const float followed = *number;
-    _exit(followed == 1 ? 0 : 0);
+    [[maybe_unused]] const float followed = *number;
+    _exit(0);
   }
   int status = 0;
   waitpid(child, &status, 0);

@@ -1,12 +1,9 @@
 // When a pre-training keeps checkpoints, and what it does when it cannot.
 #include "engine/train/run_checkpoints.h"
 
-#include "engine/data/token_shards.h"
-#include "engine/train/steps.h"
 #include "tests/engine/train/fake_disk.h"
-#include "tests/engine/train/tiny.h"
+#include "tests/engine/train/tiny_pretrain.h"
 #include "tests/support/captured_stderr.h"
-#include "tests/support/run_step.h"
 
 using namespace cairn;
 using namespace cairn::train;
@@ -18,22 +15,8 @@ const char* kConfig = R"({
   "sequence_length": 12, "batch": 2, "steps": 12, "checkpoint_every": 100, "keep_checkpoints": 9,
   "schedule": {"lr": 0.02}, "runtime": {"backend": "ref", "peak_gflops": 100}})";
 
-struct Pretrain {
-  test::TemporaryFolder folder;
-  test::StepRun run;
-
-  explicit Pretrain(const Json& changes = Json::object()) : run(kPretrain, changed(changes)) {
-    fs::create_directories(folder.path() / "shards");
-    data::TokenShardWriter writer(real_disk(), folder.path() / "shards/shard-00000", data::TokenType::u16);
-    writer.append(tiny_tokens(600));
-    writer.finish();
-    run.input("data", folder.path() / "shards").seed(3);
-  }
-  static Json changed(const Json& changes) {
-    Json config = parse_json(kConfig, "config");
-    config.merge_patch(changes);
-    return config;
-  }
+struct Pretrain : TinyPretrain {
+  explicit Pretrain(const Json& changes = Json::object()) : TinyPretrain(kConfig, changes) {}
   std::string checkpoints() const {
     std::string names;
     for (const DiskEntry& entry : real_disk().list(run.scratch() / "checkpoints")) names += entry.name + " ";
