@@ -29,17 +29,18 @@ std::string tick_label(double value) {
   return fmt::format("{:.4g}", std::abs(value) < 1e-12 ? 0 : value);
 }
 
-std::string open_svg(const std::string& title, double height) {
-  return fmt::format("<figure><figcaption>{}</figcaption><svg viewBox=\"0 0 {} {:.0f}\" role=\"img\" aria-label=\"{}\">\n",
-                     html_escape(title), kWidth, height, html_escape(title));
-}
-
 std::string legend(const std::vector<std::string>& names) {
   if (names.size() < 2) return "";
   std::string out = "<p class=\"legend\">";
   for (std::size_t i = 0; i < names.size(); ++i)
     out += fmt::format("<span class=\"key s{}\"></span>{} ", i % 4, html_escape(names[i]));
   return out + "</p>";
+}
+
+// The names of the colours stand above the picture: one of many bars is longer than a screen.
+std::string open_svg(const std::string& title, const std::vector<std::string>& names, double height) {
+  return fmt::format("<figure><figcaption>{}</figcaption>{}<svg viewBox=\"0 0 {} {:.0f}\" role=\"img\" aria-label=\"{}\">\n",
+                     html_escape(title), legend(names), kWidth, height, html_escape(title));
 }
 
 // Points to draw: in each of `intervals` equal parts of the index range the lowest and the highest, in order.
@@ -78,7 +79,7 @@ std::string bar_chart(const std::string& title, const std::string& unit, const s
   const double group = bar * static_cast<double>(series.size()) + gap;
   const double bottom = top + group * static_cast<double>(bars.size());
 
-  std::string svg = open_svg(title, bottom + 34);
+  std::string svg = open_svg(title, series, bottom + 34);
   for (double tick = 0; tick <= limit + step / 2; tick += step) {
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\"/><text class=\"tick\" x=\"{0:.1f}\" "
@@ -112,7 +113,7 @@ std::string bar_chart(const std::string& title, const std::string& unit, const s
   svg += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text></svg>\n", kWidth - 4, bottom + 30,
                      html_escape(unit));
   if (baseline) svg += fmt::format("<p class=\"legend\">dashed line: chance, {:.3g}</p>", *baseline);
-  return svg + legend(series) + "</figure>\n";
+  return svg + "</figure>\n";
 }
 
 std::string line_chart(const std::string& title, const std::string& x_label, const std::string& y_label,
@@ -137,7 +138,9 @@ std::string line_chart(const std::string& title, const std::string& x_label, con
   const auto x_of = [&](double x) { return left + (kWidth - left - right) * (x - x_low) / x_span; };
   const auto y_of = [&](double y) { return bottom - (bottom - top) * (y - y_low) / (y_high - y_low); };
 
-  std::string svg = open_svg(title, height);
+  std::vector<std::string> names;
+  for (const Curve& curve : curves) names.push_back(curve.name);
+  std::string svg = open_svg(title, names, height);
   for (double tick = y_low; tick <= y_high + y_step / 2; tick += y_step) {
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\"/><text class=\"tick\" x=\"{}\" y=\"{:.1f}\" "
@@ -159,9 +162,7 @@ std::string line_chart(const std::string& title, const std::string& x_label, con
       "<text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><text class=\"tick\" x=\"{}\" "
       "y=\"{}\">{}</text></svg>\n",
       kWidth - right, height - 6, html_escape(x_label), 4, top + 2, html_escape(y_label));
-  std::vector<std::string> names;
-  for (const Curve& curve : curves) names.push_back(curve.name);
-  return svg + legend(names) + "</figure>\n";
+  return svg + "</figure>\n";
 }
 
 }  // namespace cairn::eval

@@ -28,8 +28,8 @@ constexpr std::string_view kStyle = R"(
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; } p.lead { color: var(--soft); margin-top: 0; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; color: var(--soft); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.bar { display: flex; height: .8rem; min-width: 9rem; background: var(--line); } .bar i { display: block; height: 100%; }
+th { font-weight: 600; color: var(--soft); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; } .wide { overflow-x: auto; }
+.bar { display: flex; height: .8rem; min-width: 6rem; background: var(--line); } .bar i { display: block; height: 100%; }
 .k { background: var(--kept); } .h { background: var(--held); } .d { background: var(--dropped); }
 details { margin: .4rem 0; } summary { cursor: pointer; } blockquote { margin: .3rem 0 .8rem 1rem; color: var(--soft); overflow-wrap: anywhere; }
 code { font-size: .92em; overflow-wrap: anywhere; } @media print { details { break-inside: avoid; } }
@@ -44,16 +44,32 @@ std::string bar(const GroupTally& group) {
       100 * static_cast<double>(group.held_out) / in, 100 * static_cast<double>(group.in - group.kept - group.held_out) / in);
 }
 
+// A filter's name as a column's: it may go on in the next line behind each underscore.
+std::string column_name(std::string_view filter) {
+  std::string out;
+  for (const char c : html_escape(filter)) {
+    out += c;
+    if (c == '_') out += "<wbr>";
+  }
+  return out;
+}
+
+// Of the filters those that dropped something.
 void add_groups(std::string& out, std::string_view title, std::string_view column,
-                const std::map<std::string, GroupTally>& groups, const std::vector<std::string>& filters) {
+                const std::map<std::string, GroupTally>& groups, std::vector<std::string> filters) {
+  std::erase_if(filters, [&](const std::string& filter) {
+    return std::none_of(groups.begin(), groups.end(),
+                        [&](const auto& group) { return group.second.dropped_by.contains(filter); });
+  });
   std::vector<std::pair<std::string, GroupTally>> rows(groups.begin(), groups.end());
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return a.second.text_bytes > b.second.text_bytes; });
   out += fmt::format(
-      "<h2>{}</h2><table><tr><th>{}</th><th class=\"n\">documents</th><th class=\"n\">kept</th><th class=\"n\">held out</th>"
+      "<h2>{}</h2><div class=\"wide\"><table><tr><th>{}</th><th class=\"n\">documents</th><th class=\"n\">kept</th><th "
+      "class=\"n\">held out</th>"
       "<th class=\"n\">text kept</th><th>share</th>",
       title, column);
-  for (const std::string& filter : filters) out += fmt::format("<th class=\"n\">{}</th>", html_escape(filter));
+  for (const std::string& filter : filters) out += fmt::format("<th class=\"n\">{}</th>", column_name(filter));
   out += "</tr>";
   for (const auto& [name, group] : rows) {
     out += fmt::format(
@@ -66,7 +82,7 @@ void add_groups(std::string& out, std::string_view title, std::string_view colum
     }
     out += "</tr>";
   }
-  out += "</table>";
+  out += "</table></div>";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "tests/engine/train/tiny.h"
@@ -26,8 +27,9 @@ TEST_CASE("prefetch: the same batches for any number of workers and any distance
   for (const std::int64_t ahead : {0, 1, 3, 8, 100}) {
     for (const std::int64_t workers : {1, 2, 5}) {
       Prefetcher prefetch([&](const StepPlan& plan) { return r.loader.batch(plan); }, r.curriculum, ahead, workers);
-      for (const std::int64_t from : {0, 17, 3}) {
-        for (std::int64_t step = from; step < r.curriculum.steps(); ++step) {
+      // The first two stop while batches are ready or under way.
+      for (const auto& [from, end] : {std::pair<std::int64_t, std::int64_t>{0, 6}, {17, 20}, {3, r.curriculum.steps()}, {5, 9}}) {
+        for (std::int64_t step = from; step < end; ++step) {
           const TokenBatch batch = prefetch.take(r.curriculum.at(step)), expected = r.loader.batch(r.curriculum.at(step));
           REQUIRE(batch.tokens == expected.tokens);
           REQUIRE(batch.labels == expected.labels);
