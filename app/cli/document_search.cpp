@@ -6,6 +6,7 @@
 
 #include "app/cli/report.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "engine/data/document.h"
 
@@ -50,6 +51,20 @@ std::vector<Curation> curations_of(lineage::Workspace& workspace, std::size_t* l
     }
   }
   return curations;
+}
+
+Json decision_json(const data::Decision& d) {
+  return {{"url", d.url},
+          {"id", std::string(data::kIdPrefix) + d.id.hex()},
+          {"source", d.source},
+          {"language", d.language},
+          {"verdict", data::verdict_name(d.verdict)},
+          {"filter", d.filter},
+          {"rule", d.rule},
+          {"reason", d.reason},
+          {"evidence", d.evidence},
+          {"edited", d.edited},
+          {"duplicate_of", d.duplicate_of ? Json(std::string(data::kIdPrefix) + d.duplicate_of->hex()) : Json(nullptr)}};
 }
 
 std::vector<std::pair<const Curation*, data::Decision>> DocumentSearch::find(const std::string& text) const {

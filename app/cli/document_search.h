@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "engine/data/decisions.h"
 #include "lineage/docmap.h"
 #include "lineage/workspace.h"
@@ -21,6 +22,8 @@ struct Curation {
 // All of a workspace, newest first, but for reproductions. Those that cannot be read, because an older program wrote them or
 // their bytes are gone, are left out with a warning; `left_out` gets their number.
 std::vector<Curation> curations_of(lineage::Workspace& workspace, std::size_t* left_out = nullptr);
+
+Json decision_json(const data::Decision& decision);
 
 class DocumentSearch {
  public:

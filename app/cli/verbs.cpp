@@ -24,6 +24,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_upstream(line, session);
   add_downstream(line, session);
   add_why(line, session);
+  add_docs(line, session);
   add_when(line, session);
   add_sample(line, session);
   add_impact(line, session);

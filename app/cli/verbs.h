@@ -28,6 +28,7 @@ void add_downstream(CommandLine& line, Session& session);  // lineage.cpp
 void add_sample(CommandLine& line, Session& session);
 void add_when(CommandLine& line, Session& session);
 void add_why(CommandLine& line, Session& session);
+void add_docs(CommandLine& line, Session& session);
 void add_impact(CommandLine& line, Session& session);
 void add_robots(CommandLine& line, Session& session);
 void add_what_if(CommandLine& line, Session& session);

@@ -56,20 +56,9 @@ ExitCode why(Session& session, const std::string& text) {
   }
   for (const auto& [curation, d] : found) {
     if (session.json()) {
-      list.push_back(
-          {{"url", d.url},
-           {"id", std::string(data::kIdPrefix) + d.id.hex()},
-           {"source", d.source},
-           {"language", d.language},
-           {"run", curation->run.id},
-           {"step", curation->name},
-           {"verdict", data::verdict_name(d.verdict)},
-           {"filter", d.filter},
-           {"rule", d.rule},
-           {"reason", d.reason},
-           {"evidence", d.evidence},
-           {"edited", d.edited},
-           {"duplicate_of", d.duplicate_of ? Json(std::string(data::kIdPrefix) + d.duplicate_of->hex()) : Json(nullptr)}});
+      Json& entry = list.emplace_back(decision_json(d));
+      entry["run"] = curation->run.id;
+      entry["step"] = curation->name;
     } else {
       print_wrapped((one ? std::string() : d.url + ": ") + sentence(*curation, d));
       if (one && !d.evidence.empty()) print_wrapped("  by " + d.evidence);

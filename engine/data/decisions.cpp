@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "engine/data/xxhash64.h"
 
 namespace cairn::data {
 
@@ -157,13 +158,12 @@ Decision Decisions::at(std::size_t index) const {
   const std::string_view r = record(index);
   Decision d;
   std::memcpy(d.id.bytes.data(), r.data() + kId, 32);
-  const auto flags = get<std::uint8_t>(r, kFlags), verdict = get<std::uint8_t>(r, kVerdict);
-  if (verdict > 2) fail("{}: record {}: verdict {} is unknown", name_, index, verdict);
+  const auto flags = get<std::uint8_t>(r, kFlags);
   if (flags & kHasDuplicate) {
     d.duplicate_of.emplace();
     std::memcpy(d.duplicate_of->bytes.data(), r.data() + kDuplicate, 32);
   }
-  d.verdict = static_cast<Verdict>(verdict);
+  d.verdict = verdict(index);
   d.edited = flags & kEdited;
   d.url = url(index);
   d.reason = string_at(get<std::uint64_t>(r, kReason));
@@ -175,6 +175,27 @@ Decision Decisions::at(std::size_t index) const {
   d.shard = get<std::uint32_t>(r, kShard);
   d.ordinal = get<std::uint32_t>(r, kOrdinal);
   return d;
+}
+
+Verdict Decisions::verdict(std::size_t index) const {
+  const auto verdict = get<std::uint8_t>(record(index), kVerdict);
+  if (verdict > 2) fail("{}: record {}: verdict {} is unknown", name_, index, verdict);
+  return static_cast<Verdict>(verdict);
+}
+
+DecisionGlance Decisions::glance(std::size_t index) const {
+  const std::string_view r = record(index);
+  return {url(index),
+          string_at(get<std::uint32_t>(r, kSource)),
+          string_at(get<std::uint32_t>(r, kLanguage)),
+          string_at(get<std::uint32_t>(r, kFilter)),
+          string_at(get<std::uint32_t>(r, kRule)),
+          verdict(index),
+          (get<std::uint8_t>(r, kFlags) & kEdited) != 0};
+}
+
+std::uint64_t Decisions::draw(std::size_t index, std::uint64_t seed) const {
+  return xxhash64(url(index), xxhash64(record(index).substr(kId, 32), seed));
 }
 
 std::vector<std::size_t> Decisions::by_id(std::string_view hex_prefix, std::size_t most) const {

@@ -31,6 +31,13 @@ struct Decision {
   std::uint32_t shard = 0, ordinal = 0;  // kept and held out: place in the output
 };
 
+// What most questions about a document turn on, as views into the file: cheap for those who look at all of them.
+struct DecisionGlance {
+  std::string_view url, source, language, filter, rule;
+  Verdict verdict = Verdict::kept;
+  bool edited = false;
+};
+
 // The whole file; the order of `decisions` does not matter.
 std::string decisions_file(std::vector<Decision> decisions);
 
@@ -41,6 +48,10 @@ class Decisions {
 
   std::size_t size() const { return count_; }
   Decision at(std::size_t index) const;  // in order of id, then url; Error on a damaged record
+
+  DecisionGlance glance(std::size_t index) const;  // likewise
+  // xxHash64 of id and address: the same for the same document, whatever other documents there are.
+  std::uint64_t draw(std::size_t index, std::uint64_t seed) const;
 
   // Indices, ascending. `most` bounds how many are returned.
   std::vector<std::size_t> by_id(std::string_view hex_prefix, std::size_t most) const;  // hexadecimal, any length
@@ -53,6 +64,8 @@ class Decisions {
   std::string_view string_at(std::uint64_t offset) const;
   std::string_view url(std::size_t index) const;
   std::uint64_t url_index(std::size_t rank) const;
+
+  Verdict verdict(std::size_t index) const;
 
   std::string name_;
   MappedFile file_;

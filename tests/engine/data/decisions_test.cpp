@@ -131,3 +131,34 @@ TEST_CASE("decisions: a damaged file is an error that names it") {
   lying[23] = '\x7f';
   CHECK(error(lying).find("claims") != std::string::npos);
 }
+
+TEST_CASE("decisions: a glance says what the whole record says, and a draw depends on the document alone") {
+  std::vector<Decision> written;
+  for (int i = 0; i < 20; ++i) {
+    Decision d = decision_of(fmt::format("text {}", i), fmt::format("https://a.org/{}", i));
+    d.verdict = static_cast<Verdict>(i % 3);
+    d.edited = i % 2 == 0;
+    if (d.verdict == Verdict::dropped) {
+      d.filter = fmt::format("f{}", i % 4);
+      d.rule = fmt::format("r{}", i % 5);
+    }
+    written.push_back(d);
+  }
+  TemporaryFolder folder;
+  write_file_atomically(folder.path() / "all", decisions_file(written));
+  write_file_atomically(folder.path() / "one", decisions_file({written[7]}));
+  const Decisions all(folder.path() / "all"), one(folder.path() / "one");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Decision d = all.at(i);
+    const DecisionGlance g = all.glance(i);
+    CHECK(g.url == d.url);
+    CHECK(g.source == d.source);
+    CHECK(g.language == d.language);
+    CHECK(g.filter == d.filter);
+    CHECK(g.rule == d.rule);
+    CHECK(g.verdict == d.verdict);
+    CHECK(g.edited == d.edited);
+    CHECK((all.draw(i, 3) == one.draw(0, 3)) == (d.id == written[7].id));
+    CHECK(all.draw(i, 3) != all.draw(i, 4));
+  }
+}
