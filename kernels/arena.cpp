@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/format.h"
+#include "kernels/copy_lanes.h"
 
 namespace cairn {
 namespace {
@@ -43,10 +44,16 @@ std::string ArenaPlan::table() const {
 }
 
 // Anonymous memory arrives zeroed and page-aligned; huge pages spare the address translation of large streams.
-Arena::Arena(ArenaPlan plan, Memory* memory) : plan_(std::move(plan)) {
+Arena::Arena(ArenaPlan plan, Place place) : plan_(std::move(plan)) {
   const std::size_t bytes = static_cast<std::size_t>(std::max<std::int64_t>(plan_.bytes(), kAlignment));
-  if (memory != nullptr) {
-    block_ = {static_cast<std::byte*>(memory->take(bytes)), Free{bytes, memory}};
+  if (place.beside) {
+    CopyLanes* lanes = copy_lanes(place.memory);
+    if (lanes == nullptr) fail("{} has no lanes for copies: nothing can lie beside it", place.memory->name());
+    block_ = {static_cast<std::byte*>(lanes->take_host(bytes)), Free{bytes, place}};
+    return;
+  }
+  if (place.memory != nullptr) {
+    block_ = {static_cast<std::byte*>(place.memory->take(bytes)), Free{bytes, place}};
     return;
   }
   void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -54,12 +61,14 @@ Arena::Arena(ArenaPlan plan, Memory* memory) : plan_(std::move(plan)) {
 #ifdef MADV_HUGEPAGE
   if (bytes >= (std::size_t{4} << 20)) madvise(block, bytes, MADV_HUGEPAGE);  // advice: a refusal changes nothing
 #endif
-  block_ = {static_cast<std::byte*>(block), Free{bytes, nullptr}};
+  block_ = {static_cast<std::byte*>(block), Free{bytes, {}}};
 }
 
 void Arena::Free::operator()(std::byte* block) const {
-  if (memory != nullptr) {
-    memory->give_back(block, bytes);
+  if (place.beside) {
+    copy_lanes(place.memory)->give_back_host(block, bytes);
+  } else if (place.memory != nullptr) {
+    place.memory->give_back(block, bytes);
   } else {
     munmap(block, bytes);
   }

@@ -50,23 +50,32 @@ class ArenaPlan {
   std::int64_t peak_ = 0;
 };
 
+// Where a block lies: in `memory` (null: the host's), or beside it, on the host, page-locked, where the memory's lanes reach it
+// (kernels/copy_lanes.h) and tensors are those of the host.
+struct Place {
+  Place(Memory* in = nullptr, bool beside_it = false) : memory(in), beside(beside_it && in != nullptr) {}
+  Memory* memory;
+  bool beside;
+};
+
 // Owns the block. Movable, not copyable; tensors point into it and must not outlive it, nor it the memory that it is in.
 class Arena {
  public:
   Arena() = default;
-  explicit Arena(ArenaPlan plan, Memory* memory = nullptr);  // null: the host's. Error naming the size when it cannot be had
+  explicit Arena(ArenaPlan plan, Place place = {});  // Error naming the size when it cannot be had
 
   Tensor tensor(ArenaSlot slot) const;
   std::int64_t offset_of(const void* address) const;  // -1 for an address outside
   const ArenaPlan& plan() const { return plan_; }
-  Memory* memory() const { return block_.get_deleter().memory; }
+  Memory* memory() const { return place().beside ? nullptr : place().memory; }
+  Place place() const { return block_.get_deleter().place; }
   Tensor bytes() const;  // the whole block, int8
   void zero();
 
  private:
   struct Free {
     std::size_t bytes = 0;
-    Memory* memory = nullptr;
+    Place place;
     void operator()(std::byte* block) const;
   };
   ArenaPlan plan_;

@@ -1,11 +1,13 @@
 #include "engine/model/activations.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "kernels/copy_lanes.h"
 
 namespace cairn::model {
 namespace {
@@ -78,10 +80,17 @@ void Activations::add(const std::string& name, Tensor& tensor, std::int64_t colu
 // What blocks keep, block by block, then what they share.
 void Activations::add_blocks() {
   const std::vector<BlockTensor> tensors = block_tensors(config_, recompute_);
+  std::array<ArenaSlot, 2> residual_slots;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const std::string at = purpose_ == Purpose::training ? fmt::format("block.{}.", i) : "block.";
     for (const BlockTensor& t : tensors) {
-      if (t.kept) add(at + t.name, blocks_[i].*t.member, t.columns, t.rows_per_token);
+      const bool shared = residuals_beside_ && t.member == &BlockActivations::x;  // blocks take turns in two
+      if (shared && i >= 2) {
+        per_token_.push_back({&blocks_[i].x, residual_slots[i % 2], 1});
+      } else if (t.kept) {
+        add(shared ? "blocks.x" : at + t.name, blocks_[i].*t.member, t.columns, t.rows_per_token);
+        if (shared) residual_slots[i] = per_token_.back().slot;
+      }
     }
   }
 }
@@ -125,13 +134,14 @@ void Activations::add_scratch() {
 }
 
 Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions, const Recompute& recompute, bool on_device)
+                         std::int64_t max_positions, const Recompute& recompute, bool on_device, bool residuals_beside)
     : config_(config),
       dtype_(dtype),
       purpose_(purpose),
       recompute_(purpose == Purpose::training ? recompute : Recompute{}),
       max_tokens_(max_tokens),
-      on_device_(on_device) {
+      on_device_(on_device),
+      residuals_beside_(residuals_beside && purpose == Purpose::training) {
   if (max_tokens < 1) fail("activations need room for at least one token");
   const std::int64_t positions = max_positions == 0 ? max_tokens : max_positions;
   cos_ = plan_.add("cos", statistics_type(dtype), {positions, config.head_width / 2});
@@ -149,9 +159,12 @@ Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::
 }
 
 Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions, const Recompute& recompute, Memory* memory)
-    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, memory != nullptr) {
+                         std::int64_t max_positions, const Recompute& recompute, Memory* memory, bool residuals_beside)
+    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, memory != nullptr, residuals_beside) {
   arena_ = Arena(plan_, memory);
+  ArenaPlan beside;
+  for (std::int64_t layer = 0; travels(layer); ++layer) residuals_.push_back(beside.add("x", dtype, {max_tokens, config.width}));
+  if (!residuals_.empty()) beside_ = Arena(beside, Place(memory, true));
   cos = arena_.tensor(cos_);
   sin = arena_.tensor(sin_);
   logits_chunk = arena_.tensor(logits_);
@@ -160,8 +173,45 @@ Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t ma
 }
 
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                           std::int64_t max_positions, const Recompute& recompute, bool on_device) {
-  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, on_device).plan_;
+                           std::int64_t max_positions, const Recompute& recompute, bool on_device, bool residuals_beside) {
+  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, on_device,
+                     residuals_beside)
+      .plan_;
+}
+
+std::int64_t plan_residuals_beside(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens) {
+  return std::max<std::int64_t>(0, config.layers - 2) * max_tokens * config.width * dtype_bytes(dtype);
+}
+
+// The last two stay: the backward begins with them.
+bool Activations::travels(std::int64_t layer) const {
+  return residuals_beside_ && layer >= 0 && layer + 2 < config_.layers;
+}
+
+Tensor Activations::residual(std::int64_t layer) const {
+  return beside_.tensor(residuals_[std::size_t(layer)]).rows(0, blocks_[std::size_t(layer)].x.shape[0]);
+}
+
+// x of `layer` goes out while its block computes. The block's y goes to where the x before lies, which has left by then.
+void Activations::leave(std::int64_t layer) {
+  using Lane = CopyLanes::Lane;
+  if (travels(layer - 1)) copy_lanes(arena_.memory())->order(Lane::out, Lane::work);
+  if (!travels(layer)) return;
+  const Tensor x = block(layer).x;
+  copy_lanes(arena_.memory())->order(Lane::work, Lane::out);
+  copy_lanes(arena_.memory())->copy_out(residual(layer).data, x.data, std::size_t(x.bytes()));
+}
+
+// x of the block below comes to where that of the block above lay, which is done.
+void Activations::fetch(std::int64_t layer) {
+  if (!travels(layer - 1)) return;
+  const Tensor x = block(layer - 1).x;
+  copy_lanes(arena_.memory())->order(CopyLanes::Lane::work, CopyLanes::Lane::in);
+  copy_lanes(arena_.memory())->copy_in(x.data, residual(layer - 1).data, std::size_t(x.bytes()));
+}
+
+void Activations::arrive(std::int64_t layer) {
+  if (travels(layer - 1)) copy_lanes(arena_.memory())->order(CopyLanes::Lane::in, CopyLanes::Lane::work);
 }
 
 void Activations::set_rope(double theta, const RopeScaling& scaling) {

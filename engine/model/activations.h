@@ -21,16 +21,20 @@ enum class Purpose {
 // The plan alone, which costs nothing: what a pass would need, and of what.
 // On a device logits are made for more rows at a time.
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                           std::int64_t max_positions = 0, const Recompute& recompute = {}, bool on_device = false);
+                           std::int64_t max_positions = 0, const Recompute& recompute = {}, bool on_device = false,
+                           bool residuals_beside = false);
+// Bytes on the host of the inputs of blocks that lie there then.
+std::int64_t plan_residuals_beside(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens);
 
 // Owns its memory; neither copied nor moved. One pass at a time.
 class Activations {
  public:
   // `dtype` is that of the parameters (f64 on ref, f32, bf16); statistics are of its statistics type. `max_positions`: positions
   // in batches are less than this (rows of the rotary tables); 0 = max_tokens. `recompute` matters for training only. All of it
-  // lies in `memory`; null: on the host.
+  // lies in `memory`; null: on the host. With residuals_beside, of a device with lanes (kernels/copy_lanes.h), inputs of blocks
+  // lie on the host beside it, and two of them at a time on the device.
   Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions = 0,
-              const Recompute& recompute = {}, Memory* memory = nullptr);
+              const Recompute& recompute = {}, Memory* memory = nullptr, bool residuals_beside = false);
   Activations(const Activations&) = delete;
   Activations& operator=(const Activations&) = delete;
 
@@ -49,6 +53,11 @@ class Activations {
   void set_rope(double theta, const RopeScaling& scaling);
 
   BlockActivations& block(std::int64_t layer) { return blocks_[purpose_ == Purpose::training ? std::size_t(layer) : 0]; }
+  // Inputs of blocks on their way; nothing to do where they stay. The forward calls leave() before each block, when the block's
+  // input is there; the backward fetch() before each block and arrive() behind it, for the input of the block below.
+  void leave(std::int64_t layer);
+  void fetch(std::int64_t layer);
+  void arrive(std::int64_t layer);
   // Where block `layer` writes its y: the next block's x, or final_x.
   Tensor output_of(std::int64_t layer);
 
@@ -65,10 +74,12 @@ class Activations {
   Tensor dx;                 // [N, D]     gradient of the residual stream
 
  private:
-  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t, const Recompute&, bool);
+  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t, const Recompute&, bool, bool);
   struct PlanOnly {};
   Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-              std::int64_t max_positions, const Recompute& recompute, bool on_device);
+              std::int64_t max_positions, const Recompute& recompute, bool on_device, bool residuals_beside);
+  bool travels(std::int64_t layer) const;
+  Tensor residual(std::int64_t layer) const;  // on the host, of as many rows as the block's input
   // Rows that follow N. `columns` 0: a vector of N * rows_per_token statistics; else [N, columns] of the activation type.
   ArenaSlot plan_rows(const std::string& name, std::int64_t columns, std::int64_t rows_per_token);
   void add(const std::string& name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token = 1);
@@ -85,12 +96,13 @@ class Activations {
   Purpose purpose_;
   Recompute recompute_;
   std::int64_t max_tokens_;
-  bool on_device_;
+  bool on_device_, residuals_beside_;
   ArenaPlan plan_;
   ArenaSlot cos_, sin_, logits_;
   std::vector<PerToken> per_token_;
   std::vector<BlockActivations> blocks_;
-  Arena arena_;
+  Arena arena_, beside_;
+  std::vector<ArenaSlot> residuals_;  // in beside_
 };
 
 }  // namespace cairn::model

@@ -75,6 +75,7 @@ Tensor forward_hidden(Context& ctx, const Parameters& params, Activations& act, 
 
   ops::embedding_forward(ctx, act.block(0).x, params.embedding(), flat(batch.tokens));  // [N, D]
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    act.leave(layer);
     BlockActivations& block = act.block(layer);
     const Tensor keys = block.k.reshape({B, T, config.kv_heads, config.head_width});
     const Tensor values = block.v.reshape({B, T, config.kv_heads, config.head_width});
@@ -119,8 +120,10 @@ void train_backward(Context& ctx, const Parameters& params, Parameters& gradient
   ops::rmsnorm_backward(ctx, act.dx, gradients.final_norm(), act.d_hidden, act.final_x, params.final_norm(), act.final_inv_rms);
   const TokenPlaces places = places_of(act, batch);
   for (std::int64_t layer = config.layers - 1; layer >= 0; --layer) {
+    act.fetch(layer);
     block_backward(ctx, config, params.layer(layer), gradients.layer(layer), places, act.block(layer), act.gradients, act.dx,
                    act.recompute());
+    act.arrive(layer);
   }
   ops::embedding_backward(ctx, gradients.embedding(), act.dx, flat(batch.tokens));
 }

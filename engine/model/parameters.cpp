@@ -76,7 +76,7 @@ void list_parameters(State& s, Add add) {
 
 }  // namespace
 
-Parameters::Parameters(const ModelConfig& config, Dtype dtype, Memory* memory) : state_(std::make_unique<State>()) {
+Parameters::Parameters(const ModelConfig& config, Dtype dtype, Place place) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.config = config;
   s.dtype = dtype;
@@ -90,7 +90,7 @@ Parameters::Parameters(const ModelConfig& config, Dtype dtype, Memory* memory) :
     s.all.push_back({std::move(name), {}, columns > 0});
   });
 
-  s.arena = Arena(plan, memory);
+  s.arena = Arena(plan, place);
   for (std::size_t i = 0; i < slots.size(); ++i) {
     *slots[i].first = s.arena.tensor(slots[i].second);
     s.all[i].tensor = *slots[i].first;
@@ -133,6 +133,9 @@ std::int64_t Parameters::bytes() const {
 Memory* Parameters::memory() const {
   return state_->arena.memory();
 }
+Place Parameters::place() const {
+  return state_->arena.place();
+}
 void Parameters::zero() {
   state_->arena.zero();
 }
@@ -151,9 +154,10 @@ void Parameters::convert_from(Context& context, const Parameters& other, std::si
   ops::convert(context, all().at(index).tensor, other.all().at(index).tensor);
 }
 
-Parameters moved_to(Memory* memory, Parameters parameters) {
-  if (parameters.memory() == memory) return parameters;
-  Parameters there(parameters.config(), parameters.dtype(), memory);
+Parameters moved_to(Place place, Parameters parameters) {
+  const Place now = parameters.place();
+  if (now.memory == place.memory && now.beside == place.beside) return parameters;
+  Parameters there(parameters.config(), parameters.dtype(), place);
   there.copy_from(parameters);
   return there;
 }

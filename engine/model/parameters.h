@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/model/config.h"
+#include "kernels/arena.h"
 #include "kernels/ops.h"
 #include "kernels/tensor.h"
 
@@ -53,7 +54,7 @@ struct NamedTensor {
 // gradients.
 class Parameters {
  public:
-  Parameters(const ModelConfig& config, Dtype dtype, Memory* memory = nullptr);
+  Parameters(const ModelConfig& config, Dtype dtype, Place place = {});
   ~Parameters();
   Parameters(Parameters&&) noexcept;
   Parameters& operator=(Parameters&&) noexcept;
@@ -71,6 +72,7 @@ class Parameters {
   Tensor flat() const;
   std::int64_t bytes() const;  // of the buffer
   Memory* memory() const;      // where it lies; null: on the host
+  Place place() const;
   void zero();
   void copy_from(const Parameters& other);                       // same config and dtype, wherever both lie
   void convert_from(Context& context, const Parameters& other);  // same config; each tensor rounded to its type here
@@ -81,8 +83,8 @@ class Parameters {
   std::unique_ptr<State> state_;
 };
 
-// The same in `memory`: as they are where they lie there already, else copied there and released here.
-Parameters moved_to(Memory* memory, Parameters parameters);
+// The same in `place`: as they are where they lie there already, else copied there and released here.
+Parameters moved_to(Place place, Parameters parameters);
 
 // What Parameters(config, dtype) would take, without taking it.
 std::int64_t parameter_bytes(const ModelConfig& config, Dtype dtype);

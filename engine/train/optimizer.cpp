@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "engine/train/schedule.h"
@@ -50,20 +51,25 @@ Decay decay_rule(const std::string& name) {
 
 Optimizer::Optimizer(const OptimizerConfig& config, const model::Parameters& like)
     : Optimizer(config, like, Shard{0, like.flat().size()}) {}
-
-Optimizer::Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard) : config_(config) {
-  plan_pieces(like, shard);
+Optimizer::Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard)
+    : Optimizer(config, like, shard, Placement(like.memory())) {}
+Optimizer::Optimizer(const OptimizerConfig& config, const model::Parameters& like, const Placement& placement)
+    : Optimizer(config, like, Shard{0, like.flat().size()}, placement) {}
+Optimizer::Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard, const Placement& placement)
+    : config_(config) {
+  plan_pieces(like, shard, placement);
 }
 
 // Which rule updates each weight, which moments it has, and where they lie.
-void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
+void Optimizer::plan_pieces(const model::Parameters& like, Shard shard, const Placement& placement) {
   if (shard.begin % kAlign != 0 || shard.begin < 0 || shard.end > like.flat().size()) {
     fail("a shard of elements {} to {}, expected a multiple of {} inside 0 to {}", shard.begin, shard.end, kAlign,
          like.flat().size());
   }
   const Dtype compute = like.dtype(), stored = config_.bf16_moments ? Dtype::bf16 : compute;
-  ArenaPlan plan;
+  ArenaPlan plan, scratch;
   std::vector<std::vector<ArenaSlot>> slots;
+  std::int64_t staged = placement.staged_masters_bytes(like.flat().size());
   std::int64_t muon_elements = 0, muon_side = 0;
   const auto moment = [&](const char* name) {
     for (std::size_t i = 0; i < moments_.size(); ++i) {
@@ -104,19 +110,24 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
     for (const std::size_t m : piece.kept) {
       slots.back().push_back(plan.add(moments_[m].name + "." + weight.name, stored, {piece.end - piece.begin}));
     }
+    const std::int64_t at_once =
+        muon ? piece.end - piece.begin : std::min(piece.end - piece.begin, config_.beta1 == 0 ? kPart : kStagedElements);
+    staged = std::max(staged, placement.staged_bytes(at_once, dtype_bytes(compute), piece.kept.size(), dtype_bytes(stored)));
     pieces_.push_back(std::move(piece));
   }
 
   ArenaSlot unkept;
-  if (config_.beta1 == 0) unkept = plan.add("fast moment", compute, {kPart});
+  if (config_.beta1 == 0) unkept = scratch.add("fast moment", compute, {kPart});
   std::vector<ArenaSlot> muon;
   if (muon_elements > 0) {
     for (const std::int64_t size : {muon_elements, muon_elements, muon_side * muon_side, muon_side * muon_side}) {
-      muon.push_back(plan.add("muon scratch", compute, {size}));
+      muon.push_back(scratch.add("muon scratch", compute, {size}));
     }
   }
 
-  arena_ = Arena(plan, like.memory());
+  arena_ = Arena(plan, placement.moments());
+  if (scratch.bytes() > 0) scratch_ = Arena(scratch, placement.compute());
+  staging_ = Staging(placement.compute().memory, staged);
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     const model::NamedTensor& weight = like.all()[pieces_[i].weight];
     for (std::size_t k = 0; k < slots[i].size(); ++k) {
@@ -131,60 +142,76 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard) {
       moments_[pieces_[i].kept[k]].tensors.push_back({weight.name, view, weight.decays});
     }
   }
-  if (config_.beta1 == 0) unkept_ = arena_.tensor(unkept);
+  if (config_.beta1 == 0) unkept_ = scratch_.tensor(unkept);
   if (!muon.empty())
-    muon_scratch_ = {arena_.tensor(muon[0]), arena_.tensor(muon[1]), arena_.tensor(muon[2]), arena_.tensor(muon[3])};
+    muon_scratch_ = {scratch_.tensor(muon[0]), scratch_.tensor(muon[1]), scratch_.tensor(muon[2]), scratch_.tensor(muon[3])};
+}
+
+// Elements that are updated at a time, but for Muon.
+std::int64_t Optimizer::longest_part() const {
+  if (config_.beta1 == 0) return kPart;
+  return staging_.bytes() > 0 ? kStagedElements : std::numeric_limits<std::int64_t>::max();
 }
 
 void Optimizer::update(Context& context, model::Parameters& parameters, const model::Parameters& gradients, double lr,
                        double gradient_scale, model::Parameters* copy) {
   ++steps_;
-  for (const Piece& piece : pieces_) {
-    const Tensor p = parameters.flat().rows(piece.begin, piece.end), g = gradients.flat().rows(piece.begin, piece.end);
-    Tensor rounded;
-    if (copy != nullptr) {
-      const Tensor whole = copy->all()[piece.weight].tensor;
-      rounded = whole.reshape({whole.size()}).rows(piece.inside, piece.inside + p.size());
-    }
-    if (piece.rule == Rule::muon) {
-      update_muon(context, piece, p, g, rounded, lr, gradient_scale);
-    } else {
-      update_adam(context, piece, p, g, rounded, lr, gradient_scale);
-    }
+  std::vector<TensorPart> parts;  // of pieces
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const std::int64_t size = pieces_[i].end - pieces_[i].begin;
+    const std::int64_t length = std::min(size, pieces_[i].rule == Rule::muon ? size : longest_part());
+    for (std::int64_t begin = 0; begin < size; begin += length) parts.push_back({i, begin, std::min(begin + length, size)});
   }
+  staging_.run(
+      parts.size(),
+      [&](std::size_t i) {
+        const auto [index, begin, end] = parts[i];
+        const Piece& piece = pieces_[index];
+        std::vector<StagedTensor> tensors{{parameters.flat().rows(piece.begin + begin, piece.begin + end), true}};
+        for (const Tensor& moment : piece.values) tensors.push_back({moment.rows(begin, end), true});
+        return tensors;
+      },
+      [&](std::size_t i, std::span<const Tensor> part) {
+        const auto [index, begin, end] = parts[i];
+        const Piece& piece = pieces_[index];
+        const Tensor g = gradients.flat().rows(piece.begin + begin, piece.begin + end);
+        Tensor rounded;
+        if (copy != nullptr) {
+          const Tensor whole = copy->all()[piece.weight].tensor;
+          rounded = whole.reshape({whole.size()}).rows(piece.inside + begin, piece.inside + end);
+        }
+        if (piece.rule == Rule::muon) {
+          update_muon(context, piece, part[0], part[1], g, rounded, lr, gradient_scale);
+        } else {
+          update_adam(context, piece, piece.begin + begin, part, g, rounded, lr, gradient_scale);
+        }
+      });
 }
 
-void Optimizer::update_adam(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr,
-                            double gradient_scale) {
+void Optimizer::update_adam(Context& context, const Piece& piece, std::int64_t first, std::span<const Tensor> p_and_moments,
+                            Tensor g, Tensor copy, double lr, double gradient_scale) {
   const OptimizerConfig& c = config_;
+  const Tensor p = p_and_moments[0];
+  std::vector<Tensor> moments(p_and_moments.begin() + 1, p_and_moments.end());
+  if (!unkept_.empty()) {  // with a decay of 0 it begins at zero each time
+    moments.insert(moments.begin(), unkept_.rows(0, p.size()));
+    zero(moments[0]);
+  }
+  const UpdateOptions options{gradient_scale, c.rounding_seed, first};
+  if (piece.rule == Rule::adamw) {
+    ops::adamw(context, p, moments[0], moments[1], g, {lr, c.beta1, c.beta2, c.eps, piece.decay, steps_, options}, copy);
+    return;
+  }
   const double beta3 = ademamix_beta3(steps_, c.beta1, c.beta3, c.beta3_warmup);
   const double alpha = ademamix_alpha(steps_, c.alpha, c.alpha_warmup);
-  const std::int64_t length = unkept_.empty() ? p.size() : kPart;
-  for (std::int64_t begin = 0; begin < p.size(); begin += length) {
-    const std::int64_t end = std::min(begin + length, p.size());
-    const auto part = [&](const Tensor& t) { return t.empty() ? t : t.rows(begin, end); };
-    std::vector<Tensor> moments;
-    if (!unkept_.empty()) {  // with a decay of 0 it begins at zero each time
-      moments.push_back(unkept_.rows(0, end - begin));
-      zero(moments[0]);
-    }
-    for (const Tensor& kept : piece.values) moments.push_back(part(kept));
-    const UpdateOptions options{gradient_scale, c.rounding_seed, piece.begin + begin};
-    if (piece.rule == Rule::adamw) {
-      ops::adamw(context, part(p), moments[0], moments[1], part(g), {lr, c.beta1, c.beta2, c.eps, piece.decay, steps_, options},
-                 part(copy));
-    } else {
-      ops::ademamix(context, part(p), moments[0], moments[1], moments[2], part(g),
-                    {lr, c.beta1, c.beta2, beta3, alpha, c.eps, piece.decay, steps_, options}, part(copy));
-    }
-  }
+  ops::ademamix(context, p, moments[0], moments[1], moments[2], g,
+                {lr, c.beta1, c.beta2, beta3, alpha, c.eps, piece.decay, steps_, options}, copy);
 }
 
-void Optimizer::update_muon(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr,
+void Optimizer::update_muon(Context& context, const Piece& piece, Tensor p, Tensor momentum, Tensor g, Tensor copy, double lr,
                             double gradient_scale) {
   const auto matrix = [&](const Tensor& t) { return t.reshape({piece.rows, piece.columns}); };
-  muon_update(context, matrix(p), matrix(piece.values[0]), matrix(g), config_.muon, lr, piece.decay, gradient_scale,
-              muon_scratch_);
+  muon_update(context, matrix(p), matrix(momentum), matrix(g), config_.muon, lr, piece.decay, gradient_scale, muon_scratch_);
   if (!copy.empty()) ops::convert(context, copy, p);
 }
 

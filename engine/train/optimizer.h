@@ -13,8 +13,10 @@
 
 #include "engine/model/parameters.h"
 #include "engine/train/muon.h"
+#include "engine/train/placement.h"
 #include "kernels/arena.h"
 #include "kernels/ops.h"
+#include "kernels/staging.h"
 
 namespace cairn::train {
 
@@ -61,10 +63,12 @@ struct Shard {
 
 class Optimizer {
  public:
-  // For parameters like these (their values are not looked at), in the same memory; moments start at zero. Error when the shard
-  // cuts a matrix that Muon updates.
+  // For parameters like these (their values are not looked at); moments start at zero, where `placement` says (left out: where
+  // the parameters are). Error when the shard cuts a matrix that Muon updates.
   Optimizer(const OptimizerConfig& config, const model::Parameters& like);
   Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard);
+  Optimizer(const OptimizerConfig& config, const model::Parameters& like, const Placement& placement);
+  Optimizer(const OptimizerConfig& config, const model::Parameters& like, Shard shard, const Placement& placement);
 
   // One step at learning rate `lr`, in place on the shard of `parameters`; counts it. Gradients count as `gradient_scale` times
   // what they are. With `copy`, parameters of another type, the shard's new weights are rounded into it too.
@@ -75,7 +79,9 @@ class Optimizer {
   std::int64_t& step_counter() { return steps_; }  // state, like the moments
   const std::vector<Moment>& moments() const { return moments_; }
   const OptimizerConfig& config() const { return config_; }
-  std::int64_t bytes() const { return arena_.plan().bytes(); }  // of moments and scratch
+  // Of moments and scratch, wherever they lie.
+  std::int64_t bytes() const { return arena_.plan().bytes() + scratch_.plan().bytes() + staging_.bytes(); }
+  Staging& staging() { return staging_; }  // for who else works on masters
 
  private:
   enum class Rule { adamw, ademamix, muon };
@@ -90,9 +96,12 @@ class Optimizer {
     std::vector<Tensor> values;     // ... and their memory, [end - begin]
   };
 
-  void plan_pieces(const model::Parameters& like, Shard shard);
-  void update_adam(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr, double gradient_scale);
-  void update_muon(Context& context, const Piece& piece, Tensor p, Tensor g, Tensor copy, double lr, double gradient_scale);
+  void plan_pieces(const model::Parameters& like, Shard shard, const Placement& placement);
+  std::int64_t longest_part() const;
+  void update_adam(Context& context, const Piece& piece, std::int64_t first, std::span<const Tensor> p_and_moments, Tensor g,
+                   Tensor copy, double lr, double gradient_scale);
+  void update_muon(Context& context, const Piece& piece, Tensor p, Tensor momentum, Tensor g, Tensor copy, double lr,
+                   double gradient_scale);
 
   OptimizerConfig config_;
   std::int64_t steps_ = 0;
@@ -100,7 +109,8 @@ class Optimizer {
   std::vector<Piece> pieces_;
   Tensor unkept_;  // the fast moment while a piece is updated, where none is kept
   MuonScratch muon_scratch_;
-  Arena arena_;
+  Arena arena_, scratch_;  // moments; what an update needs beside them, where it computes
+  Staging staging_;
 };
 
 // The norm of all gradients together, and what they have to be multiplied by to have a norm of at most `clip` (0 = any).

@@ -53,18 +53,21 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
                  BatchSource source)
     : context_(context),
       config_(config),
+      placement_(context.memory(), config.offload),
       curriculum_(std::move(curriculum)),
       source_(std::move(source)),
       clock_(make_work_clock(context)),
-      parameters_(model::moved_to(context.memory(), std::move(parameters))),
-      gradients_(parameters_.config(), parameters_.dtype(), context.memory()),
-      optimizer_(config.optimizer, parameters_),
+      parameters_(model::moved_to(placement_.masters(), std::move(parameters))),
+      gradients_(parameters_.config(), parameters_.dtype(), placement_.compute()),
+      optimizer_(config.optimizer, parameters_, placement_),
       activations_(parameters_.config(), config.bf16 ? Dtype::bf16 : parameters_.dtype(),
                    curriculum_.largest_micro_batch_tokens(), model::Purpose::training, curriculum_.longest_sequence(),
-                   config.recompute, context.memory()),
+                   config.recompute, context.memory(), placement_.residuals_beside()),
       batch_memory_(parameters_.config(), activations_.max_tokens(), activations_.max_positions(), context.memory()) {
   config_.schedule.check();
-  if (config.bf16) copy_.emplace(parameters_.config(), Dtype::bf16, context.memory());
+  if (config.offload.masters && !config.bf16)
+    fail_usage("offload masters: in f32 they are what computes; only bf16 has weights beside them");
+  if (config.bf16) copy_.emplace(parameters_.config(), Dtype::bf16, placement_.compute());
   if (config.average) average_.emplace(*config.average, parameters_);
 }
 
@@ -115,7 +118,16 @@ void Trainer::enter_stage(const StepPlan& plan) {
 // At the start, and when a checkpoint has been read into the parameters.
 void Trainer::refresh_copy() {
   if (!copy_ || copied_at_ == state_.step) return;
-  copy_->convert_from(context_, parameters_);
+  std::vector<std::int64_t> sizes;
+  for (const model::NamedTensor& weight : parameters_.all()) sizes.push_back(weight.tensor.size());
+  const std::vector<TensorPart> parts = parts_of(sizes, kStagedElements);
+  const auto part = [&](const model::Parameters& of, std::size_t i) {
+    const Tensor& tensor = of.all()[parts[i].index].tensor;
+    return tensor.reshape({tensor.size()}).rows(parts[i].begin, parts[i].end);
+  };
+  optimizer_.staging().run(
+      parts.size(), [&](std::size_t i) { return std::vector<StagedTensor>{{part(parameters_, i)}}; },
+      [&](std::size_t i, std::span<const Tensor> master) { ops::convert(context_, part(*copy_, i), master[0]); });
   copied_at_ = state_.step;
 }
 
@@ -123,7 +135,7 @@ void Trainer::update(const StepReport& report) {
   if (before_update_) before_update_();
   const double scale = clip_scale(report.grad_norm, config_.clip);
   optimizer_.update(context_, parameters_, gradients_, report.lr, scale, copy_ ? &*copy_ : nullptr);
-  if (average_) average_->after_step(context_, report.step, parameters_);
+  if (average_) average_->after_step(context_, optimizer_.staging(), report.step, parameters_);
 }
 
 double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch) {

@@ -35,6 +35,7 @@ struct TrainerConfig {
   double z_loss = 0;           // of each label that counts: z_loss * logsumexp(logits)^2 (kernels/ops.h)
   model::Recompute recompute;  // what the backward computes again
   std::optional<WeightAverageOptions> average;
+  Offload offload;                // what lies beside the device that computes
   bool graphs = false;            // on a device: a pass is recorded, and asked for as one thing from its third time on
   std::int64_t replay_every = 0;  // steps between checks that a micro-batch gives the same gradients twice; 0 = never
 };
@@ -69,7 +70,8 @@ class Trainer {
  public:
   // Starts from `parameters`, float32 or float64, with moments of zero, at step 0 of the curriculum. Loss and gradient are means
   // over all labels of a batch that count, so micro_batch changes nothing but rounding. All that it computes with lies in the
-  // context's memory, where `parameters` go. `context` and what `source` refers to must outlive the trainer.
+  // context's memory, where `parameters` go, but for what config.offload names. `context` and what `source` refers to must
+  // outlive the trainer.
   Trainer(Context& context, const TrainerConfig& config, model::Parameters parameters, Curriculum curriculum, BatchSource source);
 
   // Error once more steps were left out than spikes allows (naming the reason and, where values were not finite, where the first
@@ -88,7 +90,7 @@ class Trainer {
   model::ModelConfig model_config() const;
   const model::Parameters* average() const { return average_ ? &average_->values() : nullptr; }
   const model::Activations& activations() const { return activations_; }
-  std::int64_t planned_bytes() const;  // of weights, gradients, moments and activations
+  std::int64_t planned_bytes() const;  // of weights, gradients, moments and activations, wherever they lie
 
  private:
   void enter_stage(const StepPlan& plan);
@@ -112,6 +114,7 @@ class Trainer {
 
   Context& context_;
   TrainerConfig config_;
+  Placement placement_;
   Curriculum curriculum_;
   BatchSource source_;
   std::unique_ptr<WorkClock> clock_;

@@ -108,6 +108,8 @@ Schema training_runtime() {
       field("recompute", string().def("none"),
             "what the backward computes again instead of keeping it, the same bits with less memory: none, or norms, activation, "
             "mlp, attention joined by +, or block"),
+      field("offload", string().def("none"),
+            std::string("on a GPU: what lies on the host beside it, the same bits: ") + kOffloadHelp),
       field("graphs", boolean().def(false),
             "on a GPU: record a pass and start it as one thing, for models that are small for it"),
       field("replay_every", integer().min(0).def(0),
@@ -208,6 +210,7 @@ TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculu
     result.average = WeightAverageOptions{ema.number("decay"), ema.integer("every")};
   }
   result.recompute = model::parse_recompute(ctx.runtime().string("recompute"));
+  result.offload = parse_offload(ctx.runtime().string("offload"));
   result.graphs = ctx.runtime().boolean("graphs");
   result.replay_every = ctx.runtime().integer("replay_every");
   return result;

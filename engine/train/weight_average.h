@@ -6,6 +6,7 @@
 
 #include "engine/model/parameters.h"
 #include "kernels/ops.h"
+#include "kernels/staging.h"
 
 namespace cairn::train {
 
@@ -16,11 +17,11 @@ struct WeightAverageOptions {
 
 class WeightAverage {
  public:
-  // Begins as the weights are.
+  // Begins as the weights are, in the same place.
   WeightAverage(const WeightAverageOptions& options, const model::Parameters& weights);
 
   // After step `step` (from 1): takes the weights in when it is a multiple of `every`.
-  void after_step(Context& context, std::int64_t step, const model::Parameters& weights);
+  void after_step(Context& context, Staging& staging, std::int64_t step, const model::Parameters& weights);
 
   const model::Parameters& values() const { return values_; }  // state: a checkpoint keeps it as "ema"
 

@@ -118,8 +118,19 @@ struct GpuMemory::State {
   cudaStream_t stream = nullptr, aside = nullptr;
   cudaEvent_t asked = nullptr;  // what the work in `stream` was when begin_aside() was called
   Waves up, down, down_aside;
+  cudaStream_t in = nullptr, out = nullptr;
+  std::array<std::array<cudaEvent_t, 3>, 3> ordered{};  // by the lanes that are ordered; made when they first are
+
+  cudaStream_t of(Lane lane) const { return lane == Lane::work ? stream : lane == Lane::in ? in : out; }
 
   ~State() {
+    for (const auto& events : ordered) {
+      for (const cudaEvent_t event : events) {
+        if (event) cudaEventDestroy(event);
+      }
+    }
+    if (in) cudaStreamDestroy(in);
+    if (out) cudaStreamDestroy(out);
     if (asked) cudaEventDestroy(asked);
     if (aside) cudaStreamDestroy(aside);
   }
@@ -129,7 +140,8 @@ GpuMemory::GpuMemory(int device, void* stream) : state_(std::make_unique<State>(
   State& s = *state_;
   s.device = device;
   s.stream = static_cast<cudaStream_t>(stream);
-  check(cudaStreamCreateWithFlags(&s.aside, cudaStreamNonBlocking), "making a stream");
+  for (cudaStream_t* each : {&s.aside, &s.in, &s.out})
+    check(cudaStreamCreateWithFlags(each, cudaStreamNonBlocking), "making a stream");
   check(cudaEventCreateWithFlags(&s.asked, cudaEventDisableTiming), "making an event");
 }
 
@@ -192,6 +204,41 @@ std::unique_ptr<WorkClock> GpuMemory::clock() {
 
 std::unique_ptr<WorkGraph> GpuMemory::record(const std::function<void()>& work) {
   return std::make_unique<GpuGraph>(state_->stream, work);
+}
+
+void* GpuMemory::take_host(std::size_t bytes) {
+  check(cudaSetDevice(state_->device), "choosing it");
+  void* block = nullptr;
+  if (const cudaError_t error = cudaHostAlloc(&block, bytes, cudaHostAllocDefault); error != cudaSuccess) {
+    cudaGetLastError();
+    fail("{} of page-locked memory on the host could not be had: {}", format_bytes(bytes), cudaGetErrorString(error));
+  }
+  std::memset(block, 0, bytes);
+  return block;
+}
+
+void GpuMemory::give_back_host(void* block, std::size_t) noexcept {
+  cudaFreeHost(block);  // waits for the copies that use it
+}
+
+void GpuMemory::copy_in(void* at, const void* host, std::size_t bytes) {
+  check(cudaMemcpyAsync(at, host, bytes, cudaMemcpyHostToDevice, state_->in), "copying from the host");
+}
+
+void GpuMemory::copy_out(void* host, const void* at, std::size_t bytes) {
+  check(cudaMemcpyAsync(host, at, bytes, cudaMemcpyDeviceToHost, state_->out), "copying to the host");
+}
+
+// An event stands for what it was recorded after, even when it is recorded anew, so that one for each pair is enough.
+void GpuMemory::order(Lane first, Lane then) {
+  cudaEvent_t& event = state_->ordered[static_cast<std::size_t>(first)][static_cast<std::size_t>(then)];
+  if (!event) check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event");
+  check(cudaEventRecord(event, state_->of(first)), "marking work");
+  check(cudaStreamWaitEvent(state_->of(then), event, 0), "waiting for work");
+}
+
+void GpuMemory::wait(Lane lane) {
+  check(cudaStreamSynchronize(state_->of(lane)), "copies failed");
 }
 
 void GpuMemory::synchronize() {

@@ -4,12 +4,13 @@
 
 #include <memory>
 
+#include "kernels/copy_lanes.h"
 #include "kernels/memory.h"
 #include "kernels/work_graph.h"
 
 namespace cairn::cuda {
 
-class GpuMemory : public Memory, public WorkRecorder {
+class GpuMemory : public Memory, public WorkRecorder, public CopyLanes {
  public:
   GpuMemory(int device, void* stream);  // of GPU `device`, in the order of `stream`
   ~GpuMemory() override;
@@ -26,6 +27,12 @@ class GpuMemory : public Memory, public WorkRecorder {
   std::unique_ptr<WorkClock> clock() override;
   void synchronize() override;
   std::unique_ptr<WorkGraph> record(const std::function<void()>& work) override;
+  void* take_host(std::size_t bytes) override;
+  void give_back_host(void* block, std::size_t bytes) noexcept override;
+  void copy_in(void* at, const void* host, std::size_t bytes) override;
+  void copy_out(void* host, const void* at, std::size_t bytes) override;
+  void order(Lane first, Lane then) override;
+  void wait(Lane lane) override;
 
  private:
   struct State;

@@ -225,6 +225,81 @@ TEST_CASE("a training whose passes are recorded gives the bits of one whose are 
   CHECK(recorded.trainer.step().not_finite.starts_with("block 1 mlp"));
 }
 
+TEST_CASE("what lies on the host beside a device gives the same bits, and a run goes on from one placement to another") {
+  model::ModelConfig deep = tiny_model();
+  deep.layers = 5;  // inputs of three blocks travel
+  for (const bool bf16 : {false, true}) {
+    for (const char* recompute : {"none", "mlp+attention", "block"}) {
+      CAPTURE(bf16);
+      CAPTURE(recompute);
+      TrainerConfig config = all_features(OptimizerConfig::Method::ademamix, bf16);
+      config.recompute = model::parse_recompute(recompute);
+      TemporaryFolder folder;
+      EmulatedDevice device;
+      TinyRun whole(on_device, &device, deep, config);
+      whole.run_until(1);
+      whole.write(folder.path() / "half");
+      whole.run_until(kSteps);
+      whole.write(folder.path() / "whole");
+      const auto bytes = bytes_of(folder.path() / "whole");
+      for (const char* offload : {"moments", "residuals", "moments+residuals", "masters", "all"}) {
+        CAPTURE(offload);
+        config.offload = parse_offload(offload);
+        if (config.offload.masters && !bf16) continue;
+        for (const bool graphs : {false, true}) {
+          config.graphs = graphs;
+          TinyRun beside(on_device, &device, deep, config);
+          CHECK(beside.trainer.parameters().flat().on_host() == config.offload.masters);
+          CHECK(beside.trainer.optimizer().moments()[0].tensors[0].tensor.on_host() == config.offload.moments);
+          if (graphs) {
+            beside.read(folder.path() / "half");
+          } else {
+            beside.run_until(1);
+            beside.write(folder.path() / (std::string("half ") + offload));
+            CHECK(bytes_of(folder.path() / (std::string("half ") + offload)) == bytes_of(folder.path() / "half"));
+          }
+          beside.run_until(kSteps);
+          const fs::path end = folder.path() / (std::string(graphs ? "resumed " : "plain ") + offload);
+          beside.write(end);
+          CHECK(bytes_of(end) == bytes);
+        }
+        config.graphs = false;
+      }
+    }
+  }
+}
+
+TEST_CASE("Muon's matrices and moments that are not kept come from the host as well") {
+  for (const bool muon : {false, true}) {
+    TrainerConfig config = all_features(muon ? OptimizerConfig::Method::muon : OptimizerConfig::Method::adamw, true);
+    if (!muon) config.optimizer.beta1 = 0;
+    TemporaryFolder folder;
+    EmulatedDevice device;
+    TinyRun plain(on_device, &device, small_llama(), config);
+    config.offload = parse_offload("all");
+    TinyRun beside(on_device, &device, small_llama(), config);
+    plain.run_until(kSteps);
+    beside.run_until(kSteps);
+    plain.write(folder.path() / "plain");
+    beside.write(folder.path() / "beside");
+    CHECK(bytes_of(folder.path() / "plain") == bytes_of(folder.path() / "beside"));
+  }
+}
+
+TEST_CASE("only a device has a place beside it, and only bf16 has masters that do not compute") {
+  TrainerConfig config = all_features(OptimizerConfig::Method::adamw, false);
+  config.offload = parse_offload("moments");
+  CHECK(error_of([&] {
+          TinyRun(on_reference, nullptr, tiny_model(), config);
+        }).find("offload moments: a cpu computes where all of it lies") != std::string::npos);
+  config.offload = parse_offload("masters");
+  EmulatedDevice device;
+  CHECK(error_of([&] { TinyRun(on_device, &device, tiny_model(), config); }).find("only bf16 has weights beside them") !=
+        std::string::npos);
+  CHECK(error_of([] { parse_offload("moment"); }) ==
+        "offload: expected none, or moments, masters, residuals joined by +, or all; found 'moment'");
+}
+
 TEST_CASE("a checkpoint from a device is one like any other: read on the host, and written there, it has the same bytes") {
   const TrainerConfig config = all_features(OptimizerConfig::Method::ademamix, true);
   TemporaryFolder folder;

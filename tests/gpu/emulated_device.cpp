@@ -2,14 +2,18 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <vector>
 
 #include "base/error.h"
 #include "kernels/arena.h"
+#include "kernels/copy_lanes.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/work_clock.h"
 #include "kernels/work_graph.h"
@@ -22,7 +26,8 @@ constexpr std::size_t kRoom = std::size_t{1} << 30;  // of addresses; bytes are 
 
 // One region that no access is allowed to but between open() and close(), which nest and may come from two threads. Blocks lie
 // one after another; their addresses are used again when none is left.
-class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder {
+// Copies on lanes happen as late as they may: what does not wait for them meets what was there before.
+class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder, public CopyLanes {
  public:
   FencedMemory() : region_(mmap(nullptr, kRoom, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
     if (region_ == MAP_FAILED) fail("no addresses for an emulated GPU: {}", std::strerror(errno));
@@ -32,8 +37,8 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
   FencedMemory& operator=(const FencedMemory&) = delete;
 
   void open() override {
-    const std::lock_guard lock(mutex_);
-    if (opened_++ == 0) protect(PROT_READ | PROT_WRITE);
+    ++work_done_;
+    unlock();
   }
   void close() override {
     const std::lock_guard lock(mutex_);
@@ -76,6 +81,39 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
   }
   int graphs_run() const { return graphs_run_; }
 
+  void* take_host(std::size_t bytes) override { return host_blocks_.emplace_back(bytes).data(); }
+  void give_back_host(void* block, std::size_t) noexcept override {
+    std::erase_if(host_blocks_, [&](const std::vector<std::byte>& each) { return each.data() == block; });
+  }
+  void copy_in(void* at, const void* host, std::size_t bytes) override {
+    if (!of_lanes(host, bytes)) fail("a copy from the host of what is not page-locked");
+    later([this, at, host, bytes] { pending(Lane::in).push_back([=, this] { copy_now(at, host, bytes); }); });
+  }
+  void copy_out(void* host, const void* at, std::size_t bytes) override {
+    if (!of_lanes(host, bytes)) fail("a copy to the host of what is not page-locked");
+    later([this, host, at, bytes] {
+      if (work_before_out_ != work_done_) fail("a copy to the host does not wait for the work before it");
+      pending(Lane::out).push_back([=, this] { copy_now(host, at, bytes); });
+    });
+  }
+  void order(Lane first, Lane then) override {
+    later([this, first, then] {
+      if (first == Lane::work) {
+        if (then == Lane::out) work_before_out_ = work_done_;
+      } else if (then == Lane::work) {
+        drain(first, pending(first).size());
+      } else {
+        pending(then).push_back([this, first, end = drained(first) + pending(first).size()] {
+          if (end > drained(first)) drain(first, end - drained(first));
+        });
+      }
+    });
+  }
+  void wait(Lane lane) override {
+    if (recorded_ != nullptr) fail("waiting cannot be recorded");
+    if (lane != Lane::work) drain(lane, pending(lane).size());
+  }
+
   void fill_zero(void* at, std::size_t bytes) override {
     const auto run = [this, at, bytes] {
       const emulation::Opened opened(this);
@@ -95,6 +133,7 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
   void synchronize() override {}
 
  private:
+  using Lane = CopyLanes::Lane;
   struct Recorded : WorkGraph {
     explicit Recorded(FencedMemory& of) : memory(of) {}
     void run() override {
@@ -105,10 +144,35 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
     std::vector<std::function<void()>> work;
   };
 
-  void copy_now(void* to, const void* from, std::size_t bytes) {
-    const emulation::Opened opened(this);
-    std::memcpy(to, from, bytes);
+  void unlock() {
+    const std::lock_guard lock(mutex_);
+    if (opened_++ == 0) protect(PROT_READ | PROT_WRITE);
   }
+  void copy_now(void* to, const void* from, std::size_t bytes) {
+    unlock();
+    std::memcpy(to, from, bytes);
+    close();
+  }
+  void later(const std::function<void()>& run) {
+    if (!take(run)) run();
+  }
+  bool of_lanes(const void* host, std::size_t bytes) const {
+    const auto* at = static_cast<const std::byte*>(host);
+    return std::any_of(host_blocks_.begin(), host_blocks_.end(), [&](const std::vector<std::byte>& block) {
+      return at >= block.data() && at + bytes <= block.data() + block.size();
+    });
+  }
+  std::deque<std::function<void()>>& pending(Lane lane) { return pending_[lane == Lane::in]; }
+  std::size_t& drained(Lane lane) { return drained_[lane == Lane::in]; }
+  void drain(Lane lane, std::size_t count) {
+    for (; count > 0 && !pending(lane).empty(); --count) {
+      const auto run = std::move(pending(lane).front());
+      pending(lane).pop_front();
+      ++drained(lane);
+      run();
+    }
+  }
+
   void copy_with_host(void* to, const void* from, std::size_t bytes) {
     if (recorded_ != nullptr) fail("a copy from or to the host cannot be recorded");
     copy_now(to, from, bytes);
@@ -122,6 +186,10 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
   int opened_ = 0, blocks_ = 0, graphs_run_ = 0;
   std::vector<std::function<void()>>* recorded_ = nullptr;
   std::size_t used_ = 0;
+  std::list<std::vector<std::byte>> host_blocks_;
+  std::deque<std::function<void()>> pending_[2];  // of the lanes out and in
+  std::size_t drained_[2] = {};
+  std::size_t work_done_ = 0, work_before_out_ = 0;
 };
 
 constexpr std::int64_t kScratch = std::int64_t{2} << 20;

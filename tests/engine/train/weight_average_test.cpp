@@ -41,11 +41,12 @@ TEST_CASE("weight average: the recurrence by hand, on every second step") {
   Context context{ref_backend(), pool};
   const model::Parameters start = weights(1, Dtype::f64);
   WeightAverage average({0.75, 2}, start);
+  Staging staging;
   double expected = start.head().as<double>()[5];
   CHECK(average.values().head().as<double>()[5] == expected);
   for (std::int64_t step = 1; step <= 4; ++step) {
     const model::Parameters now = weights(static_cast<std::uint64_t>(step) + 10, Dtype::f64);
-    average.after_step(context, step, now);
+    average.after_step(context, staging, step, now);
     if (step % 2 == 0) expected = 0.75 * expected + 0.25 * now.head().as<double>()[5];
     CHECK(average.values().head().as<double>()[5] == doctest::Approx(expected).epsilon(1e-15));
   }
