@@ -228,44 +228,40 @@ TEST_CASE("a training whose passes are recorded gives the bits of one whose are 
 TEST_CASE("what lies on the host beside a device gives the same bits, and a run goes on from one placement to another") {
   model::ModelConfig deep = tiny_model();
   deep.layers = 5;  // inputs of three blocks travel
-  for (const bool bf16 : {false, true}) {
-    for (const char* recompute : {"none", "mlp+attention", "block"}) {
-      CAPTURE(bf16);
-      CAPTURE(recompute);
-      TrainerConfig config = all_features(OptimizerConfig::Method::ademamix, bf16);
-      config.recompute = model::parse_recompute(recompute);
-      TemporaryFolder folder;
-      EmulatedDevice device;
-      TinyRun whole(on_device, &device, deep, config);
-      whole.run_until(1);
-      whole.write(folder.path() / "half");
-      whole.run_until(kSteps);
-      whole.write(folder.path() / "whole");
-      const auto bytes = bytes_of(folder.path() / "whole");
-      for (const char* offload : {"moments", "residuals", "moments+residuals", "masters", "all"}) {
-        CAPTURE(offload);
-        config.offload = parse_offload(offload);
-        if (config.offload.masters && !bf16) continue;
-        for (const bool graphs : {false, true}) {
-          config.graphs = graphs;
-          TinyRun beside(on_device, &device, deep, config);
-          CHECK(beside.trainer.parameters().flat().on_host() == config.offload.masters);
-          CHECK(beside.trainer.optimizer().moments()[0].tensors[0].tensor.on_host() == config.offload.moments);
-          if (graphs) {
-            beside.read(folder.path() / "half");
-          } else {
-            beside.run_until(1);
-            beside.write(folder.path() / (std::string("half ") + offload));
-            CHECK(bytes_of(folder.path() / (std::string("half ") + offload)) == bytes_of(folder.path() / "half"));
-          }
-          beside.run_until(kSteps);
-          const fs::path end = folder.path() / (std::string(graphs ? "resumed " : "plain ") + offload);
-          beside.write(end);
-          CHECK(bytes_of(end) == bytes);
-        }
-        config.graphs = false;
-      }
-    }
+  struct Placed {
+    bool bf16;
+    const char *recompute, *offload;
+    bool graphs;
+  };
+  for (const auto& [bf16, recompute, offload, graphs] :
+       {Placed{false, "none", "moments+residuals", false}, Placed{true, "none", "masters", false},
+        Placed{true, "block", "all", true}}) {
+    CAPTURE(offload);
+    TrainerConfig config = all_features(OptimizerConfig::Method::ademamix, bf16);
+    config.recompute = model::parse_recompute(recompute);
+    config.replay_every = 0;
+    TemporaryFolder folder;
+    EmulatedDevice device;
+    TinyRun whole(on_device, &device, deep, config);
+    whole.run_until(1);
+    whole.write(folder.path() / "half");
+    whole.run_until(kSteps);
+    whole.write(folder.path() / "whole");
+    config.offload = parse_offload(offload);
+    config.graphs = graphs;
+    TinyRun beside(on_device, &device, deep, config), resumed(on_device, &device, deep, config);
+    CHECK(beside.trainer.parameters().flat().on_host() == config.offload.masters);
+    CHECK(beside.trainer.optimizer().moments()[0].tensors[0].tensor.on_host() == config.offload.moments);
+    beside.run_until(1);
+    beside.write(folder.path() / "half beside");
+    beside.run_until(kSteps);
+    beside.write(folder.path() / "beside");
+    resumed.read(folder.path() / "half");
+    resumed.run_until(kSteps);
+    resumed.write(folder.path() / "resumed");
+    CHECK(bytes_of(folder.path() / "half beside") == bytes_of(folder.path() / "half"));
+    CHECK(bytes_of(folder.path() / "beside") == bytes_of(folder.path() / "whole"));
+    CHECK(bytes_of(folder.path() / "resumed") == bytes_of(folder.path() / "whole"));
   }
 }
 
