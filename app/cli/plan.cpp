@@ -19,7 +19,9 @@ using train::DeviceFacts;
 using train::TrainingNeeds;
 
 struct Options {
-  std::string preset, model, device = "cpu", optimizer = "ademamix", dtype = "bf16", moments = "f32", recompute = "none";
+  std::string preset, model, device = "cpu", optimizer = "ademamix", dtype = "bf16", moments = "f32", recompute = "none",
+                             offload = "none";
+  std::int64_t host_gb = 0;
   std::int64_t ranks = 1, batch = 0, micro_batch = 1, sequence_length = 0;
 };
 
@@ -31,6 +33,17 @@ DeviceFacts this_machine(Session& session) {
   device.f32_flops = measure_peak_flops(session.threads());
   device.bf16_flops = measure_peak_flops(session.threads(), Dtype::bf16);
   device.bytes_per_second = open_compute_device("cpu")->measure_copy_rate(session.threads());
+  return device;
+}
+
+// A GPU of this machine: its data sheet, and what is free on it and beside it now.
+DeviceFacts this_gpu(const std::string& name) {
+  const std::unique_ptr<ComputeDevice> gpu = open_compute_device(name);
+  const DeviceFacts* sheet = train::device_by_title(gpu->name());
+  if (sheet == nullptr) fail_usage("--device {}: no data sheet of {} is known; name one that is like it", name, gpu->name());
+  DeviceFacts device = *sheet;
+  device.memory_bytes = static_cast<double>(gpu->free_memory().value_or(0));
+  device.host_bytes = static_cast<double>(train::free_memory());
   return device;
 }
 
@@ -59,6 +72,10 @@ TrainingNeeds read_needs(Session& session, const Options& options) {
                                                        : at_least_one("--sequence-length", options.sequence_length);
   if (needs.micro_batch * needs.sequence_length > std::int64_t{1} << 31) fail_usage("--sequence-length: too many tokens at once");
   needs.recompute = model::parse_recompute(options.recompute);
+  needs.offload = train::parse_offload(options.offload);
+  if (needs.offload.any() && options.device == "cpu") fail_usage("--offload: a cpu computes where all of it lies");
+  if (needs.offload.masters && needs.compute != Dtype::bf16)
+    fail_usage("--offload masters: in f32 they are what computes; only bf16 has weights beside them");
   return needs;
 }
 
@@ -84,6 +101,13 @@ std::vector<MemoryRow> memory_rows(const TrainingNeeds& needs, const train::Memo
        fmt::format("logits ({}) or gradients inside a block, rotary tables", size(double(memory.logits)))},
       {"checkpoint", memory.checkpoint,
        needs.checkpoint_copy ? "copy of the state, written while training goes on" : "its copy lies in the host's memory"}};
+  if (needs.offload.any()) {
+    rows.push_back({"staging", memory.staging, "parts of what lies on the host, on their way"});
+    const auto on_host = [](std::int64_t bytes) { return bytes > 0 ? fmt::format("; {} on the host", size(double(bytes))) : ""; };
+    rows[1].what += on_host(memory.host_master);
+    rows[3].what += on_host(memory.host_moments);
+    rows[4].what += on_host(memory.host_activations);
+  }
   if (needs.threads > 0) {
     rows.push_back({"threads", memory.threads, fmt::format("what {} threads keep for products and attention", needs.threads)});
   }
@@ -105,14 +129,38 @@ std::vector<Alternative> recompute_alternatives(TrainingNeeds needs) {
   return all;
 }
 
+// Where things lie, and what a step then costs at least.
+struct Placed {
+  std::string offload;
+  std::int64_t device, host;
+  double copies, waiting, step;
+};
+
+std::vector<Placed> offload_alternatives(TrainingNeeds needs, const DeviceFacts& device) {
+  std::vector<Placed> all;
+  const bool masters = needs.compute == Dtype::bf16;
+  for (const char* text : {"none", "moments", "masters", "residuals", "moments+masters", "all"}) {
+    needs.offload = train::parse_offload(text);
+    if (needs.offload.masters && !masters) continue;
+    const train::MemoryNeed memory = train::plan_memory(needs);
+    const train::StepFloor floor = train::plan_floor(needs, device);
+    all.push_back({text, memory.total(), memory.host(), floor.copies, floor.waiting, floor.total()});
+  }
+  return all;
+}
+
 struct Plan {
   TrainingNeeds needs;
   DeviceFacts device;
   train::MemoryNeed memory;
   train::StepFloor floor;
   std::vector<Alternative> alternatives;
-  std::int64_t usable;  // of the device's memory: a part is the driver's or the system's
-  bool fits() const { return memory.total() <= usable; }
+  std::vector<Placed> placed;  // of a device with a host beside it
+  std::int64_t usable;         // of the device's memory: a part is the driver's or the system's
+  // Of the host's memory where that is known: it is the system's, too.
+  bool host_fits(std::int64_t bytes) const { return device.host_bytes == 0 || double(bytes) <= 0.9 * device.host_bytes; }
+  bool fits(std::int64_t on_device, std::int64_t on_host) const { return on_device <= usable && host_fits(on_host); }
+  bool fits() const { return fits(memory.total(), memory.host()); }
 };
 
 void print_plan(const Plan& plan, const Options& options) {
@@ -130,13 +178,28 @@ void print_plan(const Plan& plan, const Options& options) {
               fmt::format("{}: {} of {} usable", plan.fits() ? "fits" : "does not fit", size(double(plan.usable)),
                           size(plan.device.memory_bytes))});
   fmt::print("{}\n", memory.render(terminal_width()));
-  if (!plan.fits()) fmt::print("{}.\n\n", train::does_not_fit_text(needs, plan.usable));
+  if (needs.offload.any()) {
+    fmt::print("{} on the host beside it{}.\n\n", size(double(plan.memory.host())),
+               plan.device.host_bytes == 0 ? ", whose memory is not known (--host-gb)"
+                                           : fmt::format(", {}: {}", size(plan.device.host_bytes),
+                                                         plan.host_fits(plan.memory.host()) ? "fits" : "does not fit"));
+  }
+  if (plan.memory.total() > plan.usable) fmt::print("{}.\n\n", train::does_not_fit_text(needs, plan.usable));
 
   TextTable again({"recompute", "activations", "working", "total"});
   for (const Alternative& a : plan.alternatives) {
     again.add({a.recompute, size(double(a.activations)), size(double(a.working)), size(double(a.total))});
   }
   fmt::print("{}\n", again.render(terminal_width()));
+
+  if (!plan.placed.empty()) {
+    TextTable placed({"offload", "on the device", "on the host", "copies, each way", "not hidden", "step at least", ""});
+    for (const Placed& p : plan.placed) {
+      placed.add({p.offload, size(double(p.device)), size(double(p.host)), format_duration(p.copies), format_duration(p.waiting),
+                  format_duration(p.step), plan.fits(p.device, p.host) ? "fits" : "does not fit"});
+    }
+    fmt::print("{}\n", placed.render(terminal_width()));
+  }
 
   TextTable time({"floor of a step", "", "at the device's full rate; the network is not counted"});
   const train::StepFloor& f = plan.floor;
@@ -147,6 +210,11 @@ void print_plan(const Plan& plan, const Options& options) {
                         format_count(c.train_flops_per_token(needs.sequence_length) - 6.0 * double(c.matmul_parameters())))});
   time.add({"element-wise", format_duration(f.elementwise), "norms, rotation, activation, logits"});
   time.add({"optimizer", format_duration(f.optimizer), "weights, moments, gradients read and written"});
+  if (needs.offload.any()) {
+    time.add({"waiting", format_duration(f.waiting),
+              fmt::format("for {} of copies each way at {}/s, the rest behind the work", format_duration(f.copies),
+                          size(plan.device.host_bytes_per_second))});
+  }
   time.add({"step", format_duration(f.total()),
             fmt::format("{} tokens/s, MFU {:.0f}%", format_count(f.tokens_per_second), 100 * f.model_flops_share)});
   fmt::print("{}", time.render(terminal_width()));
@@ -158,6 +226,17 @@ Json plan_json(const Plan& plan, const Options& options) {
   for (const MemoryRow& row : memory_rows(needs, plan.memory, options)) memory[row.key] = row.bytes;
   memory["total"] = plan.memory.total();
   memory["logits"] = plan.memory.logits;
+  memory["host"] = plan.memory.host();
+  Json placed = Json::array();
+  for (const Placed& p : plan.placed) {
+    placed.push_back({{"offload", p.offload},
+                      {"device_bytes", p.device},
+                      {"host_bytes", p.host},
+                      {"copies_seconds", p.copies},
+                      {"waiting_seconds", p.waiting},
+                      {"step_seconds", p.step},
+                      {"fits", plan.fits(p.device, p.host)}});
+  }
   Json alternatives = Json::array(), changes = Json::array();
   for (const Alternative& a : plan.alternatives) {
     alternatives.push_back(
@@ -182,6 +261,7 @@ Json plan_json(const Plan& plan, const Options& options) {
             {"table_version", train::kDeviceTableVersion}}},
           {"memory", memory},
           {"recompute", alternatives},
+          {"offload", placed},
           {"fits", plan.fits()},
           {"fits_with", changes},
           {"floor_seconds",
@@ -189,6 +269,7 @@ Json plan_json(const Plan& plan, const Options& options) {
             {"attention", f.attention},
             {"elementwise", f.elementwise},
             {"optimizer", f.optimizer},
+            {"waiting", f.waiting},
             {"step", f.total()}}},
           {"tokens_per_second", f.tokens_per_second},
           {"mfu", f.model_flops_share}};
@@ -197,13 +278,18 @@ Json plan_json(const Plan& plan, const Options& options) {
 ExitCode plan_training(Session& session, const Options& options) {
   Plan plan;
   plan.needs = read_needs(session, options);
-  plan.device = options.device == "cpu" ? this_machine(session) : train::device_by_name(options.device);
+  plan.device = options.device == "cpu"               ? this_machine(session)
+                : options.device.starts_with("cuda:") ? this_gpu(options.device)
+                                                      : train::device_by_name(options.device);
+  if (options.host_gb < 0) fail_usage("--host-gb: expected a number of GB, found {}", options.host_gb);
+  if (options.host_gb > 0) plan.device.host_bytes = 1e9 * static_cast<double>(options.host_gb);
   plan.needs.checkpoint_copy = options.device == "cpu";
   plan.needs.on_device = options.device != "cpu";
   if (!plan.needs.on_device) plan.needs.threads = session.threads().threads();
   plan.memory = train::plan_memory(plan.needs);
   plan.floor = train::plan_floor(plan.needs, plan.device);
   plan.alternatives = recompute_alternatives(plan.needs);
+  if (plan.needs.on_device) plan.placed = offload_alternatives(plan.needs, plan.device);
   plan.usable = static_cast<std::int64_t>(0.95 * plan.device.memory_bytes);
   if (session.json()) {
     print_json(plan_json(plan, options));
@@ -217,7 +303,7 @@ ExitCode plan_training(Session& session, const Options& options) {
 
 void add_plan(CommandLine& line, Session& session) {
   auto options = std::make_shared<Options>();
-  std::string devices = "cpu (this machine, measured)";
+  std::string devices = "cpu (this machine, measured), cuda:N (a GPU of this machine)";
   for (const DeviceFacts& device : train::device_table()) devices += ", " + device.name;
   const auto with_default = [](const char* help, const auto& value) { return fmt::format("{} (default: {})", help, value); };
   line.verb("plan", Phase::begin, "memory, FLOPs and shortest step of a training, before it runs")
@@ -235,6 +321,10 @@ void add_plan(CommandLine& line, Session& session) {
       .option(options->moments, "--moments", "TYPE", with_default("of the optimizer: f32 or bf16", options->moments))
       .option(options->recompute, "--recompute", "PARTS",
               with_default("none, or norms, activation, mlp, attention, block joined by '+'", options->recompute))
+      .option(options->offload, "--offload", "PARTS",
+              with_default((std::string("what lies on the host: ") + train::kOffloadHelp).c_str(), options->offload))
+      .option(options->host_gb, "--host-gb", "N",
+              "memory of the host beside each device (default: of the data sheet, where it says)")
       .example("cairn plan --preset apertus-8b --ranks 64 --device gh200", "does it fit, and how fast can it be")
       .run([&session, options] { return plan_training(session, *options); });
 }

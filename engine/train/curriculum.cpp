@@ -95,6 +95,14 @@ std::int64_t Curriculum::largest_micro_batch_tokens() const {
   return largest;
 }
 
+std::int64_t Curriculum::largest_batch_tokens() const {
+  std::int64_t largest = 0;
+  for (const Stage& stage : stages_) {
+    for (const BatchPiece& piece : stage.batches) largest = std::max(largest, piece.batch * stage.sequence_length);
+  }
+  return largest;
+}
+
 StepPlan Curriculum::at(std::int64_t step) const {
   if (step < 0 || step >= steps()) fail("step {} asked for, this training has the steps 0 to {}", step, steps() - 1);
   std::size_t s = 0;

@@ -62,6 +62,7 @@ class Curriculum {
   const std::vector<Stage>& stages() const { return stages_; }
   std::int64_t longest_sequence() const;
   std::int64_t largest_micro_batch_tokens() const;  // what memory is planned for
+  std::int64_t largest_batch_tokens() const;
 
   // The step with this number, 0 <= step < steps(); Error otherwise. Costs the number of stages and ramp pieces.
   StepPlan at(std::int64_t step) const;

@@ -69,7 +69,7 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard, const Pl
   const Dtype compute = like.dtype(), stored = config_.bf16_moments ? Dtype::bf16 : compute;
   ArenaPlan plan, scratch;
   std::vector<std::vector<ArenaSlot>> slots;
-  std::int64_t staged = placement.staged_masters_bytes(like.flat().size());
+  std::int64_t staged = placement.offload().staged_masters_bytes(like.flat().size());
   std::int64_t muon_elements = 0, muon_side = 0;
   const auto moment = [&](const char* name) {
     for (std::size_t i = 0; i < moments_.size(); ++i) {
@@ -112,7 +112,8 @@ void Optimizer::plan_pieces(const model::Parameters& like, Shard shard, const Pl
     }
     const std::int64_t at_once =
         muon ? piece.end - piece.begin : std::min(piece.end - piece.begin, config_.beta1 == 0 ? kPart : kStagedElements);
-    staged = std::max(staged, placement.staged_bytes(at_once, dtype_bytes(compute), piece.kept.size(), dtype_bytes(stored)));
+    staged = std::max(
+        staged, placement.offload().staged_bytes(at_once, dtype_bytes(compute), std::ssize(piece.kept), dtype_bytes(stored)));
     pieces_.push_back(std::move(piece));
   }
 

@@ -50,14 +50,13 @@ Placement::Placement(Memory* memory, const Offload& offload) : memory_(memory), 
     fail_usage("offload {}: a cpu computes where all of it lies; only a GPU has memory of its own", offload_text(offload));
 }
 
-std::int64_t Placement::staged_bytes(std::int64_t elements, std::int64_t master_bytes, std::size_t moments,
-                                     std::int64_t moment_bytes) const {
-  return (offload_.masters ? slot(elements * master_bytes) : 0) +
-         (offload_.moments ? static_cast<std::int64_t>(moments) * slot(elements * moment_bytes) : 0);
+std::int64_t Offload::staged_bytes(std::int64_t elements, std::int64_t master_bytes, std::int64_t moments_of_one,
+                                   std::int64_t moment_bytes) const {
+  return (masters ? slot(elements * master_bytes) : 0) + (moments ? moments_of_one * slot(elements * moment_bytes) : 0);
 }
 
-std::int64_t Placement::staged_masters_bytes(std::int64_t elements) const {
-  return offload_.masters ? 2 * slot(std::min(elements, kStagedElements) * 4) : 0;
+std::int64_t Offload::staged_masters_bytes(std::int64_t elements) const {
+  return masters ? 2 * slot(std::min(elements, kStagedElements) * 4) : 0;
 }
 
 }  // namespace cairn::train

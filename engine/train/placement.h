@@ -2,7 +2,6 @@
 // the work (kernels/copy_lanes.h). The bits are the same wherever it is. Nothing else decides this.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -18,6 +17,12 @@ struct Offload {
 
   bool any() const { return moments || masters || residuals; }
   bool operator==(const Offload&) const = default;
+
+  // Bytes on the device that the update of `elements` weights with so many moments needs for what lies on the host, and that the
+  // copy and the average of masters need. Two parts are there at a time.
+  std::int64_t staged_bytes(std::int64_t elements, std::int64_t master_bytes, std::int64_t moments_of_one,
+                            std::int64_t moment_bytes) const;
+  std::int64_t staged_masters_bytes(std::int64_t elements) const;
 };
 // "none", or parts joined by "+": moments, masters, residuals; "all". Error (usage) naming the known ones.
 Offload parse_offload(const std::string& text);
@@ -35,12 +40,7 @@ class Placement {
   Place masters() const { return {memory_, offload_.masters}; }
   Place moments() const { return {memory_, offload_.moments}; }
   bool residuals_beside() const { return offload_.residuals; }
-
-  // Bytes on the device that the update of `elements` weights with so many moments needs for what lies on the host, and that the
-  // copy and the average of masters need.
-  std::int64_t staged_bytes(std::int64_t elements, std::int64_t master_bytes, std::size_t moments,
-                            std::int64_t moment_bytes) const;
-  std::int64_t staged_masters_bytes(std::int64_t elements) const;
+  const Offload& offload() const { return offload_; }
 
  private:
   Memory* memory_;

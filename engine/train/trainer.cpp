@@ -65,6 +65,10 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
                    config.recompute, context.memory(), placement_.residuals_beside()),
       batch_memory_(parameters_.config(), activations_.max_tokens(), activations_.max_positions(), context.memory()) {
   config_.schedule.check();
+  ArenaPlan losses;
+  const ArenaSlot slot = losses.add("losses", activations_.losses.dtype, {curriculum_.largest_batch_tokens()});
+  loss_memory_ = Arena(losses, context.memory());
+  losses_ = loss_memory_.tensor(slot);
   if (config.offload.masters && !config.bf16)
     fail_usage("offload masters: in f32 they are what computes; only bf16 has weights beside them");
   if (config.bf16) copy_.emplace(parameters_.config(), Dtype::bf16, placement_.compute());
@@ -140,14 +144,26 @@ void Trainer::update(const StepReport& report) {
 
 double Trainer::forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch) {
   gradients_.zero();
-  double loss = 0;
-  for (std::int64_t row = 0; row < batch.B; row += micro_batch) {
-    loss += micro_batch_pass(context, batch, row, std::min(row + micro_batch, batch.B));
-  }
-  return loss;
+  for (std::int64_t row = 0; row < batch.B; row += micro_batch)
+    micro_batch_pass(context, batch, row, std::min(row + micro_batch, batch.B));
+  return sum_of_losses(batch, micro_batch);
 }
 
-double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end) {
+// Waits for the passes, once for all: each pass in the order of its tokens, then passes in their order.
+double Trainer::sum_of_losses(const TokenBatch& batch, std::int64_t micro_batch) const {
+  const std::int64_t pass = micro_batch * batch.T;
+  std::int64_t token = 0;
+  double total = 0, of_pass = 0;
+  in_waves(losses_.rows(0, batch.B * batch.T), [&](const Tensor& losses) {
+    for (std::int64_t i = 0; i < losses.size(); ++i) {
+      of_pass += losses.dtype == Dtype::f64 ? losses.as<const double>()[i] : double(losses.as<const float>()[i]);
+      if (++token % pass == 0) total += std::exchange(of_pass, 0);
+    }
+  });
+  return total + of_pass;
+}
+
+void Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end) {
   mark(kForward);
   const model::Batch rows = batch_memory_.there(rows_of(batch, begin, end));
   activations_.shape(end - begin, batch.T);
@@ -156,7 +172,7 @@ double Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64
       [&] { model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss); });
   mark(kBackward);
   ask(context, backward, [&] { model::train_backward(context, compute_weights(), gradients_, activations_, rows); });
-  return model::sum_of_losses(activations_);
+  copy(losses_.rows(begin * batch.T, end * batch.T), activations_.losses);
 }
 
 // What a watched context does cannot be recorded: somebody looks in between.
@@ -243,7 +259,7 @@ model::ModelConfig Trainer::model_config() const {
 
 std::int64_t Trainer::planned_bytes() const {
   return parameters_.bytes() + gradients_.bytes() + optimizer_.bytes() + activations_.plan().bytes() + batch_memory_.bytes() +
-         (copy_ ? copy_->bytes() : 0) + (average_ ? average_->values().bytes() : 0);
+         losses_.bytes() + (copy_ ? copy_->bytes() : 0) + (average_ ? average_->values().bytes() : 0);
 }
 
 }  // namespace cairn::train

@@ -97,7 +97,8 @@ class Trainer {
   void refresh_copy();
   void update(const StepReport& report);
   double forward_backward(Context& context, TokenBatch& batch, std::int64_t micro_batch);
-  double micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end);
+  void micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end);
+  double sum_of_losses(const TokenBatch& batch, std::int64_t micro_batch) const;
   void mark(const char* phase);
   // Does `work`, the same each time for one shape of a micro-batch: the first time at once, later as recorded.
   struct RecordedWork {
@@ -126,6 +127,8 @@ class Trainer {
   Optimizer optimizer_;
   model::Activations activations_;
   model::BatchMemory batch_memory_;
+  Arena loss_memory_;  // of a step: each token's weighted loss, where they are computed
+  Tensor losses_;
   std::optional<double> rope_theta_;  // that the rotary tables are filled for; none = the model's own
   std::map<std::pair<std::int64_t, std::int64_t>, std::array<RecordedWork, 2>>
       recorded_;  // forward, backward; by rows and length

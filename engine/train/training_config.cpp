@@ -229,6 +229,7 @@ void check_memory(const ComputeDevice& device, const TrainerConfig& config, cons
     needs.sequence_length = stage.sequence_length;
     needs.batch = needs.micro_batch;
     needs.recompute = config.recompute;
+    needs.offload = config.offload;
     needs.on_device = device.free_memory().has_value();
     needs.threads = needs.on_device ? 0 : threads;
     check_fits(needs, available);

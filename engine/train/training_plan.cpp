@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include <fmt/ranges.h>
 
@@ -104,6 +106,28 @@ std::int64_t thread_bytes(const TrainingNeeds& needs, std::int64_t logits_rows) 
   return 4 * (needs.threads * most + cpu::attention_part_sums(needs.micro_batch, T, c.kv_heads, c.head_width));
 }
 
+// What the offload names, and what its parts take on their way.
+void move_to_host(MemoryNeed& memory, const TrainingNeeds& needs) {
+  const Offload& offload = needs.offload;
+  if (!offload.any()) return;
+  if (offload.masters) memory.host_master = std::exchange(memory.master, 0);
+  if (offload.moments) memory.host_moments = std::exchange(memory.moments, 0);
+  if (offload.residuals)
+    memory.host_activations = model::plan_residuals_beside(needs.model, needs.compute, needs.micro_batch * needs.sequence_length);
+  using Method = OptimizerConfig::Method;
+  std::int64_t largest = needs.model.vocab * needs.model.width;
+  std::int64_t slot = offload.staged_masters_bytes(model::parameter_bytes(needs.model, Dtype::f32) / 4);
+  const std::int64_t moment_bytes = needs.optimizer.bf16_moments ? 2 : 4;
+  const std::int64_t kept = (needs.optimizer.method == Method::ademamix ? 2 : 1) + (needs.optimizer.beta1 == 0 ? 0 : 1);
+  for (const model::LayerParameter& parameter : model::layer_parameters(needs.model)) {
+    largest = std::max(largest, parameter.size());
+    if (needs.optimizer.method == Method::muon && parameter.is_matrix())
+      slot = std::max(slot, offload.staged_bytes(parameter.size(), 4, 1, moment_bytes));
+  }
+  slot = std::max(slot, offload.staged_bytes(std::min(largest, kStagedElements), 4, kept, moment_bytes));
+  memory.staging = 2 * slot;
+}
+
 }  // namespace
 
 MemoryNeed plan_memory(const TrainingNeeds& needs) {
@@ -115,14 +139,15 @@ MemoryNeed plan_memory(const TrainingNeeds& needs) {
   memory.moments = share(std::int64_t(moment_elements(needs) * (needs.optimizer.bf16_moments ? 2 : 4)), needs.ranks);
   const ArenaPlan plan =
       model::plan_activations(needs.model, needs.compute, needs.micro_batch * needs.sequence_length, model::Purpose::training,
-                              needs.sequence_length, needs.recompute, needs.on_device);
+                              needs.sequence_length, needs.recompute, needs.on_device, needs.offload.residuals);
   for (const ArenaPlan::Entry& entry : plan.entries()) {
-    if (entry.name.starts_with("block.")) memory.activations += entry.shape.bytes();
+    if (entry.name.starts_with("block.") || entry.name == "blocks.x") memory.activations += entry.shape.bytes();
     if (entry.name != "head.logits_chunk") continue;
     memory.logits = entry.shape.bytes();
     if (needs.threads > 0) memory.threads = thread_bytes(needs, entry.shape.shape[0]);
   }
   memory.working = plan.bytes() - memory.activations;
+  move_to_host(memory, needs);
   if (needs.checkpoint_copy) memory.checkpoint = share(full, needs.ranks) + memory.moments;
   return memory;
 }
@@ -143,6 +168,16 @@ StepFloor plan_floor(const TrainingNeeds& needs, const DeviceFacts& device) {
   const double copy = needs.compute == Dtype::bf16 ? 2 * weights : 0;
   floor.optimizer =
       (weights * (4 + 4 + 4) + 2 * moment * moment_elements(needs) + copy) / double(needs.ranks) / device.bytes_per_second;
+  if (const MemoryNeed memory = plan_memory(needs); memory.host() > 0 && device.host_bytes_per_second > 0) {
+    const double passes = std::ceil(double(needs.batch) / double(needs.ranks * needs.micro_batch));
+    const double state = double(memory.host_master + memory.host_moments) / device.host_bytes_per_second;
+    const double residuals = passes * double(memory.host_activations) / device.host_bytes_per_second;
+    const double forward = tokens * (2 * double(c.matmul_parameters()) + attention / device.attention_share) / peak;
+    const double backward = floor.matmul + floor.attention - forward;
+    floor.copies = state + residuals;
+    floor.waiting =
+        std::max(0.0, state - floor.optimizer) + std::max(0.0, residuals - forward) + std::max(0.0, residuals - backward);
+  }
   floor.tokens_per_second = tokens * double(needs.ranks) / floor.total();
   floor.model_flops_share = tokens * c.train_flops_per_token(needs.sequence_length) / floor.total() / peak;
   return floor;
@@ -166,19 +201,28 @@ std::vector<Remedy> remedies(const TrainingNeeds& needs, std::int64_t available)
   changes.push_back(
       {"optimizer.moments=bf16", [](TrainingNeeds& n) { n.optimizer.bf16_moments = true; }, !needs.optimizer.bf16_moments});
 
+  for (const char* text : {"moments", "moments+masters", "all"}) {
+    Offload offload = parse_offload(text);
+    offload.masters = offload.masters && needs.compute == Dtype::bf16;
+    changes.push_back({fmt::format("offload={}", offload_text(offload)), [offload](TrainingNeeds& n) { n.offload = offload; },
+                       needs.on_device && !(offload == needs.offload)});
+  }
+
   std::vector<Remedy> found;
   const auto try_one = [&](const std::string& text, const TrainingNeeds& changed) {
     const std::int64_t bytes = plan_memory(changed).total();
     if (bytes <= available) found.push_back({text, bytes});
     return bytes <= available;
   };
-  bool recompute_found = false;
+  bool recompute_found = false, offload_found = false;
   for (const Change& change : changes) {
-    const bool recompute = change.text.starts_with("recompute");
-    if (!change.applies || (recompute && recompute_found)) continue;
+    const bool recompute = change.text.starts_with("recompute"), offload = change.text.starts_with("offload");
+    if (!change.applies || (recompute && recompute_found) || (offload && offload_found)) continue;
     TrainingNeeds changed = needs;
     change.apply(changed);
-    recompute_found |= try_one(change.text, changed) && recompute;
+    const bool fits = try_one(change.text, changed);
+    recompute_found |= fits && recompute;
+    offload_found |= fits && offload;
   }
   const auto with_more_ranks = [&](TrainingNeeds changed, const std::string& before) {
     for (changed.ranks *= 2; changed.ranks <= 8192; changed.ranks *= 2) {
@@ -191,7 +235,7 @@ std::vector<Remedy> remedies(const TrainingNeeds& needs, std::int64_t available)
   // Nothing alone: all that costs no accuracy, then all.
   TrainingNeeds changed = needs;
   std::vector<std::string> made;
-  for (const std::size_t i : {std::size_t(3), std::size_t(4), std::size_t(5)}) {
+  for (const std::size_t i : {std::size_t(3), std::size_t(4), changes.size() - 1, std::size_t(5)}) {
     if (!changes[i].applies) continue;
     changes[i].apply(changed);
     made.push_back(changes[i].text);
@@ -211,8 +255,9 @@ std::string does_not_fit_text(const TrainingNeeds& needs, std::int64_t available
   const std::vector<Remedy> found = remedies(needs, available);
   if (found.empty()) {
     return text +
-           fmt::format("No recompute, micro batch, moments or number of ranks make it fit: weights and gradients alone take {}",
-                       size(memory.weights + memory.gradients));
+           fmt::format(
+               "No recompute, micro batch, moments, offload or number of ranks make it fit: weights and gradients alone take {}",
+               size(memory.weights + memory.gradients));
   }
   text += "Fits with: ";
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -222,7 +267,12 @@ std::string does_not_fit_text(const TrainingNeeds& needs, std::int64_t available
 }
 
 void check_fits(const TrainingNeeds& needs, std::int64_t available) {
-  if (plan_memory(needs).total() > available) throw Error(does_not_fit_text(needs, available), ExitCode::usage);
+  const MemoryNeed memory = plan_memory(needs);
+  if (memory.total() > available) throw Error(does_not_fit_text(needs, available), ExitCode::usage);
+  if (memory.host() == 0) return;
+  if (const std::int64_t free = free_memory(); memory.host() > free)
+    fail_usage("offload {}: {} needed on the host, {} free", offload_text(needs.offload),
+               format_bytes(std::uint64_t(memory.host())), format_bytes(std::uint64_t(free)));
 }
 
 std::int64_t free_memory() {

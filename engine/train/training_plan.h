@@ -12,6 +12,7 @@
 #include "engine/model/recompute.h"
 #include "engine/train/device_table.h"
 #include "engine/train/optimizer.h"
+#include "engine/train/placement.h"
 
 namespace cairn::train {
 
@@ -24,12 +25,14 @@ struct TrainingNeeds {
   std::int64_t sequence_length = 1;  // T
   std::int64_t batch = 1;            // samples in a step, of all ranks
   model::Recompute recompute;
+  Offload offload;         // what lies on the host beside the device
   bool on_device = false;  // a GPU, or another whose work is asked for from outside
   // On the device: the state is copied there, and written while training goes on (run_checkpoints.h).
   bool checkpoint_copy = false;
   int threads = 0;  // of a cpu that computes; 0 = something else does
 };
 
+// On the device that computes; what lies on the host instead is counted there.
 struct MemoryNeed {
   std::int64_t weights = 0;      // in the compute type
   std::int64_t master = 0;       // float32 weights that the optimizer updates, where the others are bf16
@@ -39,8 +42,13 @@ struct MemoryNeed {
   std::int64_t working = 0;      // logits of some rows, what is computed again, gradients inside a block, rotary tables
   std::int64_t threads = 0;      // what those of a cpu keep for products and attention
   std::int64_t checkpoint = 0;   // copy of the state that is being written
+  std::int64_t staging = 0;      // for parts of what comes from the host and goes back
   std::int64_t logits = 0;       // of `working`: what a chunk of logits takes
-  std::int64_t total() const { return weights + master + gradients + moments + activations + working + threads + checkpoint; }
+  std::int64_t host_master = 0, host_moments = 0, host_activations = 0;  // on the host beside the device (Offload)
+  std::int64_t total() const {
+    return weights + master + gradients + moments + activations + working + threads + checkpoint + staging;
+  }
+  std::int64_t host() const { return host_master + host_moments + host_activations; }
 };
 // What Parameters, Optimizer and Activations for these needs take together, to a percent.
 MemoryNeed plan_memory(const TrainingNeeds& needs);
@@ -51,11 +59,14 @@ struct StepFloor {
   double attention = 0;    // forward, backward (2.5 times: scores are computed again), and what is computed again
   double elementwise = 0;  // norms, rotation, activation, logits: each tensor read once, written once
   double optimizer = 0;    // reads and writes of weights, moments, gradients
-  double total() const { return matmul + attention + elementwise + optimizer; }
+  double copies = 0;       // between device and host, each way, of what lies there
+  double waiting = 0;      // for those copies: what the forward, the backward and the update do not hide
+  double total() const { return matmul + attention + elementwise + optimizer + waiting; }
   double tokens_per_second = 0;  // of all ranks
   double model_flops_share = 0;  // of the peak (MFU): 6 per weight and causal attention, without what is computed again
 };
-// The floor of spec/training.md §2.4, from the device's rates in the compute type.
+// The floor of spec/training.md §2.4, from the device's rates in the compute type. Copies to the host hide behind the forward,
+// those from it behind the backward, those of the optimizer's state behind its update.
 StepFloor plan_floor(const TrainingNeeds& needs, const DeviceFacts& device);
 
 // A change with which a training fits.

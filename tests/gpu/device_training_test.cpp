@@ -225,6 +225,17 @@ TEST_CASE("a training whose passes are recorded gives the bits of one whose are 
   CHECK(recorded.trainer.step().not_finite.starts_with("block 1 mlp"));
 }
 
+TEST_CASE("a step waits for its losses once, and for its gradient norm") {
+  EmulatedDevice device;
+  TrainerConfig config = all_features(OptimizerConfig::Method::adamw, false);
+  config.replay_every = 0;
+  TinyRun run(on_device, &device, tiny_model(), config);
+  run.run_until(1);
+  const int before = device.reads();
+  run.run_until(2);  // of two micro-batches
+  CHECK(device.reads() - before == 2);
+}
+
 TEST_CASE("what lies on the host beside a device gives the same bits, and a run goes on from one placement to another") {
   model::ModelConfig deep = tiny_model();
   deep.layers = 5;  // inputs of three blocks travel

@@ -126,7 +126,11 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
     if (!take(run)) run();
   }
   void write(void* at, const void* host, std::size_t bytes) override { copy_with_host(at, host, bytes); }
-  void read(void* host, const void* at, std::size_t bytes) override { copy_with_host(host, at, bytes); }
+  void read(void* host, const void* at, std::size_t bytes) override {
+    ++reads_;
+    copy_with_host(host, at, bytes);
+  }
+  int reads() const { return reads_; }
   void begin_aside() override {}
   void read_aside(void* host, const void* at, std::size_t bytes) override { copy_now(host, at, bytes); }
   std::unique_ptr<WorkClock> clock() override { return make_host_clock(); }
@@ -183,7 +187,7 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
 
   void* region_;
   std::mutex mutex_;
-  int opened_ = 0, blocks_ = 0, graphs_run_ = 0;
+  int opened_ = 0, blocks_ = 0, graphs_run_ = 0, reads_ = 0;
   std::vector<std::function<void()>>* recorded_ = nullptr;
   std::size_t used_ = 0;
   std::list<std::vector<std::byte>> host_blocks_;
@@ -212,6 +216,10 @@ EmulatedDevice::EmulatedDevice() : state_(std::make_unique<State>()) {
 }
 
 EmulatedDevice::~EmulatedDevice() = default;
+
+int EmulatedDevice::reads() const {
+  return state_->memory.reads();
+}
 
 int EmulatedDevice::graphs_run() const {
   return state_->memory.graphs_run();

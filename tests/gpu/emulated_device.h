@@ -18,6 +18,7 @@ class EmulatedDevice {
   EmulatedDevice& operator=(const EmulatedDevice&) = delete;
 
   Memory& memory();
+  int reads() const;       // copies to the host that it waited for
   int graphs_run() const;  // recorded work that was asked for
   Context context(ThreadPool& pool);
 

@@ -163,6 +163,51 @@ TEST_CASE("plan: the floor is that of the specification's table for 1B and 8B") 
   CHECK(again < 1.334 * before);
 }
 
+TEST_CASE("plan: what lies on the host is not on the device, and its copies count where nothing hides them") {
+  TrainingNeeds needs = needs_of("apertus-8b", 4096);
+  needs.compute = Dtype::bf16;
+  needs.on_device = true;
+  needs.batch = 64;
+  const MemoryNeed plain = plan_memory(needs);
+  const DeviceFacts& gh200 = device_by_name("gh200");
+  CHECK(plain.host() == 0);
+  CHECK(plan_floor(needs, gh200).waiting == 0);
+  needs.offload = parse_offload("all");
+  const MemoryNeed beside = plan_memory(needs);
+  CHECK(beside.host_master == plain.master);
+  CHECK(beside.host_moments == plain.moments);
+  const std::int64_t residual = 4096 * 4096 * 2;  // of a block, in bytes
+  CHECK(beside.host_activations == (needs.model.layers - 2) * residual);
+  CHECK(plain.activations - beside.activations == beside.host_activations);
+  CHECK(plain.total() - beside.total() == beside.host() - beside.staging);
+  CHECK(beside.staging < 256 << 20);
+
+  // Weights and three moments in and out at 450 GB/s take longer than the update; inputs of blocks hide behind the passes.
+  const StepFloor floor = plan_floor(needs, gh200);
+  const double state = static_cast<double>(beside.host_master + beside.host_moments) / 450e9;
+  CHECK(floor.copies == doctest::Approx(state + 64.0 * static_cast<double>(beside.host_activations) / 450e9));
+  CHECK(floor.waiting == doctest::Approx(state - floor.optimizer));
+  CHECK(plan_floor(needs, device_by_name("h100")).waiting > 5 * floor.waiting);
+
+  needs.offload = {};
+  bool offered = false;
+  for (const Remedy& remedy : remedies(needs, beside.total() + (std::int64_t(1) << 30)))
+    offered |= remedy.change.find("offload=all") != std::string::npos;
+  CHECK(offered);
+}
+
+TEST_CASE("plan: parts of what lies on the host take what the optimizer takes for them") {
+  for (const auto method : {OptimizerConfig::Method::adamw, OptimizerConfig::Method::ademamix, OptimizerConfig::Method::muon}) {
+    TrainingNeeds needs = needs_of("small-60m", 64);
+    needs.compute = Dtype::bf16;
+    needs.optimizer.method = method;
+    needs.offload = parse_offload("moments+masters");
+    const std::int64_t slot = plan_memory(needs).staging / 2;
+    CHECK(slot > 0);
+    CHECK(slot < std::int64_t(300) << 20);
+  }
+}
+
 TEST_CASE("plan: what does not fit says what would") {
   TrainingNeeds needs = needs_of("apertus-8b", 4096);
   needs.compute = Dtype::bf16;
