@@ -93,7 +93,8 @@ std::vector<MemoryRow> memory_rows(const TrainingNeeds& needs, const train::Memo
   const std::string shared = needs.ranks > 1 ? fmt::format(", cut over {} ranks", needs.ranks) : "";
   std::vector<MemoryRow> rows{
       {"weights", memory.weights, dtype_name(needs.compute)},
-      {"master", memory.master, memory.master > 0 ? "float32 weights" + shared : "the weights are float32 themselves"},
+      {"master", memory.master,
+       memory.master + memory.host_master > 0 ? "float32 weights" + shared : "the weights are float32 themselves"},
       {"gradients", memory.gradients, "float32"},
       {"moments", memory.moments, fmt::format("{}, {}{}", options.optimizer, options.moments, shared)},
       {"activations", memory.activations, fmt::format("kept for the backward; recompute: {}", recompute_text(needs.recompute))},
@@ -175,8 +176,8 @@ void print_plan(const Plan& plan, const Options& options) {
   TextTable memory({"memory of a rank", "", "what"});
   for (const MemoryRow& row : memory_rows(needs, plan.memory, options)) memory.add({row.key, size(double(row.bytes)), row.what});
   memory.add({"total", size(double(plan.memory.total())),
-              fmt::format("{}: {} of {} usable", plan.fits() ? "fits" : "does not fit", size(double(plan.usable)),
-                          size(plan.device.memory_bytes))});
+              fmt::format("{}: {} of {} usable", plan.memory.total() <= plan.usable ? "fits" : "does not fit",
+                          size(double(plan.usable)), size(plan.device.memory_bytes))});
   fmt::print("{}\n", memory.render(terminal_width()));
   if (needs.offload.any()) {
     fmt::print("{} on the host beside it{}.\n\n", size(double(plan.memory.host())),

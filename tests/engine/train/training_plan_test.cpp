@@ -192,7 +192,7 @@ TEST_CASE("plan: what lies on the host is not on the device, and its copies coun
   needs.offload = {};
   bool offered = false;
   for (const Remedy& remedy : remedies(needs, beside.total() + (std::int64_t(1) << 30)))
-    offered |= remedy.change.find("offload=all") != std::string::npos;
+    offered |= remedy.change.find("offload=") != std::string::npos;
   CHECK(offered);
 }
 
