@@ -45,16 +45,35 @@ std::string evidence_part(std::string text) {
 
 // ---- one piece through one stage
 
+// What the filter has noted while it judged, taken out of the analysis.
+void add_measures(StatisticTally& statistics, std::uint32_t number, const NamedFilter& filter, TextAnalysis& analysis,
+                  const Judgement& judgement) {
+  for (const TextAnalysis::Measure& measure : analysis.measures()) {
+    for (const Statistic& statistic : filter.statistics) {
+      if (statistic.id != measure.statistic) continue;
+      const bool dropped = judgement.action == Judgement::Action::drop &&
+                           std::find(statistic.rules.begin(), statistic.rules.end(), judgement.rule) != statistic.rules.end();
+      statistics.add(number, statistic, measure.value, dropped);
+      break;
+    }
+  }
+  analysis.measures().clear();
+}
+
 // Runs the filters of a stage over a document that is still in, and appends what becomes of it.
-void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::string edited_by, std::string evidence,
-           const Stage& stage, CuratedPieceWriter& out) {
+// `before`: nullptr where nobody has looked at it; what it came in with otherwise.
+void judge(Document& document, const CuratedRow* before, std::string edits, std::string edited_by, std::string evidence,
+           const Stage& stage, StatisticTally& statistics, CuratedPieceWriter& out) {
   CuratedRow row;
-  row.bytes_in = bytes_in;
   Judgement last;
   std::string_view dropped_by;
   std::optional<TextAnalysis> analysis(std::in_place, document.text);
-  for (const NamedFilter& filter : stage.filters) {
+  row.bytes_in = before != nullptr ? before->bytes_in : document.text.size();
+  row.words_in = before != nullptr ? before->words_in : analysis->words().size();
+  for (std::uint32_t number = 0; number < stage.filters.size(); ++number) {
+    const NamedFilter& filter = stage.filters[number];
     last = filter.filter->judge(document, *analysis);
+    add_measures(statistics, number, filter, *analysis, last);
     if (!last.evidence.empty())
       evidence += fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", filter.name, evidence_part(last.evidence));
     if (!last.language.empty()) document.language = last.language;
@@ -94,6 +113,7 @@ void judge(Document& document, std::uint64_t bytes_in, std::string edits, std::s
     row.sample = sample;
   } else {
     row.text = document.text;
+    row.words = analysis->words().size();
     row.reason = edits;
     keys = stage_keys(document, stage.deduplicators);
     row.keys = keys;
@@ -231,19 +251,25 @@ Decision decision_of(const DedupRow& row, bool held_out, const std::vector<Dedup
   return d;
 }
 
-void tally(CurateReport& report, const DedupRow& row, std::uint64_t text, const Decision& decision) {
-  report.text_bytes_in += row.row->bytes_in;
-  for (GroupTally* group : {&report.total, &report.by_language[decision.language], &report.by_source[decision.source]}) {
-    ++group->in;
-    if (decision.verdict == Verdict::kept) {
-      ++group->kept;
-      group->text_bytes += text;
-    } else if (decision.verdict == Verdict::held_out) {
-      ++group->held_out;
-    } else {
-      ++group->dropped_by[decision.filter];
-    }
+// `text`: as it is written; of a dropped document nothing.
+void tally(CurateReport& report, const DedupRow& row, std::string_view text, const Decision& decision) {
+  const Amount in{1, static_cast<std::int64_t>(row.row->bytes_in), static_cast<std::int64_t>(row.row->words_in)};
+  Amount out;
+  if (decision.verdict != Verdict::dropped) {
+    std::uint64_t words = row.row->words;
+    if (row.cuts) words = TextAnalysis(text).words().size();
+    out = {1, static_cast<std::int64_t>(text.size()), static_cast<std::int64_t>(words)};
   }
+  for (GroupTally* group : {&report.total, &report.by_language[decision.language], &report.by_source[decision.source]}) {
+    group->in += in;
+    if (decision.verdict == Verdict::dropped) {
+      group->dropped_by[decision.filter] += in;
+      continue;
+    }
+    (decision.verdict == Verdict::kept ? group->kept : group->held_out) += out;
+    if (decision.edited) group->edited += {1, in.bytes - out.bytes, in.words - out.words};
+  }
+  if (decision.verdict == Verdict::kept) report.kept_samples.offer(decision, text);
   for (const std::string& name : report.filters) {
     FilterTally& filter = report.by_filter[name];
     ++filter.seen;
@@ -297,8 +323,9 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
     const auto piece = static_cast<std::size_t>(index);
     if (!ctx.stop_token().stop_requested() && !CuratedPiece::is_whole(path_of(piece))) {
       CuratedPieceWriter out;
+      StatisticTally statistics;
       if (before.begins.empty()) {
-        for (Document& document : pieces.read(piece)) judge(document, document.text.size(), "", "", "", stage, out);
+        for (Document& document : pieces.read(piece)) judge(document, nullptr, "", "", "", stage, statistics, out);
       } else {
         for (std::size_t i = before.begins[piece]; i < before.begins[piece + 1]; ++i) {
           const DedupRow& row = before.rows[i];
@@ -317,9 +344,10 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
                             std::string(carried.retrieved),    std::string(carried.record_id),
                             std::string(carried.record_place), std::string(carried.content_type),
                             unpack_scores(carried.scores)};
-          judge(document, carried.bytes_in, edits_of(row), edited_by_of(row), evidence_of(row, before.rows), stage, out);
+          judge(document, &carried, edits_of(row), edited_by_of(row), evidence_of(row, before.rows), stage, statistics, out);
         }
       }
+      out.set_statistics(statistics.pack());
       out.write(ctx.disk(), path_of(piece));
     }
     progress.add();
@@ -385,24 +413,24 @@ void curate(steps::StepContext& ctx) {
   progress.set_total(rows.size());
   for (const std::size_t i : order) {
     Decision decision = decision_of(rows[i], held_out[i], rows);
-    std::uint64_t bytes = 0;
+    std::string text;
     if (decision.verdict != Verdict::dropped) {
-      std::string text = text_after(rows[i]);
-      bytes = text.size();
-      (decision.verdict == Verdict::kept ? kept : held_out_writer).append(*rows[i].row, std::move(text), decision);
+      text = text_after(rows[i]);
+      (decision.verdict == Verdict::kept ? kept : held_out_writer).append(*rows[i].row, text, decision);
     }
-    tally(report, rows[i], bytes, decision);
+    tally(report, rows[i], text, decision);
     decisions.push_back(std::move(decision));
     progress.add();
   }
   kept.finish();
   held_out_writer.finish();
-  const GroupTally total = report.total;
-  std::int64_t dropped = 0;
-  for (const auto& [name, count] : total.dropped_by) dropped += count;
-  if (total.in != total.kept + total.held_out + dropped || total.in != static_cast<std::int64_t>(rows.size()))
-    fail("curate: the funnel does not add up: {} in, {} kept, {} held out, {} dropped", total.in, total.kept, total.held_out,
-         dropped);
+  check_funnel(report, rows.size());
+  for (std::size_t s = 0, first = 0; s < stages.size(); first += stages[s++].filters.size()) {
+    for (const CuratedPiece& piece : done[s]) report.statistics.add_packed(piece.statistics(), static_cast<std::uint32_t>(first));
+  }
+  for (const Stage& stage : stages) {
+    for (const NamedFilter& filter : stage.filters) report.filters_measured.push_back({filter.name, filter.statistics});
+  }
   write_file_atomically(ctx.disk(), ctx.staging("decisions"), decisions_file(std::move(decisions)));
   ctx.disk().make_directories(ctx.staging("report"));
   if (report.by_filter.contains("decontaminate"))
@@ -410,16 +438,18 @@ void curate(steps::StepContext& ctx) {
   report.clusters = write_clusters(rows, deduplicators_of(stages), ctx.disk(), ctx.staging("report") / "clusters.jsonl");
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.json", pretty_json(report_json(report)));
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.html", report_html(report));
-  ctx.describe_output("decisions", "documents", total.in);
-  ctx.summarise(fmt::format("{} of {} documents kept with {} of text, {} held out, {} dropped", total.kept, total.in,
-                            format_bytes(kept.text_bytes()), total.held_out, total.in - total.kept - total.held_out));
+  const GroupTally& total = report.total;
+  ctx.describe_output("decisions", "documents", total.in.documents);
+  ctx.summarise(fmt::format("{} of {} documents kept with {} of text, {} held out, {} dropped", total.kept.documents,
+                            total.in.documents, format_bytes(kept.text_bytes()), total.held_out.documents,
+                            total.dropped().documents));
 }
 
 }  // namespace
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 6,
+    .version = 7,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",

@@ -10,6 +10,8 @@
 #include "base/json_fwd.h"
 #include "engine/data/clusters.h"
 #include "engine/data/contamination_report.h"
+#include "engine/data/decisions.h"
+#include "engine/data/statistics.h"
 
 namespace cairn::data {
 
@@ -23,10 +25,33 @@ struct FilterTally {
   std::map<std::string, std::vector<DroppedSample>> samples;  // by rule, the first few
 };
 
-struct GroupTally {  // of a language or source
-  std::int64_t in = 0, kept = 0, held_out = 0;
-  std::uint64_t text_bytes = 0;                    // of kept documents
-  std::map<std::string, std::int64_t> dropped_by;  // filter
+struct Amount {
+  std::int64_t documents = 0, bytes = 0, words = 0;  // words: as words.h finds them
+  Amount& operator+=(const Amount& other);
+  bool operator==(const Amount&) const = default;
+};
+
+// Of a language or source. All that comes in is accounted for: in = kept + held out + dropped, and of bytes and words what edits
+// took away (less than nothing where they added).
+struct GroupTally {
+  Amount in, kept, held_out;
+  Amount edited;                             // documents that were edited and stayed; bytes and words that they lost
+  std::map<std::string, Amount> dropped_by;  // filter; as they came in
+  Amount dropped() const;
+};
+
+// A few of the kept documents, drawn by their ids: the same ones whatever the order in which they are offered.
+class KeptSamples {
+ public:
+  struct Sample {
+    std::uint64_t draw = 0;
+    std::string url, language, edits, begins;
+  };
+  void offer(const Decision& decision, std::string_view text);
+  const std::vector<Sample>& samples() const { return samples_; }  // least draw first
+
+ private:
+  std::vector<Sample> samples_;
 };
 
 struct CurateReport {
@@ -36,10 +61,17 @@ struct CurateReport {
   GroupTally total;
   std::vector<ClusterTally> clusters;
   std::vector<BenchmarkTally> contamination;
-  std::uint64_t text_bytes_in = 0;
+  KeptSamples kept_samples;
+  StatisticTally statistics;
+  std::vector<std::pair<std::string, std::vector<Statistic>>> filters_measured;  // numbered as in `statistics`
 };
 
+// Error when something that came in has no fate, or two: in documents, bytes and words, in total and for each language and
+// source, and along the chain of filters.
+void check_funnel(const CurateReport& report, std::size_t documents_in);
+
+std::vector<MeasuredStatistic> measured_statistics(const CurateReport& report);
 Json report_json(const CurateReport& report);
-std::string report_html(const CurateReport& report);
+std::string report_html(const CurateReport& report);  // curate_report_html.cpp
 
 }  // namespace cairn::data

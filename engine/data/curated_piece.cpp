@@ -9,7 +9,7 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::string_view kMagic = "CAIRNPC4";
+constexpr std::string_view kMagic = "CAIRNPC5";
 constexpr std::size_t kHeaderBytes = 24;  // magic, hash of the rest, number of rows
 
 template <typename Row, typename Fn>
@@ -66,6 +66,8 @@ std::vector<Score> unpack_scores(std::string_view packed) {
 void CuratedPieceWriter::append(const CuratedRow& row) {
   put(bytes_, row.dropped);
   put(bytes_, row.bytes_in);
+  put(bytes_, row.words_in);
+  put(bytes_, row.words);
   for_each_string(row, [this](std::string_view text) {
     put(bytes_, text.size());
     bytes_ += text;
@@ -80,6 +82,7 @@ void CuratedPieceWriter::write(Disk& disk, const std::filesystem::path& path) {
   std::string body;
   put(body, rows_);
   body += bytes_;
+  body += statistics_;
   std::string file(kMagic);
   put(file, xxhash64(body));
   file += body;
@@ -98,7 +101,9 @@ CuratedPiece::CuratedPiece(const std::filesystem::path& path) : file_(path) {
   for (CuratedRow& row : rows_) {
     row.dropped = get(bytes, at) != 0;
     row.bytes_in = get(bytes, at + 8);
-    at += 16;
+    row.words_in = get(bytes, at + 16);
+    row.words = get(bytes, at + 24);
+    at += 32;
     for_each_string(row, [&](std::string_view& text) {
       const std::uint64_t size = get(bytes, at);
       text = bytes.substr(at + 8, size);
@@ -108,6 +113,7 @@ CuratedPiece::CuratedPiece(const std::filesystem::path& path) : file_(path) {
     row.keys = {reinterpret_cast<const std::uint64_t*>(bytes.data() + at + 8), keys};
     at += 8 + 8 * keys;
   }
+  statistics_ = bytes.substr(at);
 }
 
 }  // namespace cairn::data

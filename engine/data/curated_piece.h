@@ -19,13 +19,14 @@ namespace cairn::data {
 struct CuratedRow {
   std::string_view id, text, source, url, licence, language, retrieved;  // text is empty once dropped
   std::string_view record_id, record_place, content_type;
-  std::string_view filter, rule, reason;  // of a dropped document; of a kept one `reason` tells the edits
-  std::string_view edited_by;             // names of the filters that edited, separated by spaces
-  std::string_view scores;                // as pack_scores() makes them
-  std::string_view evidence;              // what filters kept with their judgements
-  std::string_view sample;                // of a dropped document: how its text begins
-  std::span<const std::uint64_t> keys;    // what the stage's deduplicators compare, one after the other
-  std::uint64_t bytes_in = 0;             // of its text as it came in
+  std::string_view filter, rule, reason;     // of a dropped document; of a kept one `reason` tells the edits
+  std::string_view edited_by;                // names of the filters that edited, separated by spaces
+  std::string_view scores;                   // as pack_scores() makes them
+  std::string_view evidence;                 // what filters kept with their judgements
+  std::string_view sample;                   // of a dropped document: how its text begins
+  std::span<const std::uint64_t> keys;       // what the stage's deduplicators compare, one after the other
+  std::uint64_t bytes_in = 0, words_in = 0;  // of its text as it came in
+  std::uint64_t words = 0;                   // of its text as it stands; 0 once dropped
   bool dropped = false;
 };
 
@@ -35,11 +36,12 @@ std::vector<Score> unpack_scores(std::string_view packed);
 class CuratedPieceWriter {
  public:
   void append(const CuratedRow& row);
+  void set_statistics(std::string packed) { statistics_ = std::move(packed); }  // of all rows: StatisticTally::pack()
   // Atomically: a reader sees the whole file or none.
   void write(Disk& disk, const std::filesystem::path& path);
 
  private:
-  std::string bytes_;
+  std::string bytes_, statistics_;
   std::uint64_t rows_ = 0;
 };
 
@@ -49,10 +51,12 @@ class CuratedPiece {
   static bool is_whole(const std::filesystem::path& path);
   explicit CuratedPiece(const std::filesystem::path& path);  // Error when it is not
   const std::vector<CuratedRow>& rows() const { return rows_; }
+  std::string_view statistics() const { return statistics_; }
 
  private:
   MappedFile file_;
   std::vector<CuratedRow> rows_;
+  std::string_view statistics_;
 };
 
 }  // namespace cairn::data

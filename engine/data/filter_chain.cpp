@@ -113,7 +113,8 @@ std::vector<Stage> make_filter_chain(const std::vector<Config>& filters, const s
           ++file;
         }
         std::unique_ptr<Filter> filter = own.empty() ? kind.make(config) : kind.make_with_files(config, own);
-        stages.back().filters.push_back({name, std::move(filter)});
+        std::vector<Statistic> statistics = filter->statistics();
+        stages.back().filters.push_back({name, std::move(filter), std::move(statistics)});
         known = true;
       }
       if (!known) fail_usage("unknown filter '{}'", name);

@@ -18,6 +18,7 @@ namespace cairn::data {
 struct NamedFilter {
   std::string name;
   std::unique_ptr<Filter> filter;
+  std::vector<Statistic> statistics;  // the filter's
 };
 
 struct Stage {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,15 @@ class TextAnalysis {
   TextAnalysis(std::string_view text, std::vector<std::string_view> words)
       : text_(text), words_(std::move(words)), unspaced_scale_(1) {}
   std::string_view text() const { return text_; }
+
+  // Numbers that a filter's rules are held against (statistics.h), noted by it while it judges.
+  struct Measure {
+    std::uint32_t statistic = 0;
+    double value = 0;
+  };
+  void measured(std::uint32_t statistic, double value) { measures_.push_back({statistic, value}); }
+  std::vector<Measure>& measures() { return measures_; }
+
   const std::vector<std::string_view>& words();
   std::size_t characters();  // code points of the text
   // 2 when most words are single letters of a script without spaces, else 1: how many of our words make one of the reader's.
@@ -59,6 +69,7 @@ class TextAnalysis {
  private:
   std::string_view text_;
   std::optional<std::vector<std::string_view>> words_;
+  std::vector<Measure> measures_;
   std::optional<std::size_t> characters_;
   std::optional<int> unspaced_scale_;
 };

@@ -111,6 +111,7 @@ Judgement C4Filter::judge(const Document&, TextAnalysis& analysis) const {
     kept += line;
     any = true;
   }
+  if (params_.min_sentences > 0) analysis.measured(0, static_cast<double>(sentences));
   if (params_.min_sentences > 0 && sentences < params_.min_sentences) {
     return drop("too_few_sentences", fmt::format("{} sentences left, at least {} wanted", sentences, params_.min_sentences));
   }
@@ -118,6 +119,17 @@ Judgement C4Filter::judge(const Document&, TextAnalysis& analysis) const {
   if (result == text) return keep();
   const std::string what = removed > 0 ? fmt::format("{} {} removed", removed, removed == 1 ? "line" : "lines") : "lines trimmed";
   return edit("lines", what, std::string(result));
+}
+
+std::vector<Statistic> C4Filter::statistics() const {
+  if (params_.min_sentences == 0) return {};
+  return {{0,
+           "sentences",
+           "sentences left",
+           Statistic::Scale::count,
+           0,
+           {static_cast<double>(params_.min_sentences)},
+           {"too_few_sentences"}}};
 }
 
 Variant C4Filter::variant() {

@@ -19,6 +19,7 @@ class C4Filter : public Filter {
  public:
   explicit C4Filter(C4Params params) : params_(params) {}
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   static Variant variant();
   static std::unique_ptr<Filter> make(const Config& config);

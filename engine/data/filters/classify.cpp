@@ -54,9 +54,37 @@ Judgement ScoreLimits::judge(double value, const std::string& language) const {
   return keep();
 }
 
-Judgement ScoreFilter::judge(const Document& document, TextAnalysis&) const {
+std::vector<Statistic> ScoreLimits::statistics() const {
+  std::vector<Statistic> all;
+  const Statistic plain{0, score, "score " + score, Statistic::Scale::share, 1, {}, {score + "_low", score + "_high"}};
+  add_statistic(all, plain);
+  const auto add = [&](double limit) {
+    Statistic one = plain;
+    one.limits = {limit};
+    add_statistic(all, one);
+  };
+  for (const std::optional<double>& limit : {min, max}) {
+    if (limit) add(*limit);
+  }
+  for (const auto* by_language : {&mins, &maxs}) {
+    for (const auto& [language, limit] : *by_language) add(limit);
+  }
+  return all;
+}
+
+std::vector<Statistic> ScoreFilter::statistics() const {
+  return limits_.statistics();
+}
+
+std::vector<Statistic> ClassifyFilter::statistics() const {
+  return limits_.statistics();
+}
+
+Judgement ScoreFilter::judge(const Document& document, TextAnalysis& analysis) const {
   for (const Score& score : document.scores) {
-    if (score.name == limits_.score) return limits_.judge(score.value, document.language);
+    if (score.name != limits_.score) continue;
+    analysis.measured(0, score.value);
+    return limits_.judge(score.value, document.language);
   }
   return drop_missing_ ? drop(limits_.score + "_missing", fmt::format("it has no score '{}'", limits_.score)) : keep();
 }
@@ -98,6 +126,7 @@ Judgement ClassifyFilter::judge(const Document& document, TextAnalysis& analysis
   for (const FastTextPrediction& found : model_.predict(analysis.text(), model_.labels())) {
     if (found.label == label_) score = rounded_score(found.score);
   }
+  analysis.measured(0, score);
   Judgement judgement = limits_.judge(score, document.language);
   judgement.scores = {{limits_.score, score}};
   judgement.evidence = fmt::format("{} {}", limits_.score, score);

@@ -20,6 +20,7 @@ struct ScoreLimits {
 
   // Drops "NAME_low" below the least, "NAME_high" above the most; both bounds are allowed values.
   Judgement judge(double value, const std::string& language) const;
+  std::vector<Statistic> statistics() const;  // the score, with all limits
 };
 
 class ScoreFilter : public Filter {
@@ -27,6 +28,7 @@ class ScoreFilter : public Filter {
   ScoreFilter(ScoreLimits limits, bool drop_missing) : limits_(std::move(limits)), drop_missing_(drop_missing) {}
   // Documents without the score are kept, or dropped as "NAME_missing".
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   static Variant variant();
   static std::unique_ptr<Filter> make(const Config& config);
@@ -43,6 +45,7 @@ class ClassifyFilter : public Filter {
                  const std::filesystem::path& model);
   // The score is the label's probability, 0 for a text without anything that the model knows.
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   static Variant variant();
   static std::unique_ptr<Filter> make(const Config& config, const std::vector<std::filesystem::path>& files);

@@ -10,6 +10,7 @@
 
 #include "base/schema.h"
 #include "engine/data/document.h"
+#include "engine/data/statistics.h"
 #include "engine/data/words.h"
 
 namespace cairn::data {
@@ -40,6 +41,8 @@ class Filter {
   virtual ~Filter() = default;
   // `analysis` is of document.text.
   virtual Judgement judge(const Document& document, TextAnalysis& analysis) const = 0;
+  // What it measures, noting it in the analysis; in the order of its rules.
+  virtual std::vector<Statistic> statistics() const { return {}; }
 };
 
 }  // namespace cairn::data

@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kEnding = ".yml";
+constexpr std::uint32_t kOwnStatistics = 1000;  // the statistics of its three filters are numbered from 1000, 2000 and 3000 on
 
 struct NumberField {
   const char* name;
@@ -139,6 +140,7 @@ Judgement FineWeb2Filter::judge(const Document& document, TextAnalysis& analysis
     return judgement;
   }
   for (const Score& score : document.scores) {
+    if (score.name == "language") analysis.measured(0, score.value);
     if (score.name == "language" && score.value < rules->language_score) {
       return drop("language_score", fmt::format("language '{}' with score {}, at least {} wanted", document.language, score.value,
                                                 rules->language_score));
@@ -147,19 +149,45 @@ Judgement FineWeb2Filter::judge(const Document& document, TextAnalysis& analysis
   std::vector<std::string_view> words;
   split_words_of(analysis.text(), document.language, words);
   TextAnalysis own(analysis.text(), std::move(words));
-  return judge_words(document, own);
+  Judgement judgement = judge_words(document, own);
+  for (const TextAnalysis::Measure& measure : own.measures()) analysis.measured(measure.statistic, measure.value);
+  return judgement;
 }
 
 Judgement FineWeb2Filter::judge_words(const Document& document, TextAnalysis& analysis) const {
   const Rules* rules = rules_of(document);
   if (rules == nullptr) return keep();
   const Document of_no_language;  // the thresholds are the language's already
+  std::size_t noted = analysis.measures().size();
+  std::uint32_t first = 0;
   for (const Filter* filter : {static_cast<const Filter*>(&rules->repetition), static_cast<const Filter*>(&rules->quality),
                                static_cast<const Filter*>(&rules->gopher)}) {
     Judgement judgement = filter->judge(of_no_language, analysis);
+    first += kOwnStatistics;
+    for (; noted < analysis.measures().size(); ++noted) analysis.measures()[noted].statistic += first;
     if (judgement.action == Judgement::Action::drop) return judgement;
   }
   return keep();
+}
+
+std::vector<Statistic> FineWeb2Filter::statistics() const {
+  std::vector<Statistic> all;
+  for (const auto& [language, rules] : rules_) {
+    add_statistic(
+        all,
+        {0, "language_score", "score of the language", Statistic::Scale::share, 1, {rules.language_score}, {"language_score"}});
+    std::uint32_t first = 0;
+    for (const Filter* filter : {static_cast<const Filter*>(&rules.repetition), static_cast<const Filter*>(&rules.quality),
+                                 static_cast<const Filter*>(&rules.gopher)}) {
+      first += kOwnStatistics;
+      for (Statistic statistic : filter->statistics()) {
+        statistic.id += first;
+        add_statistic(all, statistic);
+      }
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const Statistic& a, const Statistic& b) { return a.id < b.id; });
+  return all;
 }
 
 Variant FineWeb2Filter::variant() {

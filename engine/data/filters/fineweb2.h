@@ -40,6 +40,7 @@ class FineWeb2Filter : public Filter {
   explicit FineWeb2Filter(const FineWeb2Params& params);
   // Rules "no_thresholds", "language_score" (of documents that have one) and those of the three filters.
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
   // The same with words that others found; `analysis` holds them.
   Judgement judge_words(const Document& document, TextAnalysis& analysis) const;
 

@@ -18,6 +18,7 @@ class FineWebQualityFilter : public Filter {
  public:
   explicit FineWebQualityFilter(FineWebQualityParams params) : params_(params) {}
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   static Variant variant();
   static std::unique_ptr<Filter> make(const Config& config);

@@ -26,6 +26,26 @@ double least_mean_length(double bound, std::string_view language) {
   return language == "ko" || language.starts_with("ko-") ? bound * 2 / 3 : bound;
 }
 
+enum Measured : std::uint32_t {
+  words,
+  mean_length,
+  hashes_per_word,
+  ellipses_per_word,
+  bullet_lines,
+  ellipsis_lines,
+  alpha_words,
+  stop_words
+};
+
+// A bound of 0 is no test.
+std::vector<double> tested(std::initializer_list<double> bounds) {
+  std::vector<double> limits;
+  for (const double bound : bounds) {
+    if (bound > 0) limits.push_back(bound);
+  }
+  return limits;
+}
+
 struct WordCounts {
   std::int64_t words = 0, with_letter = 0;
   std::int64_t not_punctuation = 0, their_characters = 0;
@@ -58,6 +78,7 @@ Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& ana
   const std::vector<std::string_view>& words = analysis.words();
   const WordCounts counts = count_words(words);
 
+  analysis.measured(Measured::words, static_cast<double>(counts.not_punctuation));
   if (params_.min_words > 0 && counts.not_punctuation < params_.min_words) {
     return drop("short_doc", fmt::format("{} words, at least {} wanted", counts.not_punctuation, params_.min_words));
   }
@@ -68,6 +89,7 @@ Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& ana
 
   if (analysis.unspaced_scale() == 1 && counts.not_punctuation > 0) {
     const double mean = static_cast<double>(counts.their_characters) / static_cast<double>(counts.not_punctuation);
+    analysis.measured(Measured::mean_length, mean);
     const double least = least_mean_length(params_.min_mean_word_length, document.language);
     if (least > 0 && mean < least) {
       return drop("below_avg_threshold", fmt::format("mean word length {:.2f}, at least {:.3g} wanted", mean, least));
@@ -79,10 +101,12 @@ Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& ana
 
   const double n_words = static_cast<double>(counts.words);
   const double hashes = static_cast<double>(count(text, "#")) / n_words;
+  analysis.measured(Measured::hashes_per_word, hashes);
   if (params_.max_symbol_ratio > 0 && hashes > params_.max_symbol_ratio) {
     return drop("too_many_hashes", fmt::format("{:.3f} '#' per word, limit {}", hashes, params_.max_symbol_ratio));
   }
   const double ellipses = static_cast<double>(count(text, "...") + count(text, kEllipsis)) / n_words;
+  analysis.measured(Measured::ellipses_per_word, ellipses);
   if (params_.max_symbol_ratio > 0 && ellipses > params_.max_symbol_ratio) {
     return drop("too_many_ellipsis", fmt::format("{:.3f} ellipses per word, limit {}", ellipses, params_.max_symbol_ratio));
   }
@@ -95,16 +119,19 @@ Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& ana
     ellipsis_ends += end.ends_with("...") || end.ends_with(kEllipsis);
   }
   const double n_lines = static_cast<double>(lines.size());
+  analysis.measured(Measured::bullet_lines, static_cast<double>(bullets) / n_lines);
   if (params_.max_bullet_lines > 0 && static_cast<double>(bullets) / n_lines > params_.max_bullet_lines) {
     return drop("too_many_bullets", fmt::format("{:.2f} of the lines begin with a bullet, limit {}",
                                                 static_cast<double>(bullets) / n_lines, params_.max_bullet_lines));
   }
+  analysis.measured(Measured::ellipsis_lines, static_cast<double>(ellipsis_ends) / n_lines);
   if (params_.max_ellipsis_lines > 0 && static_cast<double>(ellipsis_ends) / n_lines > params_.max_ellipsis_lines) {
     return drop("too_many_end_ellipsis", fmt::format("{:.2f} of the lines end with an ellipsis, limit {}",
                                                      static_cast<double>(ellipsis_ends) / n_lines, params_.max_ellipsis_lines));
   }
 
   const double alpha = static_cast<double>(counts.with_letter) / n_words;
+  analysis.measured(Measured::alpha_words, alpha);
   if (params_.min_alpha_words > 0 && alpha < params_.min_alpha_words) {
     return drop("below_alpha_threshold",
                 fmt::format("{:.2f} of the words have a letter, at least {} wanted", alpha, params_.min_alpha_words));
@@ -117,12 +144,77 @@ Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& ana
     std::int64_t found = 0;
     for (const std::string_view stop : wanted) {
       found += std::find(words.begin(), words.end(), stop) != words.end();
-      if (found == params_.min_stop_words) return keep();
+      if (found == params_.min_stop_words) break;
     }
+    analysis.measured(Measured::stop_words, static_cast<double>(found));
+    if (found >= params_.min_stop_words) return keep();
     return drop("enough_stop_words", fmt::format("{} of the stop words of '{}' occur, at least {} wanted", found,
                                                  document.language, params_.min_stop_words));
   }
   return keep();
+}
+
+std::vector<Statistic> GopherQualityFilter::statistics() const {
+  using Scale = Statistic::Scale;
+  const GopherQualityParams& p = params_;
+  return {
+      {Measured::words,
+       "words",
+       "words",
+       Scale::count,
+       0,
+       tested({static_cast<double>(p.min_words), static_cast<double>(p.max_words)}),
+       {"short_doc", "long_doc"}},
+      {Measured::mean_length,
+       "mean_word_length",
+       "mean length of words, in characters",
+       Scale::share,
+       20,
+       tested({p.min_mean_word_length, p.max_mean_word_length}),
+       {"below_avg_threshold", "above_avg_threshold"}},
+      {Measured::hashes_per_word,
+       "hashes_per_word",
+       "'#' per word",
+       Scale::share,
+       0.5,
+       tested({p.max_symbol_ratio}),
+       {"too_many_hashes"}},
+      {Measured::ellipses_per_word,
+       "ellipses_per_word",
+       "ellipses per word",
+       Scale::share,
+       0.5,
+       tested({p.max_symbol_ratio}),
+       {"too_many_ellipsis"}},
+      {Measured::bullet_lines,
+       "bullet_lines",
+       "share of lines that begin with a bullet",
+       Scale::share,
+       1,
+       tested({p.max_bullet_lines}),
+       {"too_many_bullets"}},
+      {Measured::ellipsis_lines,
+       "ellipsis_lines",
+       "share of lines that end in an ellipsis",
+       Scale::share,
+       1,
+       tested({p.max_ellipsis_lines}),
+       {"too_many_end_ellipsis"}},
+      {Measured::alpha_words,
+       "alpha_words",
+       "share of words with a letter",
+       Scale::share,
+       1,
+       tested({p.min_alpha_words}),
+       {"below_alpha_threshold"}},
+      {Measured::stop_words,
+       "stop_words",
+       "different stop words, counted as far as wanted",
+       Scale::count,
+       0,
+       tested({static_cast<double>(p.min_stop_words)}),
+       {"enough_stop_words"}},
+  };
 }
 
 Variant GopherQualityFilter::variant() {

@@ -24,6 +24,7 @@ class GopherQualityFilter : public Filter {
  public:
   explicit GopherQualityFilter(GopherQualityParams params) : params_(std::move(params)) {}
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   static Variant variant();
   static std::unique_ptr<Filter> make(const Config& config);

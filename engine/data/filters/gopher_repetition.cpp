@@ -13,6 +13,20 @@ namespace cairn::data {
 
 namespace {
 
+// Statistics; of n-grams, each n has its own.
+enum Measured : std::uint32_t {
+  dup_paragraphs,
+  dup_paragraph_chars,
+  dup_lines,
+  dup_line_chars,
+  top_n_gram = 100,
+  dup_n_gram = 200
+};
+
+std::uint32_t measured_of(Measured kind, int n) {
+  return kind + static_cast<std::uint32_t>(n);
+}
+
 // Parts of `text` between runs of at least `least` newlines; empty parts at the ends count, as in Python's re.split.
 std::vector<std::string_view> split_at_newlines(std::string_view text, std::size_t least) {
   std::vector<std::string_view> parts;
@@ -98,21 +112,30 @@ Judgement GopherRepetitionFilter::judge(const Document&, TextAnalysis& analysis)
 
   const std::vector<std::string_view> paragraphs = split_at_newlines(strip(text), 2);
   const DuplicateCount same_paragraphs = count_duplicates(paragraphs);
-  if (const double s = share(same_paragraphs.parts, paragraphs.size()); over(s, params_.max_dup_paragraphs)) {
+  const auto measured = [&analysis](Measured statistic, double value, double limit) {
+    if (limit > 0) analysis.measured(statistic, value);
+    return value;
+  };
+  if (const double s = measured(dup_paragraphs, share(same_paragraphs.parts, paragraphs.size()), params_.max_dup_paragraphs);
+      over(s, params_.max_dup_paragraphs)) {
     return drop("dup_para_frac",
                 fmt::format("{:.2f} of the paragraphs are repeats, limit {:.2f}", s, params_.max_dup_paragraphs));
   }
-  if (const double s = share(same_paragraphs.characters, characters); over(s, params_.max_dup_paragraph_chars)) {
+  if (const double s =
+          measured(dup_paragraph_chars, share(same_paragraphs.characters, characters), params_.max_dup_paragraph_chars);
+      over(s, params_.max_dup_paragraph_chars)) {
     return drop("dup_para_char_frac",
                 fmt::format("repeated paragraphs cover {:.2f} of characters, limit {:.2f}", s, params_.max_dup_paragraph_chars));
   }
 
   const std::vector<std::string_view> lines = split_at_newlines(text, 1);
   const DuplicateCount same_lines = count_duplicates(lines);
-  if (const double s = share(same_lines.parts, lines.size()); over(s, params_.max_dup_lines)) {
+  if (const double s = measured(dup_lines, share(same_lines.parts, lines.size()), params_.max_dup_lines);
+      over(s, params_.max_dup_lines)) {
     return drop("dup_line_frac", fmt::format("{:.2f} of the lines are repeats, limit {:.2f}", s, params_.max_dup_lines));
   }
-  if (const double s = share(same_lines.characters, characters); over(s, params_.max_dup_line_chars)) {
+  if (const double s = measured(dup_line_chars, share(same_lines.characters, characters), params_.max_dup_line_chars);
+      over(s, params_.max_dup_line_chars)) {
     return drop("dup_line_char_frac",
                 fmt::format("repeated lines cover {:.2f} of characters, limit {:.2f}", s, params_.max_dup_line_chars));
   }
@@ -126,6 +149,7 @@ Judgement GopherRepetitionFilter::judge(const Document&, TextAnalysis& analysis)
     for (const auto& [n, limit] : params_.top_n_grams) {
       if (words.size() < n * scale) continue;
       const double s = share(top_n_gram_characters(words.size(), n * scale, hashes, sums, counts), characters);
+      analysis.measured(measured_of(top_n_gram, n), s);
       if (s > limit)
         return drop(fmt::format("top_{}_gram", n),
                     fmt::format("top {}-gram covers {:.2f} of characters, limit {:.2f}", n, s, limit));
@@ -135,6 +159,7 @@ Judgement GopherRepetitionFilter::judge(const Document&, TextAnalysis& analysis)
     const RunHashes hashes(words, false);
     for (const auto& [n, limit] : params_.dup_n_grams) {
       const double s = share(duplicated_n_gram_characters(words.size(), n * scale, hashes, sums, counts), characters);
+      analysis.measured(measured_of(dup_n_gram, n), s);
       if (s > limit) {
         return drop(fmt::format("duplicated_{}_n_grams", n),
                     fmt::format("repeated {}-grams cover {:.2f} of characters, limit {:.2f}", n, s, limit));
@@ -142,6 +167,27 @@ Judgement GopherRepetitionFilter::judge(const Document&, TextAnalysis& analysis)
     }
   }
   return keep();
+}
+
+std::vector<Statistic> GopherRepetitionFilter::statistics() const {
+  std::vector<Statistic> all;
+  const auto add = [&all](std::uint32_t id, const std::string& rule, std::string title, double limit) {
+    add_statistic(all, {id, rule, std::move(title), Statistic::Scale::share, 1, {limit}, {rule}});
+  };
+  if (params_.max_dup_paragraphs > 0)
+    add(dup_paragraphs, "dup_para_frac", "share of paragraphs that are repeats", params_.max_dup_paragraphs);
+  if (params_.max_dup_paragraph_chars > 0)
+    add(dup_paragraph_chars, "dup_para_char_frac", "share of characters in repeated paragraphs", params_.max_dup_paragraph_chars);
+  if (params_.max_dup_lines > 0) add(dup_lines, "dup_line_frac", "share of lines that are repeats", params_.max_dup_lines);
+  if (params_.max_dup_line_chars > 0)
+    add(dup_line_chars, "dup_line_char_frac", "share of characters in repeated lines", params_.max_dup_line_chars);
+  for (const auto& [n, limit] : params_.top_n_grams)
+    add(measured_of(top_n_gram, n), fmt::format("top_{}_gram", n),
+        fmt::format("share of characters in the most frequent {}-gram", n), limit);
+  for (const auto& [n, limit] : params_.dup_n_grams)
+    add(measured_of(dup_n_gram, n), fmt::format("duplicated_{}_n_grams", n),
+        fmt::format("share of characters in repeated {}-grams", n), limit);
+  return all;
 }
 
 Variant GopherRepetitionFilter::variant() {

@@ -23,6 +23,7 @@ class GopherRepetitionFilter : public Filter {
  public:
   explicit GopherRepetitionFilter(GopherRepetitionParams params) : params_(std::move(params)) {}
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   static Variant variant();
   static std::unique_ptr<Filter> make(const Config& config);

@@ -42,6 +42,7 @@ Judgement LanguageFilter::judge(const Document& document, TextAnalysis& analysis
   const auto own = params_.min_scores.find(language);
   const double least = own != params_.min_scores.end() ? own->second : params_.min_score;
   Judgement judgement = keep();
+  analysis.measured(0, score);
   if (!params_.allow.empty() && !params_.allow.contains(language))
     judgement = drop("not_allowed", fmt::format("its language is '{}', which is not on the list", language));
   else if (score < least)
@@ -54,6 +55,16 @@ Judgement LanguageFilter::judge(const Document& document, TextAnalysis& analysis
         fmt::format(", {} {}", languages_[static_cast<std::size_t>(found[i].label)], rounded_score(found[i].score));
   if (document.language != language) judgement.evidence += fmt::format(" (declared '{}')", document.language);
   return judgement;
+}
+
+std::vector<Statistic> LanguageFilter::statistics() const {
+  std::vector<Statistic> all;
+  const auto add = [&all](double limit) {
+    add_statistic(all, {0, "language_score", "score of the language", Statistic::Scale::share, 1, {limit}, {"low_score"}});
+  };
+  add(params_.min_score);
+  for (const auto& [language, least] : params_.min_scores) add(least);
+  return all;
 }
 
 Variant LanguageFilter::variant() {

@@ -26,6 +26,7 @@ class LanguageFilter : public Filter {
   // Keeps with a new language, or drops: "unknown" (nothing in the text that the model knows), "low_score", "not_allowed".
   // A line end counts as a space. The evidence has what was declared and the next best languages from 0.01 on.
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   static Variant variant();
   static std::unique_ptr<Filter> make(const Config& config, const std::vector<std::filesystem::path>& files);

@@ -58,8 +58,19 @@ Judgement RobotsFilter::judge_url(const std::string& url) const {
   return judgement;
 }
 
-Judgement RobotsFilter::judge(const Document& document, TextAnalysis&) const {
-  return judge_url(document.url);
+Judgement RobotsFilter::judge(const Document& document, TextAnalysis& analysis) const {
+  Judgement judgement = judge_url(document.url);
+  if (judgement.rule == "disallowed") {
+    analysis.measured(0, 0);
+    for (const std::uint16_t agent : decide(document.url).blocked) analysis.measured(0, 1.0 + agent);
+  }
+  return judgement;
+}
+
+std::vector<Statistic> RobotsFilter::statistics() const {
+  Statistic agents{0, "agents", "documents forbidden to an agent", Statistic::Scale::named, 0, {}, {"disallowed"}, {"any"}};
+  agents.names.insert(agents.names.end(), params_.agents.begin(), params_.agents.end());
+  return {agents};
 }
 
 Variant RobotsFilter::variant() {

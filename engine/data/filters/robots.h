@@ -24,6 +24,7 @@ class RobotsFilter : public Filter {
  public:
   RobotsFilter(RobotsParams params, const std::filesystem::path& collection);
   Judgement judge(const Document& document, TextAnalysis& analysis) const override;
+  std::vector<Statistic> statistics() const override;
 
   std::size_t hosts() const { return hosts_.size(); }
   const RobotsParams& params() const { return params_; }

@@ -4,14 +4,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <set>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "engine/data/curate_report.h"
 #include "engine/data/decisions.h"
 #include "engine/data/document.h"
 #include "engine/data/ingest.h"
+#include "engine/data/words.h"
 #include "tests/support/run_step.h"
 
 using namespace cairn;
@@ -416,4 +419,118 @@ TEST_CASE("ingest: a damaged file fails the step, or is skipped and listed") {
   CHECK(error_of([] {
           StepRun(kIngest, R"({"sources": [{"name": "x", "path": "/nonexistent", "language_from": "(["}]})").run();
         }) != "");
+}
+
+TEST_CASE(
+    "curate: in documents, bytes and words, all that comes in is kept, held out, dropped or edited away, for each group too") {
+  TemporaryFolder folder;
+  std::vector<Document> in = mixed_documents();
+  for (std::size_t i = 0; i < in.size(); i += 3) in[i].language = "de";
+  std::uint64_t bytes = 0, words = 0;
+  for (const Document& document : in) {
+    bytes += document.text.size();
+    words += TextAnalysis(document.text).words().size();
+  }
+  write_documents(folder.path() / "in", in);
+  Json config = Json::parse(kChain);
+  config["filters"].push_back({{"filter", "paragraph_dedup"}, {"of", "lines"}});
+  StepRun run(kCurate, config);
+  run.input("documents", folder.path() / "in").run();
+  const Json report = read_json(run.output("report") / "report.json");
+  const Json& total = report["total"]["funnel"];
+  CHECK(total["in"] == Json({{"documents", in.size()}, {"text_bytes", bytes}, {"words", words}}));
+  std::uint64_t kept_bytes = 0, kept_words = 0;
+  for (const Document& document : documents_of(run.output("documents"))) {
+    kept_bytes += document.text.size();
+    kept_words += TextAnalysis(document.text).words().size();
+  }
+  CHECK(total["kept"]["text_bytes"] == kept_bytes);
+  CHECK(total["kept"]["words"] == kept_words);
+  CHECK(total["edited_away"]["documents"].get<int>() > 20);
+  const auto check = [](const Json& funnel) {
+    for (const char* measure : {"documents", "text_bytes", "words"}) {
+      std::int64_t out = funnel["kept"][measure].get<std::int64_t>() + funnel["held_out"][measure].get<std::int64_t>();
+      if (std::string(measure) != "documents") out += funnel["edited_away"][measure].get<std::int64_t>();
+      for (const Json& amount : funnel["dropped_by"]) out += amount[measure].get<std::int64_t>();
+      CHECK_MESSAGE(out == funnel["in"][measure].get<std::int64_t>(), measure);
+    }
+  };
+  check(total);
+  for (const char* by : {"by_language", "by_source"}) {
+    CHECK(report[by].size() == 2);
+    for (const Json& group : report[by]) check(group["funnel"]);
+  }
+  CHECK(report["kept_samples"].size() == 10);
+  for (const Json& sample : report["kept_samples"]) CHECK(sample["begins"].get<std::string>().find('@') == std::string::npos);
+}
+
+TEST_CASE("curate: histograms count each document that came as far as a rule, and are the same for any pieces and threads") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", mixed_documents());
+  std::string first;
+  for (const int piece_bytes : {1, 1'000'000}) {
+    Json config = Json::parse(kChain);
+    config["runtime"]["piece_bytes"] = piece_bytes;
+    StepRun run(kCurate, config);
+    run.input("documents", folder.path() / "in").run();
+    const Json report = read_json(run.output("report") / "report.json");
+    if (first.empty()) first = report.dump();
+    CHECK(first == report.dump());
+    const auto of = [&](const std::string& name, const char* what) {
+      std::int64_t all = 0;
+      for (const Json& statistic : report["statistics"]) {
+        if (statistic["statistic"] != name) continue;
+        for (const Json& row : statistic["classes"]) all += row[what].get<std::int64_t>();
+      }
+      return all;
+    };
+    CHECK(of("words", "passed") == 400 - 8 - 40);
+    CHECK(of("words", "dropped") == 40);
+    CHECK(of("mean_word_length", "passed") == 400 - 8 - 40);
+    CHECK(of("sentences", "dropped") == 0);
+    CHECK(of("sentences", "passed") == report["filters"][5]["seen"].get<int>() - 20);  // a curly bracket drops before it
+    CHECK(report["statistics"][0]["limits"] == Json::array({50.0, 100000.0}));
+  }
+}
+
+TEST_CASE("statistics: classes meet without a gap, and a value lies between the ends of its class") {
+  for (const Statistic& statistic :
+       {Statistic{0, "a", "a", Statistic::Scale::share, 1}, Statistic{0, "b", "b", Statistic::Scale::share, 20},
+        Statistic{0, "c", "c", Statistic::Scale::count, 0}}) {
+    for (const double value : {0.0, 1e-9, 0.0101, 0.2, 0.999, 1.0, 1.01, 1.3, 2.0, 7.0, 19.99, 21.0, 1023.0, 1e6, 3e7, 1e300}) {
+      const std::size_t at = class_of(statistic, value);
+      REQUIRE(at < class_count(statistic));
+      CHECK(class_begin(statistic, at) <= value + 1e-12);
+      const bool last_of_scale = statistic.scale == Statistic::Scale::share && value == statistic.most;
+      if (at + 1 < class_count(statistic)) CHECK((value < class_begin(statistic, at + 1) || last_of_scale));
+    }
+    CHECK(class_of(statistic, std::nan("")) == 0);
+    CHECK(class_of(statistic, -1) == 0);
+  }
+  CHECK(class_begin({0, "", "", Statistic::Scale::count, 0}, 1) == 1);
+  CHECK(class_of({0, "", "", Statistic::Scale::count, 0}, 1) == 1);
+}
+
+TEST_CASE("curate: a funnel that does not add up is an error that names where") {
+  CurateReport report;
+  report.filters = {"pii"};
+  report.by_filter["pii"].seen = 2;
+  report.by_filter["pii"].dropped = 1;
+  for (GroupTally* group : {&report.total, &report.by_language["en"], &report.by_source["s"]}) {
+    group->in = {2, 30, 5};
+    group->kept = {1, 8, 2};
+    group->edited = {1, 2, 0};
+    group->dropped_by["pii"] = {1, 20, 3};
+  }
+  check_funnel(report, 2);
+  CHECK(error_of([&] { check_funnel(report, 3); }) == "curate: the funnel does not add up: 3 documents came in, 2 have a fate");
+  CurateReport lost = report;
+  lost.by_source["s"].kept.words = 1;
+  CHECK(error_of([&] { check_funnel(lost, 2); }).find("the funnel of source 's' does not add up") != std::string::npos);
+  lost = report;
+  lost.by_language["de"].in = lost.by_language["de"].kept = {1, 1, 1};
+  CHECK(error_of([&] { check_funnel(lost, 2); }).find("a document has no language, or two") != std::string::npos);
+  lost = report;
+  lost.by_filter["pii"].seen = 3;
+  CHECK(error_of([&] { check_funnel(lost, 2); }).find("at pii: 2 documents came so far, it saw 3") != std::string::npos);
 }
