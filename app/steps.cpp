@@ -10,7 +10,7 @@ namespace steps {
 extern const StepSpec kExec;
 }
 namespace data {
-extern const steps::StepSpec kIngest, kCurate, kTrainTokenizer, kPack;
+extern const steps::StepSpec kIngest, kCurate, kTrainTokenizer, kPack, kExportDocuments;
 }
 namespace score {
 extern const steps::StepSpec kScoreDocuments;
@@ -31,6 +31,7 @@ void app::register_steps(steps::StepRegistry& registry) {
   registry.add(score::kScoreDocuments);  // documents + classifier -> documents with a score
   registry.add(data::kTrainTokenizer);  // documents -> tokenizer
   registry.add(data::kPack);            // documents + tokenizer -> token shards and docmaps
+  registry.add(data::kExportDocuments);  // documents + decisions -> Parquet
 
   registry.add(train::kPretrain);            // token shards -> checkpoint
   registry.add(train::kDeriveInstructions);  // documents -> conversations, by rule
