@@ -13,7 +13,7 @@ namespace cairn::app {
 namespace {
 
 struct Options {
-  std::string what, preset, device = "cpu", optimizer = "ademamix", dtype = "bf16", moments = "f32", recompute = "none";
+  std::string what, preset, device = "cpu", optimizer = "ademamix", precision = "bf16", moments = "f32", recompute = "none";
   std::int64_t batch = 0, micro_batch = 1, sequence_length = 0, documents = 1, steps = 5;
   bool report = false;
 };
@@ -24,7 +24,9 @@ train::TrainBenchOptions read_options(const Options& options) {
     return value;
   };
   const auto is_bf16 = [](const char* option, const std::string& value) {
-    if (value != "f32" && value != "bf16") fail_usage("{}: expected f32 or bf16, found '{}'", option, value);
+    if (value != "f32" && value != "bf16")
+      fail_usage("{}: expected f32 or bf16{}, found '{}'", option, std::string_view(option) == "--precision" ? ", or fp8" : "",
+                 value);
     return value == "bf16";
   };
   if (options.what != "train") fail_usage("bench: '{}' is not measured; known: train", options.what);
@@ -33,7 +35,8 @@ train::TrainBenchOptions read_options(const Options& options) {
   read.model = model::preset(options.preset);
   read.optimizer.method = train::optimizer_method(options.optimizer);
   read.optimizer.bf16_moments = is_bf16("--moments", options.moments);
-  read.bf16 = is_bf16("--dtype", options.dtype);
+  read.fp8 = options.precision == "fp8";
+  read.bf16 = read.fp8 || is_bf16("--precision", options.precision);
   read.micro_batch = at_least_one("--micro-batch", options.micro_batch);
   read.batch = options.batch == 0 ? read.micro_batch : at_least_one("--batch", options.batch);
   read.micro_batch = std::min(read.micro_batch, read.batch);
@@ -110,7 +113,7 @@ void print_summary(const train::TrainBench& bench, const train::TrainBenchOption
   const double tokens = static_cast<double>(options.batch * options.sequence_length),
                flops = bench.median() / tokens * bench.model_flops;
   fmt::print("{} on {}: {} tok/s, batch {} x {} in pieces of {}, {}, {}, recompute {}\n", asked.preset, bench.device,
-             format_count(bench.median()), options.batch, options.sequence_length, options.micro_batch, asked.dtype,
+             format_count(bench.median()), options.batch, options.sequence_length, options.micro_batch, asked.precision,
              asked.optimizer, asked.recompute);
   fmt::print("{:.1f} TFLOP/s of the model: {:.1f}% of what large products reach here ({:.1f}, measured now)", flops / 1e12,
              100 * flops / bench.product_flops, bench.product_flops / 1e12);
@@ -166,7 +169,8 @@ void add_bench(CommandLine& line, Session& session) {
       .positional(options->what, "WHAT", "train")
       .option(options->preset, "--preset", "NAME", "the model's shape: apertus-1b, apertus-8b, small-60m, ...")
       .option(options->device, "--device", "NAME", fmt::format("{} (default: {})", kDeviceHelp, options->device))
-      .option(options->dtype, "--dtype", "TYPE", fmt::format("of the computing: f32 or bf16 (default: {})", options->dtype))
+      .option(options->precision, "--precision,--dtype", "TYPE",
+              fmt::format("of the computing: f32, bf16 or fp8 (default: {})", options->precision))
       .option(options->optimizer, "--optimizer", "NAME", fmt::format("adamw, ademamix or muon (default: {})", options->optimizer))
       .option(options->moments, "--moments", "TYPE", fmt::format("f32 or bf16 (default: {})", options->moments))
       .option(options->batch, "--batch", "ROWS", "in a step (default: one micro-batch)")

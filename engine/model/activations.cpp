@@ -84,7 +84,7 @@ void Activations::add_blocks() {
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const std::string at = purpose_ == Purpose::training ? fmt::format("block.{}.", i) : "block.";
     for (const BlockTensor& t : tensors) {
-      const bool shared = residuals_beside_ && t.member == &BlockActivations::x;  // blocks take turns in two
+      const bool shared = options_.residuals_beside && t.member == &BlockActivations::x;  // blocks take turns in two
       if (shared && i >= 2) {
         per_token_.push_back({&blocks_[i].x, residual_slots[i % 2], 1});
       } else if (t.kept) {
@@ -133,15 +133,34 @@ void Activations::add_scratch() {
   }
 }
 
+// Room for the largest operand: what stands before or behind a linear layer, or its weights.
+void Activations::add_fp8() {
+  const std::int64_t widest = std::max({config_.width, config_.mlp_width, config_.heads * config_.head_width});
+  std::int64_t room = max_tokens_ * widest;
+  for (const LayerParameter& parameter : layer_parameters(config_)) {
+    if (parameter.is_matrix()) room = std::max(room, parameter.size());
+  }
+  const Dtype S = statistics_type(dtype_);
+  fp8_slots_ = {plan_.add("fp8.left", Dtype::fp8_e4m3, {room}), plan_.add("fp8.right", Dtype::fp8_e4m3, {room}),
+                plan_.add("fp8.amax", S, {1}), plan_.add("fp8.left_scale", S, {1}), plan_.add("fp8.right_scale", S, {1})};
+}
+
+void Activations::take_fp8() {
+  const auto& slots = *fp8_slots_;
+  fp8_ = {arena_.tensor(slots[0]), arena_.tensor(slots[1]), arena_.tensor(slots[2]), arena_.tensor(slots[3]),
+          arena_.tensor(slots[4])};
+  for (BlockActivations& block : blocks_) block.fp8 = &fp8_;
+}
+
 Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions, const Recompute& recompute, bool on_device, bool residuals_beside)
+                         std::int64_t max_positions, const Recompute& recompute, bool on_device, const PassOptions& options)
     : config_(config),
       dtype_(dtype),
       purpose_(purpose),
       recompute_(purpose == Purpose::training ? recompute : Recompute{}),
       max_tokens_(max_tokens),
       on_device_(on_device),
-      residuals_beside_(residuals_beside && purpose == Purpose::training) {
+      options_(purpose == Purpose::training ? options : PassOptions{}) {
   if (max_tokens < 1) fail("activations need room for at least one token");
   const std::int64_t positions = max_positions == 0 ? max_tokens : max_positions;
   cos_ = plan_.add("cos", statistics_type(dtype), {positions, config.head_width / 2});
@@ -155,12 +174,13 @@ Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::
     add("final_x", final_x, config.width);
     add("dx", dx, config.width);
   }
+  if (options_.fp8) add_fp8();
   add_scratch();
 }
 
 Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                         std::int64_t max_positions, const Recompute& recompute, Memory* memory, bool residuals_beside)
-    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, memory != nullptr, residuals_beside) {
+                         std::int64_t max_positions, const Recompute& recompute, Memory* memory, const PassOptions& options)
+    : Activations(PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, memory != nullptr, options) {
   arena_ = Arena(plan_, memory);
   ArenaPlan beside;
   for (std::int64_t layer = 0; travels(layer); ++layer) residuals_.push_back(beside.add("x", dtype, {max_tokens, config.width}));
@@ -168,14 +188,14 @@ Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t ma
   cos = arena_.tensor(cos_);
   sin = arena_.tensor(sin_);
   logits_chunk = arena_.tensor(logits_);
+  if (fp8_slots_) take_fp8();
   set_rope(config.rope_theta, config.rope_scaling);
   shape(1, max_tokens);
 }
 
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-                           std::int64_t max_positions, const Recompute& recompute, bool on_device, bool residuals_beside) {
-  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, on_device,
-                     residuals_beside)
+                           std::int64_t max_positions, const Recompute& recompute, bool on_device, const PassOptions& options) {
+  return Activations(Activations::PlanOnly{}, config, dtype, max_tokens, purpose, max_positions, recompute, on_device, options)
       .plan_;
 }
 
@@ -185,7 +205,7 @@ std::int64_t plan_residuals_beside(const ModelConfig& config, Dtype dtype, std::
 
 // The last two stay: the backward begins with them.
 bool Activations::travels(std::int64_t layer) const {
-  return residuals_beside_ && layer >= 0 && layer + 2 < config_.layers;
+  return options_.residuals_beside && layer >= 0 && layer + 2 < config_.layers;
 }
 
 Tensor Activations::residual(std::int64_t layer) const {

@@ -1,7 +1,9 @@
 // The memory of a forward (and backward) pass over batches of at most `max_tokens` tokens, planned before the first one.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +20,17 @@ enum class Purpose {
   forward_only,  // one set of tensors for all blocks
 };
 
+// How a training computes, beside its types.
+struct PassOptions {
+  bool residuals_beside = false;  // inputs of blocks lie on the host beside a device (kernels/copy_lanes.h), two at a time on it
+  bool fp8 = false;               // products inside blocks in 8 bits (block.h)
+};
+
 // The plan alone, which costs nothing: what a pass would need, and of what.
 // On a device logits are made for more rows at a time.
 ArenaPlan plan_activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
                            std::int64_t max_positions = 0, const Recompute& recompute = {}, bool on_device = false,
-                           bool residuals_beside = false);
+                           const PassOptions& options = {});
 // Bytes on the host of the inputs of blocks that lie there then.
 std::int64_t plan_residuals_beside(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens);
 
@@ -31,10 +39,9 @@ class Activations {
  public:
   // `dtype` is that of the parameters (f64 on ref, f32, bf16); statistics are of its statistics type. `max_positions`: positions
   // in batches are less than this (rows of the rotary tables); 0 = max_tokens. `recompute` matters for training only. All of it
-  // lies in `memory`; null: on the host. With residuals_beside, of a device with lanes (kernels/copy_lanes.h), inputs of blocks
-  // lie on the host beside it, and two of them at a time on the device.
+  // lies in `memory`; null: on the host.
   Activations(const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose, std::int64_t max_positions = 0,
-              const Recompute& recompute = {}, Memory* memory = nullptr, bool residuals_beside = false);
+              const Recompute& recompute = {}, Memory* memory = nullptr, const PassOptions& options = {});
   Activations(const Activations&) = delete;
   Activations& operator=(const Activations&) = delete;
 
@@ -74,10 +81,11 @@ class Activations {
   Tensor dx;                 // [N, D]     gradient of the residual stream
 
  private:
-  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t, const Recompute&, bool, bool);
+  friend ArenaPlan plan_activations(const ModelConfig&, Dtype, std::int64_t, Purpose, std::int64_t, const Recompute&, bool,
+                                    const PassOptions&);
   struct PlanOnly {};
   Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,
-              std::int64_t max_positions, const Recompute& recompute, bool on_device, bool residuals_beside);
+              std::int64_t max_positions, const Recompute& recompute, bool on_device, const PassOptions& options);
   bool travels(std::int64_t layer) const;
   Tensor residual(std::int64_t layer) const;  // on the host, of as many rows as the block's input
   // Rows that follow N. `columns` 0: a vector of N * rows_per_token statistics; else [N, columns] of the activation type.
@@ -85,6 +93,8 @@ class Activations {
   void add(const std::string& name, Tensor& tensor, std::int64_t columns, std::int64_t rows_per_token = 1);
   void add_blocks();
   void add_scratch();
+  void add_fp8();
+  void take_fp8();
 
   struct PerToken {  // a tensor whose first dimension follows N
     Tensor* tensor;
@@ -96,12 +106,15 @@ class Activations {
   Purpose purpose_;
   Recompute recompute_;
   std::int64_t max_tokens_;
-  bool on_device_, residuals_beside_;
+  bool on_device_;
+  PassOptions options_;
   ArenaPlan plan_;
   ArenaSlot cos_, sin_, logits_;
   std::vector<PerToken> per_token_;
   std::vector<BlockActivations> blocks_;
   Arena arena_, beside_;
+  std::optional<std::array<ArenaSlot, 5>> fp8_slots_;
+  Fp8Operands fp8_;
   std::vector<ArenaSlot> residuals_;  // in beside_
 };
 

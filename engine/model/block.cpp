@@ -2,24 +2,48 @@
 
 #include <cmath>
 
+#include "kernels/memory.h"
+
 namespace cairn::model {
 namespace {
 
 constexpr Transpose kNo = Transpose::no, kYes = Transpose::yes;
 constexpr bool kAccumulate = true;
 
-// y = x W^T + b, without b where it is empty.
-void linear_forward(Context& ctx, Tensor y, Tensor x, Tensor w, Tensor b) {
-  ops::matmul(ctx, y, x, kNo, w, kYes);
-  if (!b.empty()) ops::bias_forward(ctx, y, b);
-}
+// The linear layers of a block.
+struct Linear {
+  Context& ctx;
+  const Fp8Operands* fp8;
 
-// dx = dy W, or += ;  dW += dy^T x;  db += sum of dy's rows.
-void linear_backward(Context& ctx, Tensor dx, bool accumulate, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w) {
-  ops::matmul(ctx, dx, dy, kNo, w, kNo, accumulate);
-  ops::matmul(ctx, dw, dy, kYes, x, kNo, kAccumulate);
-  if (!db.empty()) ops::bias_backward(ctx, db, dy);
-}
+  // y = x W^T + b, without b where it is empty.
+  void forward(Tensor y, Tensor x, Tensor w, Tensor b) const {
+    product(y, x, kNo, w, kYes, !kAccumulate);
+    if (!b.empty()) ops::bias_forward(ctx, y, b);
+  }
+  // dx = dy W, or += ;  dW += dy^T x;  db += sum of dy's rows.
+  void backward(Tensor dx, bool accumulate, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w) const {
+    product(dx, dy, kNo, w, kNo, accumulate);
+    product(dw, dy, kYes, x, kNo, kAccumulate);
+    if (!db.empty()) ops::bias_backward(ctx, db, dy);
+  }
+
+ private:
+  // c = op(a) op(b), or += ; in 8 bits as a (b^T)^T, which is what such products are made of.
+  void product(Tensor c, Tensor a, Transpose ta, Tensor b, Transpose tb, bool accumulate) const {
+    if (fp8 == nullptr) return ops::matmul(ctx, c, a, ta, b, tb, accumulate);
+    const Tensor left = rounded(fp8->left, fp8->left_scale, a, ta == kYes);
+    const Tensor right = rounded(fp8->right, fp8->right_scale, b, tb == kNo);
+    ops::matmul_fp8(ctx, c, left, fp8->left_scale, right, fp8->right_scale, accumulate);
+  }
+  Tensor rounded(const Tensor& room, const Tensor& scale, Tensor x, bool transposed) const {
+    const std::int64_t rows = x.shape[transposed ? 1 : 0], columns = x.shape[transposed ? 0 : 1];
+    const Tensor y = room.rows(0, rows * columns).reshape({rows, columns});
+    zero(fp8->amax);
+    ops::absolute_max(ctx, fp8->amax, x);
+    ops::quantize(ctx, transposed ? Tensor() : y, transposed ? y : Tensor(), scale, x, fp8->amax);
+    return y;
+  }
+};
 
 // The parts of one block, each forward beside its backward. Members name what all of them read.
 struct Block {
@@ -30,6 +54,7 @@ struct Block {
   BlockActivations& block;
   std::int64_t B;
   const Architecture& architecture = config.architecture;
+  const Linear linear{ctx, block.fp8};
   const std::int64_t N = block.x.shape[0], T = N / B;
   const std::int64_t H = config.heads, K = config.kv_heads, E = config.head_width;
   const bool norm_on_input = architecture.norm == NormPlacement::input;
@@ -51,7 +76,7 @@ struct Block {
 
   // y = x + in W^T + b,  or  y = x + norm(in W^T + b) with the product kept in `out`                             [N, D]
   void add_output(Tensor y, Tensor x, Tensor in, Tensor w, Tensor b, Tensor out, Tensor inv_rms, Tensor norm_weight) {
-    linear_forward(ctx, norm_on_input ? y : out, in, w, b);
+    linear.forward(norm_on_input ? y : out, in, w, b);
     if (!norm_on_input) ops::rmsnorm_forward(ctx, y, inv_rms, out, norm_weight, config.norm_eps);
     ops::add(ctx, y, y, x);
   }
@@ -90,9 +115,9 @@ struct Block {
   void attend(Tensor keys, Tensor values) {
     const bool norm = architecture.qk_norm != QkNorm::none;
     const Tensor a = attention_input(), q_raw = norm ? block.q_raw : block.q, k_raw = norm ? block.k_raw : block.k;
-    linear_forward(ctx, q_raw, a, p.wq, p.bq);             // [N, H*E]
-    linear_forward(ctx, k_raw, a, p.wk, p.bk);             // [N, K*E]
-    linear_forward(ctx, block.v, a, p.wv, p.bv);           // [N, K*E]
+    linear.forward(q_raw, a, p.wq, p.bq);                  // [N, H*E]
+    linear.forward(k_raw, a, p.wk, p.bk);                  // [N, K*E]
+    linear.forward(block.v, a, p.wv, p.bv);                // [N, K*E]
     rotate(block.q, q_raw, block.q_inv_rms, p.q_norm, H);  // [N, H*E]
     rotate(block.k, k_raw, block.k_inv_rms, p.k_norm, K);  // [N, K*E]
     ops::attention_forward(ctx, sequences(block.o, H), block.lse, sequences(block.q, H), keys, values, places.first_key,
@@ -106,21 +131,21 @@ struct Block {
     const Tensor dk = rotate_backward(d.dk_raw, grad.k_norm, d.dk, block.k_raw, block.k_inv_rms, p.k_norm, K);  // [N, K*E]
     const Tensor dq = rotate_backward(d.dq_raw, grad.q_norm, d.dq, block.q_raw, block.q_inv_rms, p.q_norm, H);  // [N, H*E]
     const Tensor a = attention_input(), da = norm_on_input ? d_a : dx;
-    linear_backward(ctx, da, !norm_on_input, grad.wv, grad.bv, d.dv, a, p.wv);
-    linear_backward(ctx, da, kAccumulate, grad.wk, grad.bk, dk, a, p.wk);
-    linear_backward(ctx, da, kAccumulate, grad.wq, grad.bq, dq, a, p.wq);
+    linear.backward(da, !norm_on_input, grad.wv, grad.bv, d.dv, a, p.wv);
+    linear.backward(da, kAccumulate, grad.wk, grad.bk, dk, a, p.wk);
+    linear.backward(da, kAccumulate, grad.wq, grad.bq, dq, a, p.wq);
   }
 
   // u, gate = m Wup^T, m Wgate^T                                                                                [N, F]
   void expand() {
-    if (architecture.gated()) linear_forward(ctx, block.gate, mlp_input(), p.w_gate, p.b_gate);
-    linear_forward(ctx, block.u, mlp_input(), p.w_up, p.b_up);
+    if (architecture.gated()) linear.forward(block.gate, mlp_input(), p.w_gate, p.b_gate);
+    linear.forward(block.u, mlp_input(), p.w_up, p.b_up);
   }
   // From d.du and d.d_gate the gradient of m, in d_m; where m is x_mid itself it is added to dx.
   void expand_backward(Tensor dx, Tensor d_m, const LayerParameters& grad, BlockGradients& d) {
     const Tensor m = mlp_input(), dm = norm_on_input ? d_m : dx;
-    linear_backward(ctx, dm, !norm_on_input, grad.w_up, grad.b_up, d.du, m, p.w_up);
-    if (architecture.gated()) linear_backward(ctx, dm, kAccumulate, grad.w_gate, grad.b_gate, d.d_gate, m, p.w_gate);
+    linear.backward(dm, !norm_on_input, grad.w_up, grad.b_up, d.du, m, p.w_up);
+    if (architecture.gated()) linear.backward(dm, kAccumulate, grad.w_gate, grad.b_gate, d.d_gate, m, p.w_gate);
   }
 
   // g = activation(u, gate)                                                                                     [N, F]
@@ -151,7 +176,7 @@ struct Block {
       return add_output(block.x_mid, block.x, block.o, p.wo, p.bo, block.attention_out, block.attention_inv_rms,
                         p.attention_norm);
     }
-    linear_forward(ctx, block.x_mid, block.o, p.wo, p.bo);
+    linear.forward(block.x_mid, block.o, p.wo, p.bo);
     ops::add_rmsnorm_forward(ctx, block.x_mid, block.m, block.mlp_inv_rms, block.x_mid, block.x, p.mlp_norm, config.norm_eps);
   }
   void add_mlp(Tensor y) {
@@ -169,7 +194,7 @@ struct Block {
     if (!recompute.keeps_norm_of_mid() && !recompute.residual) norm_input(block.m, block.mlp_inv_rms, block.x_mid, p.mlp_norm);
     if (!recompute.keeps_mlp()) expand();
     if (!recompute.keeps_activation()) activate();
-    if (!recompute.keeps_mlp() && !norm_on_input) linear_forward(ctx, block.mlp_out, block.g, p.w_down, p.b_down);
+    if (!recompute.keeps_mlp() && !norm_on_input) linear.forward(block.mlp_out, block.g, p.w_down, p.b_down);
   }
 };
 
@@ -199,7 +224,7 @@ void block_backward(Context& ctx, const ModelConfig& config, const LayerParamete
 
   // y = x_mid + mlp(norm(x_mid))
   const Tensor d_mlp = b.output_backward(d.d_normed, grad.mlp_norm, dx, block.mlp_out, p.mlp_norm, block.mlp_inv_rms);  // [N, D]
-  linear_backward(ctx, d.dg, !kAccumulate, grad.w_down, grad.b_down, d_mlp, block.g, p.w_down);                         // [N, F]
+  b.linear.backward(d.dg, !kAccumulate, grad.w_down, grad.b_down, d_mlp, block.g, p.w_down);                            // [N, F]
   b.activate_backward(grad, d);                                                                                         // [N, F]
   b.expand_backward(dx, d.d_normed, grad, d);                                                                           // [N, D]
   b.norm_input_backward(dx, grad.mlp_norm, d.d_normed, block.x_mid, p.mlp_norm, block.mlp_inv_rms);  // [N, D], of x_mid
@@ -209,7 +234,7 @@ void block_backward(Context& ctx, const ModelConfig& config, const LayerParamete
   // x_mid = x + attention(norm(x))
   const Tensor d_attention =
       b.output_backward(d.d_normed, grad.attention_norm, dx, block.attention_out, p.attention_norm, block.attention_inv_rms);
-  linear_backward(ctx, d.d_o, !kAccumulate, grad.wo, grad.bo, d_attention, block.o, p.wo);                         // [N, H*E]
+  b.linear.backward(d.d_o, !kAccumulate, grad.wo, grad.bo, d_attention, block.o, p.wo);                            // [N, H*E]
   b.attend_backward(dx, d.d_normed, grad, d);                                                                      // [N, D]
   b.norm_input_backward(dx, grad.attention_norm, d.d_normed, block.x, p.attention_norm, block.attention_inv_rms);  // of x
 }

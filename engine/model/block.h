@@ -23,24 +23,34 @@
 
 namespace cairn::model {
 
+// Where operands of 8-bit products are made (kernels/ops.h, quantize), anew for each product: the products of a block's linear
+// layers are then computed from float8_e4m3, each operand with one scale from its own largest value ("current scaling",
+// spec/training.md §3.2). All blocks share it.
+struct Fp8Operands {
+  Tensor left, right;              // fp8, of as many elements as the largest operand has
+  Tensor amax;                     // S [1]
+  Tensor left_scale, right_scale;  // S [1]
+};
+
 // What the forward of one block computes and its backward reads again. A forward that is not followed by a backward may use one
 // of these for all blocks. Tensors that the architecture has no use for are empty().
 struct BlockActivations {
-  Tensor x;                     // [N, D]     input
-  Tensor a;                     // [N, D]     norm(x), where norms stand on the input
-  Tensor q_raw, k_raw;          // [N, H*E], [N, K*E]   before QK-norm, where there is one
-  Tensor q_inv_rms, k_inv_rms;  // [N*H], [N*K], or [N] each
-  Tensor q, k, v;               // [N, H*E], [N, K*E], [N, K*E]   q and k after norm and rotation
-  Tensor o;                     // [N, H*E]   attention output
-  Tensor lse;                   // [B, H, T]
-  Tensor attention_out;         // [N, D]     before its norm, where norms stand on the output
-  Tensor attention_inv_rms;     // [N]        of attention's norm, on its input or output
-  Tensor x_mid;                 // [N, D]
-  Tensor m;                     // [N, D]     norm(x_mid), where norms stand on the input
-  Tensor gate, u;               // [N, F]     before the activation; gate for SwiGLU
-  Tensor g;                     // [N, F]     behind the activation
-  Tensor mlp_out;               // [N, D]     before its norm, where norms stand on the output
-  Tensor mlp_inv_rms;           // [N]
+  Tensor x;                          // [N, D]     input
+  Tensor a;                          // [N, D]     norm(x), where norms stand on the input
+  Tensor q_raw, k_raw;               // [N, H*E], [N, K*E]   before QK-norm, where there is one
+  Tensor q_inv_rms, k_inv_rms;       // [N*H], [N*K], or [N] each
+  Tensor q, k, v;                    // [N, H*E], [N, K*E], [N, K*E]   q and k after norm and rotation
+  Tensor o;                          // [N, H*E]   attention output
+  Tensor lse;                        // [B, H, T]
+  Tensor attention_out;              // [N, D]     before its norm, where norms stand on the output
+  Tensor attention_inv_rms;          // [N]        of attention's norm, on its input or output
+  Tensor x_mid;                      // [N, D]
+  Tensor m;                          // [N, D]     norm(x_mid), where norms stand on the input
+  Tensor gate, u;                    // [N, F]     before the activation; gate for SwiGLU
+  Tensor g;                          // [N, F]     behind the activation
+  Tensor mlp_out;                    // [N, D]     before its norm, where norms stand on the output
+  Tensor mlp_inv_rms;                // [N]
+  const Fp8Operands* fp8 = nullptr;  // null: products in the activation type
 };
 
 // Gradients inside one block; every block overwrites them.

@@ -28,6 +28,8 @@ double flops_of(const OperationCall& call, std::int64_t documents) {
     const auto& c = call.tensors[0].shape;
     return 2.0 * static_cast<double>(c[0]) * static_cast<double>(c[1]) * static_cast<double>(inner_size(call));
   }
+  if (is(call, "matmul_fp8"))
+    return 2.0 * static_cast<double>(call.tensors[0].size()) * static_cast<double>(call.tensors[1].shape[1]);
   const bool forward = is(call, "attention_forward");
   if (!forward && !is(call, "attention_backward")) return 0;
   const auto& q = call.tensors[forward ? 2 : 4].shape;  // [B, T, H, E]
@@ -48,11 +50,15 @@ double bytes_of(const OperationCall& call) {
   if (is(call, "ademamix")) again(0, 4);
   if (is(call, "axpby") || is(call, "bias_forward")) again(0, 1);
   if (is(call, "cross_entropy")) again(1, 1);
-  if (call.accumulate && (is(call, "matmul") || is(call, "rmsnorm_backward"))) again(0, 1);
+  if (call.accumulate && (is(call, "matmul") || is(call, "matmul_fp8") || is(call, "rmsnorm_backward"))) again(0, 1);
   return sum;
 }
 
 std::string name_of(const OperationCall& call) {
+  if (is(call, "matmul_fp8")) {
+    const auto &c = call.tensors[0].shape, &a = call.tensors[1].shape;
+    return fmt::format("matmul_fp8 {}x{}x{}{}", c[0], c[1], a[1], call.accumulate ? " +=" : "");
+  }
   if (!is(call, "matmul")) return call.name;
   const char* form = call.transposes[0] == Transpose::yes ? "TN" : call.transposes[1] == Transpose::yes ? "NT" : "NN";
   const auto& c = call.tensors[0].shape;

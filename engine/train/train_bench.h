@@ -14,7 +14,7 @@ namespace cairn::train {
 struct TrainBenchOptions {
   model::ModelConfig model;
   OptimizerConfig optimizer;
-  bool bf16 = true;
+  bool bf16 = true, fp8 = false;                                 // fp8: with bf16
   std::int64_t batch = 1, micro_batch = 1, sequence_length = 1;  // samples, samples, tokens
   std::int64_t documents = 1;                                    // of equal length in a row
   std::int64_t steps = 5;                                        // measured, after two that are not

@@ -62,13 +62,14 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
       optimizer_(config.optimizer, parameters_, placement_),
       activations_(parameters_.config(), config.bf16 ? Dtype::bf16 : parameters_.dtype(),
                    curriculum_.largest_micro_batch_tokens(), model::Purpose::training, curriculum_.longest_sequence(),
-                   config.recompute, context.memory(), placement_.residuals_beside()),
+                   config.recompute, context.memory(), {placement_.residuals_beside(), config.fp8}),
       batch_memory_(parameters_.config(), activations_.max_tokens(), activations_.max_positions(), context.memory()) {
   config_.schedule.check();
   ArenaPlan losses;
   const ArenaSlot slot = losses.add("losses", activations_.losses.dtype, {curriculum_.largest_batch_tokens()});
   loss_memory_ = Arena(losses, context.memory());
   losses_ = loss_memory_.tensor(slot);
+  if (config.fp8 && !config.bf16) fail("8-bit products need bf16 around them");
   if (config.offload.masters && !config.bf16)
     fail_usage("offload masters: in f32 they are what computes; only bf16 has weights beside them");
   if (config.bf16) copy_.emplace(parameters_.config(), Dtype::bf16, placement_.compute());

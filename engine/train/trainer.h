@@ -32,6 +32,7 @@ struct TrainerConfig {
   double clip = 1.0;  // of the global gradient norm; 0 = never
   SpikeOptions spikes;
   bool bf16 = false;           // compute in bfloat16, from a copy of the float32 weights that is rounded after each update
+  bool fp8 = false;            // and the products inside blocks in 8 bits (engine/model/block.h); with bf16
   double z_loss = 0;           // of each label that counts: z_loss * logsumexp(logits)^2 (kernels/ops.h)
   model::Recompute recompute;  // what the backward computes again
   std::optional<WeightAverageOptions> average;

@@ -87,7 +87,8 @@ std::vector<Field> training_fields(const Json& optimizer, const Json& schedule) 
       field("optimizer", optimizer_schema().def(optimizer), "what turns gradients into updates"),
       field("schedule", schedule_schema().def(schedule), "of the learning rate, over tokens read"),
       field("clip", number().min(0).def(1.0), "largest global gradient norm; 0 = no limit"),
-      field("precision", string().one_of({"f32", "bf16"}).def("f32"), "of the computing; weights are kept and updated in f32"),
+      field("precision", string().one_of({"f32", "bf16", "fp8"}).def("f32"),
+            "of the computing; weights are kept and updated in f32; fp8: bf16, with the products inside blocks in 8 bits"),
       field("z_loss", number().min(0).def(0.0), "keeps the logits' normaliser near 1; 1e-4 where it is used; 0 = off"),
       field("spikes", spikes_schema().def(Json::object()), "which steps are left out"),
       field("ema",
@@ -130,7 +131,7 @@ std::map<std::string, std::string> training_device_facts(const Json& runtime) {
 
 double peak_flops(const steps::StepContext& ctx, const ComputeDevice& device) {
   if (ctx.runtime().has("peak_gflops")) return ctx.runtime().number("peak_gflops") * 1e9;
-  return device.measure_peak_flops(ctx.threads(), ctx.config().string("precision") == "bf16" ? Dtype::bf16 : Dtype::f32);
+  return device.measure_peak_flops(ctx.threads(), ctx.config().string("precision") != "f32" ? Dtype::bf16 : Dtype::f32);
 }
 
 namespace {
@@ -203,7 +204,8 @@ TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculu
   result.schedule = read_schedule(config.object("schedule"), curriculum);
   result.clip = config.number("clip");
   result.spikes = read_spikes(config.object("spikes"));
-  result.bf16 = config.string("precision") == "bf16";
+  result.bf16 = config.string("precision") != "f32";
+  result.fp8 = config.string("precision") == "fp8";
   result.z_loss = config.number("z_loss");
   if (config.has("ema")) {
     const Config ema = config.object("ema");
@@ -230,6 +232,7 @@ void check_memory(const ComputeDevice& device, const TrainerConfig& config, cons
     needs.batch = needs.micro_batch;
     needs.recompute = config.recompute;
     needs.offload = config.offload;
+    needs.fp8 = config.fp8;
     needs.on_device = device.free_memory().has_value();
     needs.threads = needs.on_device ? 0 : threads;
     check_fits(needs, available);

@@ -139,7 +139,7 @@ MemoryNeed plan_memory(const TrainingNeeds& needs) {
   memory.moments = share(std::int64_t(moment_elements(needs) * (needs.optimizer.bf16_moments ? 2 : 4)), needs.ranks);
   const ArenaPlan plan =
       model::plan_activations(needs.model, needs.compute, needs.micro_batch * needs.sequence_length, model::Purpose::training,
-                              needs.sequence_length, needs.recompute, needs.on_device, needs.offload.residuals);
+                              needs.sequence_length, needs.recompute, needs.on_device, {needs.offload.residuals, needs.fp8});
   for (const ArenaPlan::Entry& entry : plan.entries()) {
     if (entry.name.starts_with("block.") || entry.name == "blocks.x") memory.activations += entry.shape.bytes();
     if (entry.name != "head.logits_chunk") continue;

@@ -25,6 +25,7 @@ struct TrainingNeeds {
   std::int64_t sequence_length = 1;  // T
   std::int64_t batch = 1;            // samples in a step, of all ranks
   model::Recompute recompute;
+  bool fp8 = false;        // products inside blocks in 8 bits; `compute` is bf16 then
   Offload offload;         // what lies on the host beside the device
   bool on_device = false;  // a GPU, or another whose work is asked for from outside
   // On the device: the state is copied there, and written while training goes on (run_checkpoints.h).

@@ -225,6 +225,26 @@ TEST_CASE("a training whose passes are recorded gives the bits of one whose are 
   CHECK(recorded.trainer.step().not_finite.starts_with("block 1 mlp"));
 }
 
+TEST_CASE("8-bit products on a device agree with the reference, recorded, resumed and with a host beside it") {
+  TrainerConfig config = all_features(OptimizerConfig::Method::ademamix, true);
+  config.replay_every = 0;
+  config.fp8 = true;
+  TemporaryFolder folder;
+  EmulatedDevice device;
+  TinyRun there(on_device, &device, tiny_model(), config), here(on_reference, nullptr, tiny_model(), config);
+  there.run_until(1);
+  there.write(folder.path() / "half");
+  CHECK(there.run_until(kSteps) == doctest::Approx(here.run_until(kSteps)).epsilon(0.01));
+  there.write(folder.path() / "whole");
+  config.graphs = true;
+  config.offload = parse_offload("all");
+  TinyRun resumed(on_device, &device, tiny_model(), config);
+  resumed.read(folder.path() / "half");
+  resumed.run_until(kSteps);
+  resumed.write(folder.path() / "resumed");
+  CHECK(bytes_of(folder.path() / "resumed") == bytes_of(folder.path() / "whole"));
+}
+
 TEST_CASE("a step waits for its losses once, and for its gradient norm") {
   EmulatedDevice device;
   TrainerConfig config = all_features(OptimizerConfig::Method::adamw, false);

@@ -6,13 +6,11 @@
 
 namespace cairn::cuda {
 
-void matmul(Context& ctx, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
-  matmul_plain(ctx, c, a, ta, b, tb, accumulate);
-}
+namespace {
 
-void matmul_fp8(Context& ctx, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b, const Tensor& scale_b,
-                bool accumulate) {
-  const emulation::Opened opened(static_cast<emulation::Fence*>(queue_of(ctx).stream()));
+void matmul_fp8_now(emulation::Fence* fence, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b,
+                    const Tensor& scale_b, bool accumulate) {
+  const emulation::Opened opened(fence);
   const float factor = scale_a.as<float>()[0] * scale_b.as<float>()[0];
   with_type(c, [&](auto type) {
     using C = decltype(type);
@@ -26,6 +24,19 @@ void matmul_fp8(Context& ctx, const Tensor& c, const Tensor& a, const Tensor& sc
       }
     }
   });
+}
+
+}  // namespace
+
+void matmul(Context& ctx, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
+  matmul_plain(ctx, c, a, ta, b, tb, accumulate);
+}
+
+void matmul_fp8(Context& ctx, const Tensor& c, const Tensor& a, const Tensor& scale_a, const Tensor& b, const Tensor& scale_b,
+                bool accumulate) {
+  auto* fence = static_cast<emulation::Fence*>(queue_of(ctx).stream());
+  const auto run = [=] { matmul_fp8_now(fence, c, a, scale_a, b, scale_b, accumulate); };
+  if (fence == nullptr || !fence->take(run)) run();
 }
 
 }  // namespace cairn::cuda
