@@ -47,7 +47,7 @@ const std::vector<FilterKind>& kinds() {
       {GopherRepetitionFilter::variant, GopherRepetitionFilter::make},
       {C4Filter::variant, C4Filter::make},
       {FineWebQualityFilter::variant, FineWebQualityFilter::make},
-      {FineWeb2Filter::variant, nullptr, {"file"}, FineWeb2Filter::make},
+      {FineWeb2Filter::variant, nullptr, {"file", "chinese_words"}, FineWeb2Filter::make},
       {ClassifyFilter::variant, nullptr, {"file"}, ClassifyFilter::make},
       {Decontaminate::variant, nullptr, {"file"}, Decontaminate::make},
       {ScoreFilter::variant, ScoreFilter::make},
@@ -84,7 +84,9 @@ std::vector<std::filesystem::path> files_of_filters(const std::vector<Config>& f
   for (const Config& config : filters) {
     for (const FilterKind& kind : kinds()) {
       if (kind.variant().name != config.string("filter")) continue;
-      for (const char* field : kind.file_fields) files.emplace_back(config.string(field));
+      for (const char* field : kind.file_fields) {
+        if (config.has(field)) files.emplace_back(config.string(field));
+      }
     }
   }
   return files;
@@ -108,6 +110,7 @@ std::vector<Stage> make_filter_chain(const std::vector<Config>& filters, const s
         if (kind.variant().name != name) continue;
         std::vector<std::filesystem::path> own;
         for (const char* field : kind.file_fields) {
+          if (!config.has(field)) continue;  // one that may be left out, and then stands last
           const std::filesystem::path given = config.string(field);
           own.push_back(file < files.size() ? files[file] : given);
           ++file;

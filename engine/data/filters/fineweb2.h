@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "engine/data/chinese_words.h"
 #include "engine/data/filters/filter.h"
 #include "engine/data/filters/fineweb_quality.h"
 #include "engine/data/filters/gopher_quality.h"
@@ -33,6 +34,7 @@ FineWeb2Thresholds read_fineweb2_thresholds(const std::string& yaml, const std::
 struct FineWeb2Params {
   std::map<std::string, FineWeb2Thresholds> thresholds;  // by "deu_Latn"
   bool drop_others = false;                              // documents of languages without thresholds
+  std::shared_ptr<const ChineseWords> chinese;           // finds the words of zh; ICU without it
 };
 
 class FineWeb2Filter : public Filter {
@@ -58,6 +60,7 @@ class FineWeb2Filter : public Filter {
 
   std::map<std::string, Rules> rules_;
   bool drop_others_;
+  std::shared_ptr<const ChineseWords> chinese_;
 };
 
 }  // namespace cairn::data

@@ -2,6 +2,7 @@
 // and words of languages.
 #include "engine/data/filters/fineweb2.h"
 
+#include <cstdlib>
 #include <map>
 
 #include <fmt/format.h>
@@ -93,8 +94,19 @@ std::vector<std::string_view> words_of_lengths(std::string_view text, const std:
   return words;
 }
 
-FineWeb2Filter filter_of(const fs::path& folder) {
+// CAIRN_JIEBA: the folder of the installed package jieba; its words are then used for Chinese.
+std::shared_ptr<const ChineseWords> installed_jieba(const fs::path& folder) {
+  const char* jieba = std::getenv("CAIRN_JIEBA");
+  if (jieba == nullptr) return nullptr;
+  fs::copy_file(fs::path(jieba) / "dict.txt", folder / "dict.txt");
+  for (const char* name : {"prob_start.py", "prob_trans.py", "prob_emit.py"})
+    fs::copy_file(fs::path(jieba) / "finalseg" / name, folder / name);
+  return std::make_shared<const ChineseWords>(folder);
+}
+
+FineWeb2Filter filter_of(const fs::path& folder, std::shared_ptr<const ChineseWords> chinese = nullptr) {
   FineWeb2Params params;
+  params.chinese = std::move(chinese);
   for (const fs::directory_entry& file : fs::directory_iterator(folder))
     params.thresholds.emplace(file.path().stem().string(),
                               read_fineweb2_thresholds(read_file(file.path()), file.path().string()));
@@ -127,7 +139,9 @@ top_n_grams: [[2, 0.2]]
 TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each language") {
   REQUIRE_SHARED(shared);
   const Json golden = read_json(test::source_folder() / "tests/golden/fineweb2/decisions.json");
-  const FineWeb2Filter filter = filter_of(shared / "data/fineweb2");
+  test::TemporaryFolder folder;
+  const std::shared_ptr<const ChineseWords> jieba = installed_jieba(folder.path());
+  const FineWeb2Filter filter = filter_of(shared / "data/fineweb2", jieba);
   std::map<std::string, std::vector<std::string>> files;
   struct Count {
     int texts = 0, other_decision = 0, other_rule = 0, with_their_words = 0;
@@ -155,6 +169,11 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
       TextAnalysis theirs(document.text, words_of_lengths(document.text, row[9].get<std::string>()));
       same_words = filter.judge_words(document, theirs).rule;
       all.with_their_words += same_words != expected;
+      if (jieba && language == "cmn_Hani") {
+        std::vector<std::string_view> found;
+        jieba->split(document.text, found);
+        CHECK_MESSAGE(found == words_of_lengths(document.text, row[9].get<std::string>()), document.text);
+      }
     }
     for (Count* count : {&counts[language], &all, unspaced ? nullptr : &spaced}) {
       if (count == nullptr) continue;
@@ -176,6 +195,7 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
   // What is left comes from dictionaries: with datatrove's own words each of these decisions and rules is datatrove's.
   CHECK(all.with_their_words == 0);
   CHECK(all.other_decision * 100 <= all.texts);
+  if (jieba) CHECK(counts["cmn_Hani"].other_rule == 0);
 }
 
 TEST_CASE("words of languages: hyphens, apostrophes, abbreviations") {
