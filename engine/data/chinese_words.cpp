@@ -38,38 +38,46 @@ bool is_in_run(char32_t c) {
 }
 
 // "P={'B': {'\u4e00': -3.65, ...}}" behind whatever lines Python needs.
-Json read_model(const fs::path& file) {
-  std::string text = read_file(file);
+Json read_model(std::string text, const std::string& file) {
   const std::size_t begin = text.find("P={");
-  if (begin == std::string::npos) fail("{}: expected P={{'B': ...}}, as jieba's finalseg has it", file.string());
+  if (begin == std::string::npos) fail("{}: expected P={{'B': ...}}, as jieba's finalseg has it", file);
   text = text.substr(begin + 2);
   for (char& c : text) {
     if (c == '\'') c = '"';
   }
-  return parse_json(text, file.string());
+  return parse_json(text, file);
 }
 
-double number_of(const Json& value, const fs::path& file) {
-  if (!value.is_number()) fail("{}: expected logarithms of probabilities", file.string());
+double number_of(const Json& value, const std::string& file) {
+  if (!value.is_number()) fail("{}: expected logarithms of probabilities", file);
   return value.get<double>();
 }
 
-const Json& state_of(const Json& model, int state, const fs::path& file) {
+const Json& state_of(const Json& model, int state, const std::string& file) {
   const auto found = model.find(kStates[state]);
-  if (found == model.end()) fail("{}: state '{}' is missing", file.string(), kStates[state]);
+  if (found == model.end()) fail("{}: state '{}' is missing", file, kStates[state]);
   return *found;
 }
 
-}  // namespace
-
-ChineseWords::ChineseWords(const fs::path& folder) {
+ChineseWords::Files read_files(const fs::path& folder) {
   for (const char* name : {"dict.txt", "prob_start.py", "prob_trans.py", "prob_emit.py"}) {
     if (!fs::is_regular_file(folder / name))
       fail_usage("{}: no {} in this folder; copy jieba's dict.txt and finalseg/prob_*.py there", folder.string(), name);
   }
-  read_dictionary(folder / "dict.txt");
-  const fs::path start_file = folder / "prob_start.py", step_file = folder / "prob_trans.py", emit_file = folder / "prob_emit.py";
-  const Json start = read_model(start_file), step = read_model(step_file), emit = read_model(emit_file);
+  return {read_file(folder / "dict.txt"), read_file(folder / "prob_start.py"), read_file(folder / "prob_trans.py"),
+          read_file(folder / "prob_emit.py")};
+}
+
+}  // namespace
+
+ChineseWords::ChineseWords(const fs::path& folder) : ChineseWords(read_files(folder), folder.string()) {}
+
+ChineseWords::ChineseWords(const Files& files, const std::string& folder) {
+  const std::string start_file = folder + "/prob_start.py", step_file = folder + "/prob_trans.py",
+                    emit_file = folder + "/prob_emit.py";
+  read_dictionary(files.dictionary, folder + "/dict.txt");
+  const Json start = read_model(files.start, start_file), step = read_model(files.trans, step_file),
+             emit = read_model(files.emit, emit_file);
   for (int state = 0; state < 4; ++state) {
     const auto s = static_cast<std::size_t>(state);
     start_[s] = number_of(state_of(start, state, start_file), start_file);
@@ -80,28 +88,28 @@ ChineseWords::ChineseWords(const fs::path& folder) {
         step_[s][static_cast<std::size_t>(to)] = number_of(*found, step_file);
     }
     const Json& of_state = state_of(emit, state, emit_file);
-    if (!of_state.is_object()) fail("{}: state '{}': expected logarithms by character", emit_file.string(), kStates[state]);
-    for (const auto& [character, value] : of_state.items())
+    if (!of_state.is_object()) fail("{}: state '{}': expected logarithms by character", emit_file, kStates[state]);
+    for (const auto& [character, value] : of_state.items()) {
+      if (character.empty()) fail("{}: state '{}': an empty character", emit_file, kStates[state]);
       emit_[s][decode_utf8(character, 0).value] = number_of(value, emit_file);
+    }
   }
 }
 
-void ChineseWords::read_dictionary(const fs::path& file) {
-  const std::string text = read_file(file);
-  if (const std::size_t bad = find_invalid_utf8(text); bad != std::string::npos)
-    fail("{}: byte {} is not UTF-8", file.string(), bad);
+void ChineseWords::read_dictionary(std::string_view text, const std::string& file) {
+  if (const std::size_t bad = find_invalid_utf8(text); bad != std::string::npos) fail("{}: byte {} is not UTF-8", file, bad);
   double total = 0;
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = strip(std::string_view(text).substr(at, end - at));
+    const std::string_view line = strip(text.substr(at, end - at));
     at = end + 1;
     ++number;
     if (line.empty()) continue;
     const std::size_t space = line.find(' ');
     std::int64_t frequency = -1;
     if (space != std::string_view::npos) std::from_chars(line.data() + space + 1, line.data() + line.size(), frequency);
-    if (frequency < 0) fail("{}: line {}: expected a word and how often it occurs", file.string(), number);
+    if (frequency < 0) fail("{}: line {}: expected a word and how often it occurs", file, number);
     const std::string_view word = line.substr(0, space);
     frequencies_[std::string(word)] = static_cast<double>(frequency);
     total += static_cast<double>(frequency);
@@ -110,7 +118,7 @@ void ChineseWords::read_dictionary(const fs::path& file) {
       frequencies_.try_emplace(std::string(word.substr(0, prefix)), 0);
     }
   }
-  if (total <= 0) fail("{}: no word with a frequency", file.string());
+  if (total <= 0) fail("{}: no word with a frequency", file);
   log_total_ = std::log(total);
 }
 

@@ -20,6 +20,11 @@ class ChineseWords {
   // naming file and line, or what is missing.
   explicit ChineseWords(const std::filesystem::path& folder);
 
+  struct Files {
+    std::string dictionary, start, trans, emit;  // contents, as named above
+  };
+  ChineseWords(const Files& files, const std::string& folder);  // named so in errors
+
   // Views into `text`, which is valid UTF-8, appended to `words`; white space is none.
   void split(std::string_view text, std::vector<std::string_view>& words) const;
 
@@ -29,7 +34,7 @@ class ChineseWords {
     std::size_t begin, end;  // bytes of the text
   };
   using Characters = std::vector<Character>;
-  void read_dictionary(const std::filesystem::path& file);
+  void read_dictionary(std::string_view text, const std::string& file);
   void split_run(std::string_view text, const Characters& run, std::vector<std::string_view>& words) const;
   void split_unknown(std::string_view text, const Character* run, std::size_t size, std::vector<std::string_view>& words) const;
   void split_by_states(std::string_view text, const Character* run, std::size_t size, std::vector<std::string_view>& words) const;

@@ -1,5 +1,7 @@
 // Models of classifiers and files of thresholds, which come from anywhere.
 #include "base/disk.h"
+#include "base/json.h"
+#include "engine/data/chinese_words.h"
 #include "engine/data/classifiers/fasttext.h"
 #include "engine/data/document.h"
 #include "engine/data/filters/fineweb2.h"
@@ -62,4 +64,35 @@ TEST_CASE("fuzz: FineWeb-2's thresholds, scores in documents, words of languages
       }
     }
   });
+}
+
+TEST_CASE("fuzz: dictionaries and models of Chinese words, and texts") {
+  const Json golden = read_json(test::source_folder() / "tests/golden/fineweb2/chinese.json");
+  ChineseWords::Files files;
+  for (const Json& line : golden["dictionary"]) files.dictionary += line.get<std::string>() + "\n";
+  for (const auto& [part, text] :
+       {std::pair{"start", &files.start}, std::pair{"trans", &files.trans}, std::pair{"emit", &files.emit}}) {
+    *text = "P=" + golden["model"][part].dump();
+    std::replace(text->begin(), text->end(), '"', '\'');
+  }
+  std::string prose;
+  for (std::size_t i = 0; i < 20; ++i) prose += golden["texts"][i].get<std::string>() + "\n";
+  const auto cut = [](const ChineseWords& chinese, const std::string& text) {
+    std::vector<std::string_view> words;
+    chinese.split(text, words);
+    for (const std::string_view word : words) {
+      CHECK(!word.empty());
+      CHECK(text::valid_utf8_prefix(word) == word.size());
+    }
+  };
+  for (std::string ChineseWords::Files::*part :
+       {&ChineseWords::Files::dictionary, &ChineseWords::Files::start, &ChineseWords::Files::trans, &ChineseWords::Files::emit}) {
+    feed("chinese", {files.*part}, fuzz_rounds(300), [&](const std::string& bytes) {
+      ChineseWords::Files damaged = files;
+      damaged.*part = bytes;
+      cut(ChineseWords(damaged, "x"), prose);
+    });
+  }
+  const ChineseWords chinese(files, "x");
+  feed("chinese texts", {prose, ""}, fuzz_rounds(1000), [&](const std::string& bytes) { cut(chinese, text::utf8_lossy(bytes)); });
 }
