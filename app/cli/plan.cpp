@@ -62,7 +62,8 @@ TrainingNeeds read_needs(Session& session, const Options& options) {
                                        : model::preset(options.preset);
   needs.optimizer.method = train::optimizer_method(options.optimizer);
   needs.optimizer.bf16_moments = one_of("--moments", options.moments, "f32", "bf16");
-  needs.compute = one_of("--dtype", options.dtype, "f32", "bf16") ? Dtype::bf16 : Dtype::f32;
+  needs.fp8 = options.dtype == "fp8";
+  needs.compute = needs.fp8 || one_of("--dtype", options.dtype, "f32", "bf16") ? Dtype::bf16 : Dtype::f32;
   needs.ranks = at_least_one("--ranks", options.ranks);
   needs.micro_batch = at_least_one("--micro-batch", options.micro_batch);
   needs.batch = options.batch == 0 ? needs.ranks * needs.micro_batch : at_least_one("--batch", options.batch);
@@ -284,6 +285,8 @@ ExitCode plan_training(Session& session, const Options& options) {
                                                       : train::device_by_name(options.device);
   if (options.host_gb < 0) fail_usage("--host-gb: expected a number of GB, found {}", options.host_gb);
   if (options.host_gb > 0) plan.device.host_bytes = 1e9 * static_cast<double>(options.host_gb);
+  if (plan.needs.fp8 && plan.device.fp8_flops == 0)
+    fail_usage("--dtype fp8: {} has no rate for 8-bit products", plan.device.title);
   plan.needs.checkpoint_copy = options.device == "cpu";
   plan.needs.on_device = options.device != "cpu";
   if (!plan.needs.on_device) plan.needs.threads = session.threads().threads();
@@ -318,7 +321,9 @@ void add_plan(CommandLine& line, Session& session) {
               with_default("samples in one forward and backward of a rank", options->micro_batch))
       .option(options->sequence_length, "--sequence-length", "T", "tokens in a sample (default: 4096, or what the model reads)")
       .option(options->optimizer, "--optimizer", "NAME", with_default("ademamix, adamw or muon", options->optimizer))
-      .option(options->dtype, "--dtype", "TYPE", with_default("of activations and matrices: bf16 or f32", options->dtype))
+      .option(options->dtype, "--dtype", "TYPE",
+              with_default("of activations and matrices: bf16 or f32; fp8: bf16 with products inside blocks in 8 bits",
+                           options->dtype))
       .option(options->moments, "--moments", "TYPE", with_default("of the optimizer: f32 or bf16", options->moments))
       .option(options->recompute, "--recompute", "PARTS",
               with_default("none, or norms, activation, mlp, attention, block joined by '+'", options->recompute))

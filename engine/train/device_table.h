@@ -17,6 +17,7 @@ struct DeviceFacts {
   double bytes_per_second = 0;       // between memory and compute
   double bf16_flops = 0;             // per second, matrix products with float32 sums
   double f32_flops = 0;              // per second, float32 proper
+  double fp8_flops = 0;              // likewise of float8 operands; 0 = it has none
   double host_bytes_per_second = 0;  // each way between the device and its host: PCI Express, NVLink-C2C; 0 = not known
   double host_bytes = 0;             // memory of the host that is the device's own share; 0 = not known
   double attention_share = 1;        // of these rates that attention reaches, forward ...

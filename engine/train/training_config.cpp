@@ -1,6 +1,7 @@
 #include "engine/train/training_config.h"
 
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/train/run_checkpoints.h"
@@ -218,6 +219,23 @@ TrainerConfig read_trainer_config(const steps::StepContext& ctx, const Curriculu
   return result;
 }
 
+namespace {
+
+// What 8-bit products on a GPU ask for (kernels/ops.h, matmul_fp8).
+void check_fp8(const model::ModelConfig& model, std::int64_t sequence_length) {
+  constexpr std::int64_t kMultiple = 16;
+  const std::pair<const char*, std::int64_t> sizes[] = {{"sequence_length", sequence_length},
+                                                        {"width", model.width},
+                                                        {"mlp_width", model.mlp_width},
+                                                        {"the width of all heads", model.heads * model.head_width},
+                                                        {"the width of all kv_heads", model.kv_heads * model.head_width}};
+  for (const auto& [name, size] : sizes) {
+    if (size % kMultiple != 0) fail_usage("precision fp8: on a GPU {} must be a multiple of {}, found {}", name, kMultiple, size);
+  }
+}
+
+}  // namespace
+
 void check_memory(const ComputeDevice& device, const TrainerConfig& config, const model::ModelConfig& model,
                   const Curriculum& curriculum, int threads) {
   const std::int64_t average = config.average ? model::parameter_bytes(model, Dtype::f32) : 0;
@@ -234,6 +252,7 @@ void check_memory(const ComputeDevice& device, const TrainerConfig& config, cons
     needs.offload = config.offload;
     needs.fp8 = config.fp8;
     needs.on_device = device.free_memory().has_value();
+    if (needs.fp8 && needs.on_device) check_fp8(model, stage.sequence_length);
     needs.threads = needs.on_device ? 0 : threads;
     check_fits(needs, available);
   }

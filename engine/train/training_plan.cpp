@@ -128,6 +128,18 @@ void move_to_host(MemoryNeed& memory, const TrainingNeeds& needs) {
   memory.staging = 2 * slot;
 }
 
+// Bytes that making 8-bit operands moves in a step of one rank: for the forward and both backward products x, dy and the weights,
+// each read for its largest value, read again and written.
+double fp8_operand_bytes(const TrainingNeeds& needs, double tokens) {
+  constexpr double kMoved = 2 + 2 + 1;
+  const double passes = std::ceil(double(needs.batch) / double(needs.ranks * needs.micro_batch));
+  double elements = 0;
+  for (const model::LayerParameter& weight : model::layer_parameters(needs.model)) {
+    if (weight.is_matrix()) elements += 2 * tokens * double(weight.rows + weight.columns) + 2 * passes * double(weight.size());
+  }
+  return kMoved * double(needs.model.layers) * elements;
+}
+
 }  // namespace
 
 MemoryNeed plan_memory(const TrainingNeeds& needs) {
@@ -160,10 +172,13 @@ StepFloor plan_floor(const TrainingNeeds& needs, const DeviceFacts& device) {
   const Again again = computed_again(needs);
 
   StepFloor floor;
-  floor.matmul = tokens * (6 * double(c.matmul_parameters()) + 2 * again.matmul_weights) / peak;
+  const double in_blocks = needs.fp8 ? double(count_weights(c).block_matrices) : 0;  // in 8 bits
+  floor.matmul = tokens * (6 * (double(c.matmul_parameters()) - in_blocks) + (needs.fp8 ? 0 : 2 * again.matmul_weights)) / peak;
+  if (needs.fp8) floor.matmul += tokens * (6 * in_blocks + 2 * again.matmul_weights) / device.fp8_flops;
   floor.attention =
       tokens * attention / peak * ((again.attention ? 2 : 1) / device.attention_share + 2.5 / device.attention_back_share);
   floor.elementwise = tokens * elementwise_values(c) * bytes_of(needs.compute) / device.bytes_per_second;
+  if (needs.fp8) floor.elementwise += fp8_operand_bytes(needs, tokens) / device.bytes_per_second;
   const double weights = double(c.parameters()), moment = needs.optimizer.bf16_moments ? 2 : 4;
   const double copy = needs.compute == Dtype::bf16 ? 2 * weights : 0;
   floor.optimizer =
@@ -172,7 +187,7 @@ StepFloor plan_floor(const TrainingNeeds& needs, const DeviceFacts& device) {
     const double passes = std::ceil(double(needs.batch) / double(needs.ranks * needs.micro_batch));
     const double state = double(memory.host_master + memory.host_moments) / device.host_bytes_per_second;
     const double residuals = passes * double(memory.host_activations) / device.host_bytes_per_second;
-    const double forward = tokens * (2 * double(c.matmul_parameters()) + attention / device.attention_share) / peak;
+    const double forward = floor.matmul / 3 + tokens * attention / device.attention_share / peak;
     const double backward = floor.matmul + floor.attention - forward;
     floor.copies = state + residuals;
     floor.waiting =

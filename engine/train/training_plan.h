@@ -66,7 +66,8 @@ struct StepFloor {
   double tokens_per_second = 0;  // of all ranks
   double model_flops_share = 0;  // of the peak (MFU): 6 per weight and causal attention, without what is computed again
 };
-// The floor of spec/training.md §2.4, from the device's rates in the compute type. Copies to the host hide behind the forward,
+// The floor of spec/training.md §2.4, from the device's rates in the compute type; with fp8, for a device that has it, products
+// inside blocks at that rate and what it costs to make their operands. Copies to the host hide behind the forward,
 // those from it behind the backward, those of the optimizer's state behind its update.
 StepFloor plan_floor(const TrainingNeeds& needs, const DeviceFacts& device);
 
