@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -133,22 +134,25 @@ void Activations::add_scratch() {
   }
 }
 
-// Room for the largest operand: what stands before or behind a linear layer, or its weights.
+// Room for the largest of each kind: what stands before or behind a linear layer, and weights.
 void Activations::add_fp8() {
-  const std::int64_t widest = std::max({config_.width, config_.mlp_width, config_.heads * config_.head_width});
-  std::int64_t room = max_tokens_ * widest;
+  const std::int64_t room = max_tokens_ * std::max({config_.width, config_.mlp_width, config_.heads * config_.head_width});
+  std::int64_t weight = 0;
   for (const LayerParameter& parameter : layer_parameters(config_)) {
-    if (parameter.is_matrix()) room = std::max(room, parameter.size());
+    if (parameter.is_matrix()) weight = std::max(weight, parameter.size());
   }
-  const Dtype S = statistics_type(dtype_);
-  fp8_slots_ = {plan_.add("fp8.left", Dtype::fp8_e4m3, {room}), plan_.add("fp8.right", Dtype::fp8_e4m3, {room}),
-                plan_.add("fp8.amax", S, {1}), plan_.add("fp8.left_scale", S, {1}), plan_.add("fp8.right_scale", S, {1})};
+  for (const auto& [name, tensor, size] : {std::tuple{"fp8.input", &fp8_.input, room},
+                                           {"fp8.gradient", &fp8_.gradient, room},
+                                           {"fp8.gradient_transposed", &fp8_.gradient_transposed, room},
+                                           {"fp8.weight", &fp8_.weight, weight}}) {
+    fp8_slots_.emplace_back(tensor, plan_.add(name, Dtype::fp8_e4m3, {size}));
+  }
+  for (Tensor* tensor : {&fp8_.amax, &fp8_.input_scale, &fp8_.gradient_scale, &fp8_.weight_scale})
+    fp8_slots_.emplace_back(tensor, plan_.add("fp8.scale", statistics_type(dtype_), {1}));
 }
 
 void Activations::take_fp8() {
-  const auto& slots = *fp8_slots_;
-  fp8_ = {arena_.tensor(slots[0]), arena_.tensor(slots[1]), arena_.tensor(slots[2]), arena_.tensor(slots[3]),
-          arena_.tensor(slots[4])};
+  for (const auto& [tensor, slot] : fp8_slots_) *tensor = arena_.tensor(slot);
   for (BlockActivations& block : blocks_) block.fp8 = &fp8_;
 }
 
@@ -188,7 +192,7 @@ Activations::Activations(const ModelConfig& config, Dtype dtype, std::int64_t ma
   cos = arena_.tensor(cos_);
   sin = arena_.tensor(sin_);
   logits_chunk = arena_.tensor(logits_);
-  if (fp8_slots_) take_fp8();
+  if (options_.fp8) take_fp8();
   set_rope(config.rope_theta, config.rope_scaling);
   shape(1, max_tokens);
 }

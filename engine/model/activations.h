@@ -1,10 +1,9 @@
 // The memory of a forward (and backward) pass over batches of at most `max_tokens` tokens, planned before the first one.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/model/block.h"
@@ -113,8 +112,8 @@ class Activations {
   std::vector<PerToken> per_token_;
   std::vector<BlockActivations> blocks_;
   Arena arena_, beside_;
-  std::optional<std::array<ArenaSlot, 5>> fp8_slots_;
   Fp8Operands fp8_;
+  std::vector<std::pair<Tensor*, ArenaSlot>> fp8_slots_;
   std::vector<ArenaSlot> residuals_;  // in beside_
 };
 

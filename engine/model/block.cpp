@@ -8,40 +8,53 @@ namespace cairn::model {
 namespace {
 
 constexpr Transpose kNo = Transpose::no, kYes = Transpose::yes;
-constexpr bool kAccumulate = true;
+constexpr bool kAccumulate = true, kSameInput = true;
 
-// The linear layers of a block.
+// The linear layers of a block. Those that read one input come one after another; all but the first say so, as in 8 bits the
+// input is then there already.
 struct Linear {
   Context& ctx;
   const Fp8Operands* fp8;
 
   // y = x W^T + b, without b where it is empty.
-  void forward(Tensor y, Tensor x, Tensor w, Tensor b) const {
-    product(y, x, kNo, w, kYes, !kAccumulate);
+  void forward(Tensor y, Tensor x, Tensor w, Tensor b, bool same_input = false) const {
+    if (fp8 == nullptr) {
+      ops::matmul(ctx, y, x, kNo, w, kYes);
+    } else {
+      const Tensor input = view(fp8->input, x, kNo), weight = view(fp8->weight, w, kNo);
+      if (!same_input) make(input, {}, fp8->input_scale, x);
+      make(weight, {}, fp8->weight_scale, w);
+      ops::matmul_fp8(ctx, y, input, fp8->input_scale, weight, fp8->weight_scale);
+    }
     if (!b.empty()) ops::bias_forward(ctx, y, b);
   }
   // dx = dy W, or += ;  dW += dy^T x;  db += sum of dy's rows.
-  void backward(Tensor dx, bool accumulate, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w) const {
-    product(dx, dy, kNo, w, kNo, accumulate);
-    product(dw, dy, kYes, x, kNo, kAccumulate);
+  void backward(Tensor dx, bool accumulate, Tensor dw, Tensor db, Tensor dy, Tensor x, Tensor w, bool same_input = false) const {
+    if (fp8 == nullptr) {
+      ops::matmul(ctx, dx, dy, kNo, w, kNo, accumulate);
+      ops::matmul(ctx, dw, dy, kYes, x, kNo, kAccumulate);
+    } else {  // products are of the form a b^T
+      const Tensor gradient = view(fp8->gradient, dy, kNo), gradient_transposed = view(fp8->gradient_transposed, dy, kYes),
+                   weight = view(fp8->weight, w, kYes), input = view(fp8->input, x, kYes);
+      make(gradient, gradient_transposed, fp8->gradient_scale, dy);
+      make({}, weight, fp8->weight_scale, w);
+      if (!same_input) make({}, input, fp8->input_scale, x);
+      ops::matmul_fp8(ctx, dx, gradient, fp8->gradient_scale, weight, fp8->weight_scale, accumulate);
+      ops::matmul_fp8(ctx, dw, gradient_transposed, fp8->gradient_scale, input, fp8->input_scale, kAccumulate);
+    }
     if (!db.empty()) ops::bias_backward(ctx, db, dy);
   }
 
  private:
-  // c = op(a) op(b), or += ; in 8 bits as a (b^T)^T, which is what such products are made of.
-  void product(Tensor c, Tensor a, Transpose ta, Tensor b, Transpose tb, bool accumulate) const {
-    if (fp8 == nullptr) return ops::matmul(ctx, c, a, ta, b, tb, accumulate);
-    const Tensor left = rounded(fp8->left, fp8->left_scale, a, ta == kYes);
-    const Tensor right = rounded(fp8->right, fp8->right_scale, b, tb == kNo);
-    ops::matmul_fp8(ctx, c, left, fp8->left_scale, right, fp8->right_scale, accumulate);
+  static Tensor view(const Tensor& room, const Tensor& x, Transpose transpose) {
+    const std::int64_t rows = x.shape[0], columns = x.shape[1];
+    const Tensor part = room.rows(0, rows * columns);
+    return transpose == kYes ? part.reshape({columns, rows}) : part.reshape({rows, columns});
   }
-  Tensor rounded(const Tensor& room, const Tensor& scale, Tensor x, bool transposed) const {
-    const std::int64_t rows = x.shape[transposed ? 1 : 0], columns = x.shape[transposed ? 0 : 1];
-    const Tensor y = room.rows(0, rows * columns).reshape({rows, columns});
+  void make(const Tensor& y, const Tensor& y_transposed, const Tensor& scale, const Tensor& x) const {
     zero(fp8->amax);
     ops::absolute_max(ctx, fp8->amax, x);
-    ops::quantize(ctx, transposed ? Tensor() : y, transposed ? y : Tensor(), scale, x, fp8->amax);
-    return y;
+    ops::quantize(ctx, y, y_transposed, scale, x, fp8->amax);
   }
 };
 
@@ -116,8 +129,8 @@ struct Block {
     const bool norm = architecture.qk_norm != QkNorm::none;
     const Tensor a = attention_input(), q_raw = norm ? block.q_raw : block.q, k_raw = norm ? block.k_raw : block.k;
     linear.forward(q_raw, a, p.wq, p.bq);                  // [N, H*E]
-    linear.forward(k_raw, a, p.wk, p.bk);                  // [N, K*E]
-    linear.forward(block.v, a, p.wv, p.bv);                // [N, K*E]
+    linear.forward(k_raw, a, p.wk, p.bk, kSameInput);      // [N, K*E]
+    linear.forward(block.v, a, p.wv, p.bv, kSameInput);    // [N, K*E]
     rotate(block.q, q_raw, block.q_inv_rms, p.q_norm, H);  // [N, H*E]
     rotate(block.k, k_raw, block.k_inv_rms, p.k_norm, K);  // [N, K*E]
     ops::attention_forward(ctx, sequences(block.o, H), block.lse, sequences(block.q, H), keys, values, places.first_key,
@@ -132,20 +145,20 @@ struct Block {
     const Tensor dq = rotate_backward(d.dq_raw, grad.q_norm, d.dq, block.q_raw, block.q_inv_rms, p.q_norm, H);  // [N, H*E]
     const Tensor a = attention_input(), da = norm_on_input ? d_a : dx;
     linear.backward(da, !norm_on_input, grad.wv, grad.bv, d.dv, a, p.wv);
-    linear.backward(da, kAccumulate, grad.wk, grad.bk, dk, a, p.wk);
-    linear.backward(da, kAccumulate, grad.wq, grad.bq, dq, a, p.wq);
+    linear.backward(da, kAccumulate, grad.wk, grad.bk, dk, a, p.wk, kSameInput);
+    linear.backward(da, kAccumulate, grad.wq, grad.bq, dq, a, p.wq, kSameInput);
   }
 
   // u, gate = m Wup^T, m Wgate^T                                                                                [N, F]
   void expand() {
     if (architecture.gated()) linear.forward(block.gate, mlp_input(), p.w_gate, p.b_gate);
-    linear.forward(block.u, mlp_input(), p.w_up, p.b_up);
+    linear.forward(block.u, mlp_input(), p.w_up, p.b_up, architecture.gated());
   }
   // From d.du and d.d_gate the gradient of m, in d_m; where m is x_mid itself it is added to dx.
   void expand_backward(Tensor dx, Tensor d_m, const LayerParameters& grad, BlockGradients& d) {
     const Tensor m = mlp_input(), dm = norm_on_input ? d_m : dx;
     linear.backward(dm, !norm_on_input, grad.w_up, grad.b_up, d.du, m, p.w_up);
-    if (architecture.gated()) linear.backward(dm, kAccumulate, grad.w_gate, grad.b_gate, d.d_gate, m, p.w_gate);
+    if (architecture.gated()) linear.backward(dm, kAccumulate, grad.w_gate, grad.b_gate, d.d_gate, m, p.w_gate, kSameInput);
   }
 
   // g = activation(u, gate)                                                                                     [N, F]

@@ -27,9 +27,9 @@ namespace cairn::model {
 // layers are then computed from float8_e4m3, each operand with one scale from its own largest value ("current scaling",
 // spec/training.md §3.2). All blocks share it.
 struct Fp8Operands {
-  Tensor left, right;              // fp8, of as many elements as the largest operand has
-  Tensor amax;                     // S [1]
-  Tensor left_scale, right_scale;  // S [1]
+  Tensor input, gradient, gradient_transposed, weight;  // fp8, of as many elements as the largest of their kind
+  Tensor amax;                                          // S [1]
+  Tensor input_scale, gradient_scale, weight_scale;     // S [1]
 };
 
 // What the forward of one block computes and its backward reads again. A forward that is not followed by a backward may use one

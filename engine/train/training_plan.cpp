@@ -128,16 +128,24 @@ void move_to_host(MemoryNeed& memory, const TrainingNeeds& needs) {
   memory.staging = 2 * slot;
 }
 
-// Bytes that making 8-bit operands moves in a step of one rank: for the forward and both backward products x, dy and the weights,
-// each read for its largest value, read again and written.
+// Bytes that making 8-bit operands moves in a step of one rank: each is read for its largest value, read again and written.
+// Inputs of linear layers are made twice (forward, and transposed for the backward), as are weights; gradients once in both
+// forms.
 double fp8_operand_bytes(const TrainingNeeds& needs, double tokens) {
-  constexpr double kMoved = 2 + 2 + 1;
+  constexpr double kRead = 2 + 2, kWritten = 1;
+  const model::ModelConfig& c = needs.model;
   const double passes = std::ceil(double(needs.batch) / double(needs.ranks * needs.micro_batch));
-  double elements = 0;
-  for (const model::LayerParameter& weight : model::layer_parameters(needs.model)) {
-    if (weight.is_matrix()) elements += 2 * tokens * double(weight.rows + weight.columns) + 2 * passes * double(weight.size());
+  const double inputs =
+      double(2 * c.width + c.heads * c.head_width + c.mlp_width);  // of attention, its output, the MLP, its output
+  double gradients = 0, weights = 0;
+  for (const model::LayerParameter& weight : model::layer_parameters(c)) {
+    if (!weight.is_matrix()) continue;
+    gradients += double(weight.rows);
+    weights += double(weight.size());
   }
-  return kMoved * double(needs.model.layers) * elements;
+  const double moved =
+      2 * (kRead + kWritten) * (tokens * inputs + passes * weights) + (kRead + 2 * kWritten) * tokens * gradients;
+  return double(c.layers) * moved;
 }
 
 }  // namespace

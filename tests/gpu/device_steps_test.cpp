@@ -23,6 +23,29 @@ std::string error_on(const char* device, const char* backend = "cpu") {
 
 }  // namespace
 
+TEST_CASE("pretrain in 8 bits on a GPU says which size its products do not take") {
+  const auto error_with = [](Json changes) {
+    changes["precision"] = "fp8";
+    return error_of([&] { Pretrain(changes).run.run(); });
+  };
+  CHECK(error_with(Json::object()).find("fp8: on a GPU sequence_length must be a multiple of 16, found 8") != std::string::npos);
+  CHECK(error_with({{"sequence_length", 16}}).find("mlp_width must be a multiple of 16, found 24") != std::string::npos);
+}
+
+TEST_CASE("pretrain in 8 bits on a GPU gives the same bits with its state on the host") {
+  const Json model = {{"layers", 1}, {"width", 32}, {"heads", 2}, {"kv_heads", 1}, {"mlp_width", 32}, {"vocab", 40}};
+  const Json recipe = {{"model", model}, {"precision", "fp8"}, {"sequence_length", 16}};
+  Json beside = recipe, on_cpu = recipe;
+  beside["runtime"] = {{"device", "cuda:0"}, {"offload", "all"}, {"graphs", true}};
+  on_cpu["runtime"] = {{"device", "cpu"}, {"offload", "moments"}};
+  Pretrain here(recipe), there(beside);
+  here.run.run();
+  there.run.run();
+  CHECK(here.run.digest("checkpoint") == there.run.digest("checkpoint"));
+  CHECK(error_of([&] { Pretrain(on_cpu).run.run(); }).find("offload moments: a cpu computes where all of it lies") !=
+        std::string::npos);
+}
+
 TEST_CASE("pretrain on a GPU: the same bits again and when stopped between, other than the processor's") {
   Pretrain whole, again, stopped, processor(Json{{"runtime", {{"device", "cpu"}}}});
   whole.run.run();
