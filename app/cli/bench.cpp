@@ -13,7 +13,8 @@ namespace cairn::app {
 namespace {
 
 struct Options {
-  std::string what, preset, device = "cpu", optimizer = "ademamix", precision = "bf16", moments = "f32", recompute = "none";
+  std::string what, preset, device = "cpu", optimizer = "ademamix", precision = "bf16", moments = "f32", recompute = "none",
+                            offload = "none";
   std::int64_t batch = 0, micro_batch = 1, sequence_length = 0, documents = 1, steps = 5;
   bool report = false;
 };
@@ -49,6 +50,7 @@ train::TrainBenchOptions read_options(const Options& options) {
   read.documents = at_least_one("--documents", options.documents);
   read.steps = at_least_one("--steps", options.steps);
   read.recompute = model::parse_recompute(options.recompute);
+  read.offload = train::parse_offload(options.offload);
   return read;
 }
 
@@ -83,6 +85,9 @@ Json to_json(const train::TrainBench& bench, const train::TrainBenchOptions& opt
                {"unit", "tokens/s"},
                {"runs", bench.tokens_per_second},
                {"device", bench.device},
+               {"precision", options.fp8 ? "fp8" : options.bf16 ? "bf16" : "f32"},
+               {"recompute", recompute_text(options.recompute)},
+               {"offload", offload_text(options.offload)},
                {"isa", cpu_isa()},
                {"threads", session.threads().threads()},
                {"loss", bench.loss},
@@ -112,9 +117,9 @@ Json to_json(const train::TrainBench& bench, const train::TrainBenchOptions& opt
 void print_summary(const train::TrainBench& bench, const train::TrainBenchOptions& options, const Options& asked) {
   const double tokens = static_cast<double>(options.batch * options.sequence_length),
                flops = bench.median() / tokens * bench.model_flops;
-  fmt::print("{} on {}: {} tok/s, batch {} x {} in pieces of {}, {}, {}, recompute {}\n", asked.preset, bench.device,
+  fmt::print("{} on {}: {} tok/s, batch {} x {} in pieces of {}, {}, {}, recompute {}, offload {}\n", asked.preset, bench.device,
              format_count(bench.median()), options.batch, options.sequence_length, options.micro_batch, asked.precision,
-             asked.optimizer, asked.recompute);
+             asked.optimizer, asked.recompute, asked.offload);
   fmt::print("{:.1f} TFLOP/s of the model: {:.1f}% of what large products reach here ({:.1f}, measured now)", flops / 1e12,
              100 * flops / bench.product_flops, bench.product_flops / 1e12);
   if (const train::DeviceFacts* sheet = sheet_of(bench)) {
@@ -180,6 +185,8 @@ void add_bench(CommandLine& line, Session& session) {
       .option(options->documents, "--documents", "N", fmt::format("of equal length in a row (default: {})", options->documents))
       .option(options->recompute, "--recompute", "PARTS",
               "what the backward computes again: none, norms+mlp, block, ... (default: none)")
+      .option(options->offload, "--offload", "PARTS",
+              fmt::format("what lies on the host beside a GPU: {} (default: none)", train::kOffloadHelp))
       .option(options->steps, "--steps", "N", fmt::format("measured, after two that are not (default: {})", options->steps))
       .flag(options->report, "--report", "each operation beside the least time that it could take")
       .example("cairn bench train --preset small-60m --sequence-length 512 --report", "where a training step's time goes")

@@ -65,6 +65,7 @@ TrainBench run_train_bench(ComputeDevice& device, ThreadPool& threads, const Tra
   config.bf16 = options.bf16;
   config.fp8 = options.fp8;
   config.recompute = options.recompute;
+  config.offload = options.offload;
   model::Parameters parameters(options.model, Dtype::f32);
   model::initialise(parameters, 28);
 

@@ -19,6 +19,7 @@ struct TrainBenchOptions {
   std::int64_t documents = 1;                                    // of equal length in a row
   std::int64_t steps = 5;                                        // measured, after two that are not
   model::Recompute recompute;
+  Offload offload;
   bool operations = true;  // watch them, in as many steps more
 };
 

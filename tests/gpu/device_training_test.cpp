@@ -436,6 +436,9 @@ TEST_CASE("a device is measured operation by operation, and each has its floor")
     CHECK(products == 6.0 * 24 * static_cast<double>(options.model.matmul_parameters()));  // three products a weight and token
     CHECK(updates == static_cast<std::int64_t>(TinyRun::start(options.model).all().size()));
   }
+  options.offload = parse_offload("all");
+  options.fp8 = true;
+  CHECK(run_train_bench(*device, pool, options).median() > 0);
   options.documents = 3;
   CHECK(error_of([&] { run_train_bench(*device, pool, options); }) == "3 documents do not share 8 tokens evenly");
 }
