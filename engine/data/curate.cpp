@@ -449,7 +449,7 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 7,
+    .version = 8,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",

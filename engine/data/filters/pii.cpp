@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -13,17 +15,21 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::string_view kMarkers[] = {"<email-pii>", "<ip-pii>", "<iban-pii>"};
+constexpr std::string_view kMarkers[] = {"<email-pii>", "<ip-pii>", "<iban-pii>", "<phone-pii>", "<card-pii>"};
+constexpr const char* kNames[] = {"email", "ip", "iban", "phone", "card"};
 
 struct Counts {
-  std::array<int, 3> of{};
-  int total() const { return of[0] + of[1] + of[2]; }
+  std::array<int, kPiiKinds> of{};
+  int total() const { return std::accumulate(of.begin(), of.end(), 0); }
   std::string words() const {
     std::string text;
-    constexpr std::array<std::array<const char*, 2>, 3> kNames{
-        {{"e-mail address", "e-mail addresses"}, {"IP address", "IP addresses"}, {"IBAN", "IBANs"}}};
-    for (std::size_t kind = 0; kind < 3; ++kind) {
-      if (of[kind] > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", of[kind], kNames[kind][of[kind] > 1]);
+    constexpr std::array<std::array<const char*, 2>, kPiiKinds> kWords{{{"e-mail address", "e-mail addresses"},
+                                                                        {"IP address", "IP addresses"},
+                                                                        {"IBAN", "IBANs"},
+                                                                        {"phone number", "phone numbers"},
+                                                                        {"card number", "card numbers"}}};
+    for (std::size_t kind = 0; kind < kPiiKinds; ++kind) {
+      if (of[kind] > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", of[kind], kWords[kind][of[kind] > 1]);
     }
     return text;
   }
@@ -56,48 +62,61 @@ int replace_everywhere(std::string& text, std::string_view marker, Find&& find) 
 
 }  // namespace
 
+const char* pii_kind_name(PiiKind kind) {
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+namespace {
+
+// What begins at text[at] and is no e-mail address: its kind and length; length 0 for nothing.
+std::pair<PiiKind, std::size_t> other_pii(std::string_view text, std::size_t at, const PiiParams& params) {
+  const char c = text[at];
+  const bool digit = pii::is_digit(c);
+  if (params.ibans && pii::is(c, pii::kUpperBit | pii::kLowerBit)) {
+    if (const std::size_t length = pii::iban_length(text, at)) return {PiiKind::iban, length};
+  }
+  if (params.cards && digit) {
+    if (const std::size_t length = pii::card_length(text, at)) return {PiiKind::card, length};
+  }
+  if (params.ips) {
+    if (const std::size_t length = pii::lone_ip_length(text, at, params.public_ips_only)) return {PiiKind::ip, length};
+  }
+  if (params.phones && (digit || c == '+' || c == '(')) {
+    if (const std::size_t length = pii::phone_length(text, at)) return {PiiKind::phone, length};
+  }
+  return {PiiKind::email, 0};
+}
+
+}  // namespace
+
 std::vector<PiiSpan> find_pii(std::string_view text, const PiiParams& params) {
-  std::vector<PiiSpan> spans;
+  std::vector<PiiSpan> emails;
   if (params.emails) {
     for (std::size_t at = 0; at < text.size();) {
-      const pii::Match match = pii::find_email(text, at);
+      const pii::Match match = pii::find_lone_email(text, at);
       if (match.end == 0) break;
-      spans.push_back({PiiKind::email, match.begin, match.end});
+      emails.push_back({PiiKind::email, match.begin, match.end});
       at = match.end;
     }
   }
-  // Addresses and IBANs begin with a digit, a hexadecimal letter, a colon or two capitals: one pass over the bytes finds where to
-  // look.
-  std::vector<PiiSpan> others;
-  if (params.ips || params.ibans) {
-    for (std::size_t at = 0; at < text.size(); ++at) {
-      if (params.ips) {
-        if (const std::size_t length = pii::lone_ip_length(text, at, params.public_ips_only)) {
-          others.push_back({PiiKind::ip, at, at + length});
-          at += length - 1;
-          continue;
-        }
-      }
-      if (params.ibans) {
-        if (const std::size_t length = iban_length(text, at)) {
-          others.push_back({PiiKind::iban, at, at + length});
-          at += length - 1;
-        }
-      }
+  // All else begins with a digit, a letter, ':', '+' or '(' that no letter or digit stands before: one pass finds where to look.
+  std::vector<PiiSpan> spans;
+  std::size_t email = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (email < emails.size() && at >= emails[email].begin) {
+      spans.push_back(emails[email]);
+      at = emails[email++].end - 1;
+      continue;
     }
+    const char c = text[at];
+    if (!pii::is_alnum(c) && c != ':' && c != '+' && c != '(') continue;
+    if (at > 0 && pii::is_alnum(text[at - 1]) && c != '(') continue;
+    const auto [kind, length] = other_pii(text, at, params);
+    if (length == 0 || (email < emails.size() && at + length > emails[email].begin)) continue;
+    spans.push_back({kind, at, at + length});
+    at += length - 1;
   }
-  if (others.empty()) return spans;
-  const auto inside_email = [&spans](const PiiSpan& span) {
-    return std::any_of(spans.begin(), spans.end(),
-                       [&span](const PiiSpan& e) { return span.begin < e.end && e.begin < span.end; });
-  };
-  const std::size_t emails = spans.size();
-  std::vector<PiiSpan> all(spans.begin(), spans.end());
-  for (const PiiSpan& span : others) {
-    if (emails == 0 || !inside_email(span)) all.push_back(span);
-  }
-  std::sort(all.begin(), all.end(), [](const PiiSpan& a, const PiiSpan& b) { return a.begin < b.begin; });
-  return all;
+  return spans;
 }
 
 std::string replace_pii(std::string_view text, const std::vector<PiiSpan>& spans) {
@@ -116,7 +135,7 @@ std::string replace_pii(std::string_view text, const std::vector<PiiSpan>& spans
 Judgement PiiFilter::judge(const Document&, TextAnalysis& analysis) const {
   const std::string_view text = analysis.text();
   Counts counts;
-  std::string edited;
+  std::string edited, record;
   if (params_.apertus) {
     edited = text;
     if (params_.emails) counts.of[0] = replace_everywhere(edited, kMarkers[0], pii::find_email);
@@ -126,9 +145,14 @@ Judgement PiiFilter::judge(const Document&, TextAnalysis& analysis) const {
     const std::vector<PiiSpan> spans = find_pii(text, params_);
     for (const PiiSpan& span : spans) ++counts.of[static_cast<std::size_t>(span.kind)];
     if (!spans.empty()) edited = replace_pii(text, spans);
+    for (std::size_t i = 0; i < spans.size() && i < kMostRecorded; ++i)
+      record += fmt::format("{}{} {}+{}", i > 0 ? ", " : "", pii_kind_name(spans[i].kind), spans[i].begin,
+                            spans[i].end - spans[i].begin);
   }
   if (counts.total() == 0) return keep();
-  return edit("markers", counts.words(), std::move(edited));
+  Judgement judgement = edit("markers", counts.words(), std::move(edited));
+  judgement.evidence = std::move(record);
+  return judgement;
 }
 
 Variant PiiFilter::variant() {
@@ -139,7 +163,9 @@ Variant PiiFilter::variant() {
               field("emails", boolean().def(true), "e-mail addresses to <email-pii>"),
               field("ips", boolean().def(true), "IP addresses to <ip-pii>"),
               field("ibans", boolean().def(true), "bank account numbers to <iban-pii>"),
-              field("public_ips_only", boolean().def(false), "rules cairn: leave private and other special addresses"),
+              field("phones", boolean().def(true), "rules cairn: telephone numbers to <phone-pii>"),
+              field("cards", boolean().def(true), "rules cairn: payment cards' numbers to <card-pii>"),
+              field("public_ips_only", boolean().def(true), "rules cairn: leave private and other special addresses"),
           },
           "personal identifiers to marker tokens"};
 }
@@ -150,6 +176,8 @@ std::unique_ptr<Filter> PiiFilter::make(const Config& config) {
   p.emails = config.boolean("emails");
   p.ips = config.boolean("ips");
   p.ibans = config.boolean("ibans");
+  p.phones = config.boolean("phones");
+  p.cards = config.boolean("cards");
   p.public_ips_only = config.boolean("public_ips_only");
   return std::make_unique<PiiFilter>(p);
 }

@@ -1,9 +1,9 @@
-// pii: personal identifiers to marker tokens: <email-pii>, <ip-pii>, <iban-pii>.
+// pii: personal identifiers to marker tokens: <email-pii>, <ip-pii>, <iban-pii>, <phone-pii>, <card-pii>.
 //
 // Rules "apertus" are those of the Apertus data pipeline (spec/data.md §1.3): its three patterns, each distinct match replaced
-// everywhere in the text. Rules "cairn" (the default) mean what they say: e-mail as there; IPv4 and IPv6 addresses that stand
-// alone (not part of a longer number, word or version); IBANs of any grouping whose country, length and mod-97 checksum are right
-// (ISO 13616).
+// everywhere in the text. Rules "cairn" (the default) are those of pii_patterns.h: identifiers that stand alone, with the
+// checksums and lengths that their kind has. They keep with the decision where each one stood: "email 12+17, iban 40+26", offset
+// and length in bytes of the text as the filter found it (the first kMostRecorded; the reason counts them all).
 #pragma once
 
 #include <cstddef>
@@ -12,26 +12,29 @@
 
 namespace cairn::data {
 
-enum class PiiKind { email, ip, iban };
+enum class PiiKind { email, ip, iban, phone, card };
+inline constexpr std::size_t kPiiKinds = 5;
+const char* pii_kind_name(PiiKind kind);  // "email"
 
 struct PiiSpan {
   PiiKind kind;
   std::size_t begin = 0, end = 0;  // bytes
+  bool operator==(const PiiSpan&) const = default;
 };
 
 struct PiiParams {
   bool apertus = false;  // the rules
   bool emails = true, ips = true, ibans = true;
-  bool public_ips_only = false;  // rules "cairn": leave private, loopback, link-local, documentation and other special addresses
+  bool phones = true, cards = true;  // rules "cairn"
+  bool public_ips_only = true;  // rules "cairn": leave private, loopback, link-local, documentation and other special addresses
 };
 
-// Spans of rules "cairn", in order, without overlaps.
+inline constexpr std::size_t kMostRecorded = 1000;  // spans of a document that its decision keeps
+
+// Spans of rules "cairn", in order, without overlaps: an e-mail address before all else, then what begins first.
 std::vector<PiiSpan> find_pii(std::string_view text, const PiiParams& params);
 // `text` with markers in the place of `spans`, which come in order and do not overlap.
 std::string replace_pii(std::string_view text, const std::vector<PiiSpan>& spans);
-
-// The IBAN that begins at text[at], with or without single spaces: its length in bytes, or 0.
-std::size_t iban_length(std::string_view text, std::size_t at);
 
 class PiiFilter : public Filter {
  public:

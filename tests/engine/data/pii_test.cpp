@@ -1,5 +1,7 @@
 #include "engine/data/filters/pii.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/json.h"
@@ -41,54 +43,169 @@ TEST_CASE("pii: each distinct match of Apertus' patterns is replaced wherever it
   CHECK(apertus("xa@b.ch, then a@b.ch") == "<email-pii>, then <email-pii>");
 }
 
-TEST_CASE("pii: e-mail addresses") {
+TEST_CASE("pii: e-mail addresses between boundaries that make sense") {
   CHECK(scrubbed("write to Jane.Doe+x@mail.example-site.org.") == "write to <email-pii>.");
   CHECK(scrubbed("<owner@bugs.debian.org>") == "<<email-pii>>");
   CHECK(scrubbed("user@[10.1.2.3] here") == "<email-pii> here");
-  CHECK(scrubbed("a@b is no address, nor @example.org, nor a@b..c") == "a@b is no address, nor @example.org, nor a@b..c");
+  CHECK(scrubbed("mailto:o'brien@example.org?subject=x, email=a_b@example.org") ==
+        "mailto:<email-pii>?subject=x, email=<email-pii>");
+  CHECK(scrubbed("'quoted@example.org', *bold@example.org*") == "'<email-pii>', *<email-pii>*");
   CHECK(scrubbed("a..b@c.de") == "a..<email-pii>");
-  CHECK(scrubbed("x@y.z-") == "<email-pii>-");
-  CHECK(scrubbed("\xc3\xa9t\xc3\xa9@example.org") ==
-        "\xc3\xa9t\xc3\xa9@example.org");  // 'é' is a letter before '@': no boundary in reach
-  CHECK(scrubbed("a@b.c@d.e") == "<email-pii>@d.e");
-  CHECK(scrubbed("@") == "@");
+  CHECK(scrubbed("see a@example.com.Then go; b@example.com.") == "see <email-pii>.Then go; <email-pii>.");
+  CHECK(scrubbed("\xc3\xa9t\xc3\xa9@m\xc3\xbcller.de and info@xn--mller-kva.xn--p1ai") == "<email-pii> and <email-pii>");
+  // Letters of scripts without blanks, and particles glued to it, are not part of an address.
+  CHECK(scrubbed("\xe8\x81\x94\xe7\xb3\xbbtest@example.com\xe8\xb0\xa2\xe8\xb0\xa2") ==
+        "\xe8\x81\x94\xe7\xb3\xbb<email-pii>\xe8\xb0\xa2\xe8\xb0\xa2");
+  for (const char* none : {"a@b is no address, nor @example.org, nor a@b..c", "npm lodash@4.17.21", "icon@2x.png", "x@y.z-", "@",
+                           "a@example.c", "user@host_name.x", "@media.screen", "f(x)@g.h"})
+    CHECK(scrubbed(none) == none);
+  const std::string long_local(65, 'a');
+  CHECK(scrubbed(long_local + "@example.org") == long_local + "@example.org");
   CHECK(scrubbed(std::string(100'000, '@')) == std::string(100'000, '@'));
+  CHECK(scrubbed("x@" + std::string(100'000, 'a')) == "x@" + std::string(100'000, 'a'));
 }
 
-TEST_CASE("pii: IP addresses that stand alone") {
-  CHECK(scrubbed("from 192.168.0.1:80 to 8.8.8.8.") == "from <ip-pii>:80 to <ip-pii>.");
-  CHECK(scrubbed("version 1.2.3.4.5 and v10.2.3.45 and 300.1.1.1 and 1.2.3.256") ==
-        "version 1.2.3.4.5 and v10.2.3.45 and 300.1.1.1 and 1.2.3.256");
-  CHECK(scrubbed("2001:db8:85a3::8a2e:370:7334 and fe80::1 and ::ffff:1.2.3.4") == "<ip-pii> and <ip-pii> and <ip-pii>");
-  CHECK(scrubbed("2001:0db8:85a3:0000:0000:8a2e:0370:7334/64") == "<ip-pii>/64");
-  CHECK(scrubbed("at 12:34:56, std::dec, Feed::Add, 00:11:22:33:44:55, ::, a::b") ==
-        "at 12:34:56, std::dec, Feed::Add, 00:11:22:33:44:55, ::, a::b");
-  CHECK(scrubbed("1:2:3:4:5:6:7:8:9") == "1:2:3:4:5:6:7:8:9");
-  CHECK(scrubbed("1::2::3") == "1::2::3");
+TEST_CASE("pii: public IP addresses that stand alone, and no versions, sections and file names") {
+  CHECK(scrubbed("from 185.60.216.35:80 to 8.8.8.8/32, http://1.1.1.1/ and 151.101.1.69.") ==
+        "from <ip-pii>:80 to <ip-pii>/32, http://<ip-pii>/ and <ip-pii>.");
+  CHECK(scrubbed("range 31.13.24.0-31.13.31.255") == "range <ip-pii>-<ip-pii>");
+  CHECK(scrubbed("2a00:1450:4001::8a2e:370:7334 and [2606:4700::1111]:443") == "<ip-pii> and [<ip-pii>]:443");
+  for (const char* none :
+       {"version 1.2.3.4.5 and v10.2.3.45 and 300.1.1.1 and 1.2.3.256", "version 10.2.3.45, Version: 91.0.44.124",
+        "section 12.3.1.4", "Chapter 1.12.3.4", "libfoo-11.2.3.4.tar.gz, foo 11.2.3.4-2ubuntu1, Chrome/91.0.44.124",
+        "1.1.1.1 Scope", "2.5.4.3", "010.020.030.040", "10.0.0.1 192.168.1.1 127.0.0.1 203.0.113.9 fe80::1 2001:db8::1 ::1 2::1",
+        "11.2.3.4_x", "at 12:34:56, std::dec, Feed::Add, 00:11:22:33:44:55, ::, a::b", "1:2:3:4:5:6:7:8:9", "1::2::3"})
+    CHECK(scrubbed(none) == none);
+  PiiParams all;
+  all.public_ips_only = false;
+  CHECK(scrubbed("from 192.168.0.1:80 to 8.8.8.8:53.", all) == "from <ip-pii>:80 to <ip-pii>:53.");
+  CHECK(scrubbed("2001:db8:85a3::8a2e:370:7334 and fe80::1 and ::ffff:1.2.3.4", all) == "<ip-pii> and <ip-pii> and <ip-pii>");
+  CHECK(scrubbed("2001:0db8:85a3:0000:0000:8a2e:0370:7334/64", all) == "<ip-pii>/64");
+}
+
+TEST_CASE("pii: an IBAN needs a known country, its structure and its checksum") {
+  for (const char* iban :
+       {"CH93 0076 2011 6238 5295 7", "CH9300762011623852957", "GB29 NWBK 6016 1331 9268 19", "NL91ABNA0417164300",
+        "FR14 2004 1010 0505 0001 3M02 606", "de89370400440532013000", "DE89-3704-0044-0532-0130-00", "NO93 8601 1117 947",
+        "MT84MALT011000012345MTLCAST001S", "SC18SSCB11010000000000001497USD", "AT61 1904 3002 3457 3201",
+        "HN88CABF00000000000250005469", "RU0204452560040702810412345678901",
+        "DE89\xc2\xa0"
+        "3704\xc2\xa0"
+        "0044\xc2\xa0"
+        "0532\xc2\xa0"
+        "0130\xc2\xa0"
+        "00"})
+    CHECK(scrubbed(std::string("IBAN: ") + iban + ", please") == "IBAN: <iban-pii>, please");
+  for (const char* none : {"CH94 0076 2011 6238 5295 7",    // checksum
+                           "XX93 0076 2011 6238 5295 7",    // country
+                           "CH93 0076 2011 6238 5295",      // length
+                           "ACH9300762011623852957",        // inside a word
+                           "CH93007620116238529571",        // longer
+                           "Ch9300762011623852957",         // two cases
+                           "CH93  0076 2011 6238 5295 7",   // two blanks
+                           "GB29 6016 NWBK 1331 9268 19"})  // structure
+    CHECK(scrubbed(none) == none);
+}
+
+TEST_CASE("pii: numbers of payment cards") {
+  for (const char* card : {"4111111111111111", "4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005",
+                           "3782 822463 10005", "6011111111111117", "30569309025904", "3056 930902 5904", "3566002020360505",
+                           "2223003122003222", "6759649826438453", "4222222222222"})
+    CHECK(scrubbed(std::string("card ") + card + " 12/27") == "card <card-pii> 12/27");
+  for (const char* none : {"4111111111111112",                          // Luhn
+                           "9111111111111111", "1234567812345670",      // no issuer
+                           "411111111111111",                           // length
+                           "41 111111 1111 1111",                       // grouping
+                           "4111 1111-1111 1111",                       // two separators
+                           "0.4111111111111111", "4111111111111111.5",  // a fraction
+                           "id=4111111111111111", "https://example.org/a?x,4111111111111111", "x4111111111111111",
+                           "41111111111111111111", "4111111111111111-2", "00000000000000000"})
+    CHECK(scrubbed(none) == none);
+}
+
+TEST_CASE("pii: telephone numbers, the forms that can be told from other numbers") {
+  for (const char* phone : {"+41 44 668 18 00",
+                            "+41446681800",
+                            "+41 (0)44 668 18 00",
+                            "+1-984-582-0190",
+                            "+1 (212) 555-0123",
+                            "0041 44 668 18 00",
+                            "001-518-640-0854",
+                            "+49 30 901820",
+                            "+44 20 7946 0958",
+                            "+33 1 23 45 67 89",
+                            "+358 9 1234567",
+                            "+447700677662",
+                            "212-555-0123",
+                            "(212) 555-0123",
+                            "(212)555-0123x345",
+                            "212.555.0123",
+                            "1-212-555-0123",
+                            "01 23 45 67 89",
+                            "01.84.17.61.18",
+                            "044 668 18 00",
+                            "044/668 18 00",
+                            "(030) 123 45 67",
+                            "(08) 8747 6301",
+                            "+1-903-240-4508 ext. 769",
+                            "+41\xc2\xa0"
+                            "44\xc2\xa0"
+                            "668\xc2\xa0"
+                            "18\xc2\xa0"
+                            "00",
+                            "+41\xe2\x80\x91"
+                            "44\xe2\x80\x91"
+                            "668\xe2\x80\x91"
+                            "18\xe2\x80\x91"
+                            "00",
+                            "(+41) 44 668 18 00"})
+    CHECK(scrubbed(std::string("at ") + phone + " today") == "at <phone-pii> today");
+  CHECK(
+      scrubbed("Tel. 668 18 00, Fax: 030/1234567, phone number: 780 6326, T\xc3\xa9l: 0490 75 40 81, call me at 905 674 3793") ==
+      "Tel. <phone-pii>, Fax: <phone-pii>, phone number: <phone-pii>, T\xc3\xa9l: <phone-pii>, call me at <phone-pii>");
+  for (const char* none : {"668 18 00",
+                           "12 345 678",
+                           "+12",
+                           "+999 123 456 789",
+                           "+41 44 668",
+                           "x+41446681800",
+                           "a[1]+4144668180012345678",
+                           "112-555-0123",
+                           "212-055-0123",
+                           "212 555 0123",
+                           "ISBN 978-3-16-148410-0",
+                           "2024-05-12",
+                           "Tel. 12.05.2024",
+                           "call 1200000 people",
+                           "1 000 000 000",
+                           "$212-555-0123",
+                           "https://example.org/tel/+41446681800",
+                           "01 02 03",
+                           "call of duty 4",
+                           "3.14159265358979",
+                           "10-20-30-40-50",
+                           "phone 7",
+                           "tel 12345"})
+    CHECK(scrubbed(none) == none);
+}
+
+TEST_CASE("pii: kinds can be switched off, the reason counts them, the evidence says where they stood") {
   PiiParams params;
-  params.public_ips_only = true;
-  CHECK(scrubbed("10.0.0.1 192.168.1.1 127.0.0.1 203.0.113.9 8.8.4.4 fe80::1 2a00:1450::8", params) ==
-        "10.0.0.1 192.168.1.1 127.0.0.1 203.0.113.9 <ip-pii> fe80::1 <ip-pii>");
-}
-
-TEST_CASE("pii: an IBAN needs a known country, its length and its checksum") {
-  CHECK(scrubbed("CH93 0076 2011 6238 5295 7") == "<iban-pii>");
-  CHECK(scrubbed("IBAN: CH9300762011623852957, please") == "IBAN: <iban-pii>, please");
-  CHECK(scrubbed("GB29 NWBK 6016 1331 9268 19") == "<iban-pii>");
-  CHECK(scrubbed("NL91ABNA0417164300") == "<iban-pii>");
-  CHECK(scrubbed("FR14 2004 1010 0505 0001 3M02 606") == "<iban-pii>");
-  CHECK(scrubbed("CH94 0076 2011 6238 5295 7") == "CH94 0076 2011 6238 5295 7");  // checksum
-  CHECK(scrubbed("XX93 0076 2011 6238 5295 7") == "XX93 0076 2011 6238 5295 7");  // country
-  CHECK(scrubbed("CH93 0076 2011 6238 5295") == "CH93 0076 2011 6238 5295");      // length
-  CHECK(scrubbed("ACH9300762011623852957") == "ACH9300762011623852957");          // inside a word
-}
-
-TEST_CASE("pii: kinds can be switched off, and the reason counts them") {
-  PiiParams params;
-  params.ips = false;
-  CHECK(scrubbed("1.2.3.4 a@b.ch", params) == "1.2.3.4 <email-pii>");
-  TextAnalysis analysis("a@b.ch c@d.ch 1.2.3.4");
-  CHECK(PiiFilter({}).judge(Document{}, analysis).reason == "2 e-mail addresses, 1 IP address");
+  params.ips = params.phones = params.cards = false;
+  CHECK(scrubbed("11.2.3.4 a@b.ch +41446681800 4111111111111111", params) ==
+        "11.2.3.4 <email-pii> +41446681800 4111111111111111");
+  const std::string text = "a@b.ch c@d.ch 11.2.3.4, \xc3\xa4 CH9300762011623852957 (+41446681800)";
+  TextAnalysis analysis(text);
+  const Judgement judgement = PiiFilter({}).judge(Document{}, analysis);
+  CHECK(judgement.reason == "2 e-mail addresses, 1 IP address, 1 IBAN, 1 phone number");
+  CHECK(judgement.evidence == "email 0+6, email 7+6, ip 14+8, iban 27+21, phone 50+12");
+  CHECK(judgement.text == "<email-pii> <email-pii> <ip-pii>, \xc3\xa4 <iban-pii> (<phone-pii>)");
+  std::string many;
+  for (int i = 0; i < 1200; ++i) many += "a@b.ch ";
+  TextAnalysis of_many(many);
+  const Judgement bounded = PiiFilter({}).judge(Document{}, of_many);
+  CHECK(bounded.reason == "1200 e-mail addresses");
+  CHECK(std::count(bounded.evidence.begin(), bounded.evidence.end(), '+') == 1000);
 }
 
 TEST_CASE("samples of texts: whole characters, markers for identifiers, also for one that the cut goes through") {
@@ -97,36 +214,47 @@ TEST_CASE("samples of texts: whole characters, markers for identifiers, also for
   CHECK(sample_text("a longer text", 8) == "a longer");
   CHECK(sample_text("caf\xc3\xa9s", 4) == "caf");
   CHECK(sample_text("caf\xc3\xa9s", 5) == "caf\xc3\xa9");
-  const std::string text = "Write to someone@example.org, or to 192.0.2.7 in DE89 3704 0044 0532 0130 00.";
+  const std::string text = "Write to someone@example.org, or to 11.0.2.7 in DE89 3704 0044 0532 0130 00.";
   CHECK(sample_text(text, 1000) == "Write to <email-pii>, or to <ip-pii> in <iban-pii>.");
   CHECK(sample_text(text, 9) == "Write to ");
   for (std::size_t bytes = 10; bytes <= 28; ++bytes) CHECK(sample_text(text, bytes) == "Write to <email-pii>");
   CHECK(sample_text(text, 29) == "Write to <email-pii>,");
 }
 
-TEST_CASE("pii: labelled e-mail, IP and IBAN spans of synthetic sentences are found") {
+TEST_CASE("pii: labelled spans of synthetic sentences are found, and little else") {
   REQUIRE_SHARED(shared);
-  int labelled = 0, found = 0, others = 0;
+  struct Tally {
+    int labelled = 0, found = 0, hits = 0, right = 0;
+  };
+  std::map<std::string, Tally> by_kind;
+  const std::map<std::string, std::string> kinds = {{"EMAIL_ADDRESS", "email"},
+                                                    {"IP_ADDRESS", "ip"},
+                                                    {"IBAN_CODE", "iban"},
+                                                    {"PHONE_NUMBER", "phone"},
+                                                    {"CREDIT_CARD", "card"}};
   for (const char* file : {"presidio_synth_v2.json", "presidio_generated_small.json"}) {
     for (const Json& sample : read_json(shared / "data/pii" / file)) {
       const std::string text = sample["full_text"].get<std::string>();
-      const std::vector<PiiSpan> spans = find_pii(text, {});
-      std::set<std::string> hits;
-      for (const PiiSpan& span : spans) hits.insert(text.substr(span.begin, span.end - span.begin));
-      std::size_t expected = 0;
+      std::set<std::pair<std::string, std::string>> hits, labels;
+      for (const PiiSpan& span : find_pii(text, {}))
+        hits.emplace(pii_kind_name(span.kind), text.substr(span.begin, span.end - span.begin));
       for (const Json& label : sample["spans"]) {
-        const std::string type = label["entity_type"].get<std::string>(), value = label["entity_value"].get<std::string>();
-        if (type != "EMAIL_ADDRESS" && type != "IP_ADDRESS" && type != "IBAN_CODE") continue;
-        ++expected;
-        ++labelled;
-        const bool hit = hits.count(value) > 0;
-        found += hit;
-        if (!hit) MESSAGE(type << ": " << value);
+        const auto kind = kinds.find(label["entity_type"].get<std::string>());
+        if (kind != kinds.end()) labels.emplace(kind->second, label["entity_value"].get<std::string>());
       }
-      others += hits.size() > expected;
+      for (const auto& label : labels) ++by_kind[label.first].labelled, by_kind[label.first].found += hits.count(label) > 0;
+      for (const auto& hit : hits) ++by_kind[hit.first].hits, by_kind[hit.first].right += labels.count(hit) > 0;
     }
   }
-  REQUIRE(labelled > 80);
-  CHECK(found >= labelled * 98 / 100);
-  CHECK(others <= 2);
+  // Shares that tests/bench/pii.py has measured, a little below: what is found of what is labelled, and right of what is found.
+  const std::map<std::string, std::pair<double, double>> least = {
+      {"email", {0.98, 0.98}}, {"ip", {0.9, 0.98}}, {"iban", {0.98, 0.98}}, {"phone", {0.4, 0.9}}, {"card", {0.85, 0.98}}};
+  for (const auto& [kind, shares] : least) {
+    const Tally& tally = by_kind[kind];
+    INFO(kind << ": " << tally.found << " of " << tally.labelled << " found, " << tally.right << " of " << tally.hits
+              << " right");
+    CHECK(tally.labelled > 10);
+    CHECK(tally.found >= shares.first * tally.labelled);
+    CHECK(tally.right >= shares.second * tally.hits);
+  }
 }
