@@ -29,6 +29,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_sample(line, session);
   add_impact(line, session);
   add_robots(line, session);
+  add_signals(line, session);
   add_tokenizer(line, session);
   add_what_if(line, session);
   add_stale(line, session);

@@ -31,6 +31,7 @@ void add_why(CommandLine& line, Session& session);
 void add_docs(CommandLine& line, Session& session);
 void add_impact(CommandLine& line, Session& session);
 void add_robots(CommandLine& line, Session& session);
+void add_signals(CommandLine& line, Session& session);
 void add_what_if(CommandLine& line, Session& session);
 
 void add_stale(CommandLine& line, Session& session);

@@ -25,6 +25,15 @@ std::string sentence(const Curation& curation, const data::Decision& d) {
   return d.edited ? fmt::format("{}; edited by {}", text, d.reason) : text;
 }
 
+// Evidence can be a thousand places; --json has it whole.
+std::string shortened(const std::string& evidence) {
+  constexpr std::size_t kMost = 1500;
+  if (evidence.size() <= kMost) return evidence;
+  std::size_t end = kMost;
+  while ((evidence[end] & '\xc0') == '\x80') --end;
+  return fmt::format("{} ... ({} bytes; --json has it whole)", evidence.substr(0, end), evidence.size());
+}
+
 ExitCode why(Session& session, const std::string& text) {
   lineage::Workspace& workspace = session.workspace_for_reading();
   const DocumentSearch search(workspace);
@@ -61,7 +70,7 @@ ExitCode why(Session& session, const std::string& text) {
       entry["step"] = curation->name;
     } else {
       print_wrapped((one ? std::string() : d.url + ": ") + sentence(*curation, d));
-      if (one && !d.evidence.empty()) print_wrapped("  by " + d.evidence);
+      if (one && !d.evidence.empty()) print_wrapped("  by " + shortened(d.evidence));
     }
   }
   Json readings = Json::array();

@@ -77,6 +77,10 @@ void judge(Document& document, const CuratedRow* before, std::string edits, std:
     if (!last.evidence.empty())
       evidence += fmt::format("{}{}: {}", evidence.empty() ? "" : "; ", filter.name, evidence_part(last.evidence));
     if (!last.language.empty()) document.language = last.language;
+    if (!last.licence.empty()) {
+      document.licence = last.licence;
+      document.licence_evidence = last.licence_evidence;
+    }
     for (const Score& score : last.scores) set_score(document.scores, score);
     if (last.action == Judgement::Action::drop) {
       dropped_by = filter.name;
@@ -98,6 +102,8 @@ void judge(Document& document, const CuratedRow* before, std::string edits, std:
   row.record_id = document.record_id;
   row.record_place = document.record_place;
   row.content_type = document.content_type;
+  row.signals = document.signals;
+  row.licence_evidence = document.licence_evidence;
   const std::string scores = pack_scores(document.scores);
   row.scores = scores;
   row.edited_by = edited_by;
@@ -178,7 +184,8 @@ class OutputWriter {
     text_bytes_ += text.size();
     writer_.append({std::string(row.id), std::move(text), std::string(row.source), std::string(row.url), std::string(row.licence),
                     std::string(row.language), std::string(row.retrieved), std::string(row.record_id),
-                    std::string(row.record_place), std::string(row.content_type), unpack_scores(row.scores)});
+                    std::string(row.record_place), std::string(row.content_type), std::string(row.signals),
+                    std::string(row.licence_evidence), unpack_scores(row.scores)});
     decision.shard = static_cast<std::uint32_t>(writer_.shard());
     decision.ordinal = static_cast<std::uint32_t>(writer_.ordinal());
     const std::string shard = DocumentWriter::shard_name(writer_.shard());
@@ -343,6 +350,7 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
                             std::string(carried.licence),      std::string(carried.language),
                             std::string(carried.retrieved),    std::string(carried.record_id),
                             std::string(carried.record_place), std::string(carried.content_type),
+                            std::string(carried.signals),      std::string(carried.licence_evidence),
                             unpack_scores(carried.scores)};
           judge(document, &carried, edits_of(row), edited_by_of(row), evidence_of(row, before.rows), stage, statistics, out);
         }
@@ -449,7 +457,7 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 8,
+    .version = 9,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",

@@ -9,14 +9,14 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::string_view kMagic = "CAIRNPC5";
+constexpr std::string_view kMagic = "CAIRNPC6";
 constexpr std::size_t kHeaderBytes = 24;  // magic, hash of the rest, number of rows
 
 template <typename Row, typename Fn>
 void for_each_string(Row& row, Fn&& fn) {
-  for (auto* text :
-       {&row.id, &row.text, &row.source, &row.url, &row.licence, &row.language, &row.retrieved, &row.record_id, &row.record_place,
-        &row.content_type, &row.scores, &row.filter, &row.rule, &row.reason, &row.edited_by, &row.evidence, &row.sample}) {
+  for (auto* text : {&row.id, &row.text, &row.source, &row.url, &row.licence, &row.language, &row.retrieved, &row.record_id,
+                     &row.record_place, &row.content_type, &row.signals, &row.licence_evidence, &row.scores, &row.filter,
+                     &row.rule, &row.reason, &row.edited_by, &row.evidence, &row.sample}) {
     fn(*text);
   }
 }

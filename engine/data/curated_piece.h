@@ -18,7 +18,7 @@ namespace cairn::data {
 // A document on its way through the chain. Views into whatever holds the row.
 struct CuratedRow {
   std::string_view id, text, source, url, licence, language, retrieved;  // text is empty once dropped
-  std::string_view record_id, record_place, content_type;
+  std::string_view record_id, record_place, content_type, signals, licence_evidence;
   std::string_view filter, rule, reason;     // of a dropped document; of a kept one `reason` tells the edits
   std::string_view edited_by;                // names of the filters that edited, separated by spaces
   std::string_view scores;                   // as pack_scores() makes them

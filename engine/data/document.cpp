@@ -47,6 +47,8 @@ std::string* field_of(Document& document, std::string_view key) {
   if (key == "record_id") return &document.record_id;
   if (key == "record_place") return &document.record_place;
   if (key == "content_type") return &document.content_type;
+  if (key == "signals") return &document.signals;
+  if (key == "licence_evidence") return &document.licence_evidence;
   return nullptr;
 }
 
@@ -101,6 +103,8 @@ void append_document_line(std::string& out, const Document& document) {
   if (!document.record_id.empty()) member(",\"record_id\":", document.record_id);
   if (!document.record_place.empty()) member(",\"record_place\":", document.record_place);
   if (!document.content_type.empty()) member(",\"content_type\":", document.content_type);
+  if (!document.signals.empty()) member(",\"signals\":", document.signals);
+  if (!document.licence_evidence.empty()) member(",\"licence_evidence\":", document.licence_evidence);
   for (const Score& score : document.scores) {
     out += ',';
     append_json_string(out, score.name + std::string(kScoreSuffix));

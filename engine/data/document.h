@@ -36,6 +36,11 @@ struct Document {
   std::string record_place = {};  // "source/file.warc.gz:BYTE", of the record in the file as stored
   std::string content_type = {};  // "text/html"
 
+  // What the page and its server said of its use, one line each (signals/signals.h); and by which mark the licence was found, or
+  // who declared it (licences/licence_marks.h).
+  std::string signals = {};
+  std::string licence_evidence = {};
+
   std::vector<Score> scores = {};  // sorted by name, each once
 };
 

@@ -100,7 +100,8 @@ void export_documents(steps::StepContext& ctx) {
     for (const Score& score : document.scores) scores.insert(score.name);
   });
   std::vector<ParquetField> fields = {{"id"}, {"text"}, {"url"}, {"source"}, {"licence"}, {"language"}};
-  for (const char* name : {"retrieved", "record_id", "record_place", "content_type"}) fields.push_back({name, Type::text, true});
+  for (const char* name : {"retrieved", "record_id", "record_place", "content_type", "signals", "licence_evidence"})
+    fields.push_back({name, Type::text, true});
   if (!decisions.empty()) {
     fields.push_back({"verdict", Type::text, true});
     fields.push_back({"edited", Type::boolean, true});
@@ -112,7 +113,8 @@ void export_documents(steps::StepContext& ctx) {
   Table documents(ctx, "documents", fields);
   for_each_document(ctx, "write", [&](const Document& d) {
     std::vector<ParquetValue> row = {d.id, d.text, d.url, d.source, d.licence, d.language};
-    for (const std::string* text : {&d.retrieved, &d.record_id, &d.record_place, &d.content_type})
+    for (const std::string* text :
+         {&d.retrieved, &d.record_id, &d.record_place, &d.content_type, &d.signals, &d.licence_evidence})
       row.push_back(text_or_null(*text));
     if (!decisions.empty()) {
       const std::optional<Decision> decision = decision_of(d, decisions);
@@ -172,7 +174,7 @@ void export_documents(steps::StepContext& ctx) {
 
 const steps::StepSpec kExportDocuments{
     .name = "export-documents",
-    .version = 1,
+    .version = 2,
     .summary = "write documents, with scores and decisions, as Parquet files",
     .inputs =
         {{.role = "documents", .kind = "documents", .help = "one after another", .many = true},

@@ -19,6 +19,7 @@
 #include "engine/data/filters/percentile.h"
 #include "engine/data/filters/pii.h"
 #include "engine/data/filters/robots.h"
+#include "engine/data/filters/signals.h"
 #include "engine/data/filters/substring_dedup.h"
 #include "engine/data/filters/url.h"
 
@@ -38,6 +39,7 @@ struct FilterKind {
 const std::vector<FilterKind>& kinds() {
   static const std::vector<FilterKind> all = {
       {RobotsFilter::variant, nullptr, {"file"}, RobotsFilter::make},
+      {SignalFilter::variant, SignalFilter::make, {"robots", "tdmrep"}, SignalFilter::make_with_files},
       {OptOutFilter::variant, nullptr, {"file"}, OptOutFilter::make},
       {UrlFilter::variant, nullptr, {"file", "suffixes"}, UrlFilter::make},
       {LanguageFilter::variant, nullptr, {"file"}, LanguageFilter::make},

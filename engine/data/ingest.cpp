@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -19,7 +20,9 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "engine/data/document.h"
+#include "engine/data/licences/licence_marks.h"
 #include "engine/data/public_suffix.h"
+#include "engine/data/signals/signals.h"
 #include "engine/data/sources/language.h"
 #include "engine/data/sources/licence_file.h"
 #include "engine/data/sources/source_reader.h"
@@ -37,6 +40,7 @@ constexpr std::size_t kListed = 1000;              // files without text and dam
 struct Source {
   std::string name, kind, licence, language, url_prefix, retrieved;
   std::unique_ptr<LanguageRule> language_rule;
+  bool licence_from_pages = true;               // where the source declares none
   const PublicSuffixList* by_domain = nullptr;  // documents are of their address's registrable domain
 };
 
@@ -106,6 +110,7 @@ std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std:
       source.licence = licence_of_copyright_file(MappedFile(ctx.inputs("licence_files").at(licence_files++).path).text());
     }
     if (config.has("licence")) source.licence = config.string("licence");
+    source.licence_from_pages = config.boolean("licence_from_pages") && source.licence == "unknown";
     if (config.has("retrieved")) {
       source.retrieved = config.string("retrieved");
     } else {
@@ -118,11 +123,20 @@ std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std:
   return sources;
 }
 
+// A licence that a data set states for the document stands; what was found on a page counts where the source declares none.
+void complete_licence(Document& document, const Source& source) {
+  const bool found = !document.licence_evidence.empty();
+  if (!document.licence.empty() && (!found || source.licence_from_pages)) return;
+  document.licence = source.licence;
+  document.licence_evidence = source.licence == "unknown" ? "" : "declared for " + source.name;
+}
+
 // What the file does not say itself, the config does; but a language rule of the config knows better than the page.
 void complete(Document& document, const Source& source, const File& file, std::size_t index, std::size_t count) {
   // An archive's header may hold any bytes, a document's line of JSON only UTF-8.
-  for (std::string* field : {&document.text, &document.url, &document.source, &document.licence, &document.retrieved,
-                             &document.record_id, &document.record_place, &document.content_type})
+  for (std::string* field :
+       {&document.text, &document.url, &document.source, &document.licence, &document.retrieved, &document.record_id,
+        &document.record_place, &document.content_type, &document.signals, &document.licence_evidence})
     if (text::valid_utf8_prefix(*field) != field->size()) *field = text::utf8_lossy(*field);
   document.id = document_id(document.text);
   if (source.by_domain != nullptr && document.source.empty() && document.url.find("://") != std::string::npos)
@@ -132,7 +146,7 @@ void complete(Document& document, const Source& source, const File& file, std::s
     document.url = text::utf8_lossy(source.url_prefix + file.member);
     if (count > 1) document.url += fmt::format("#{}", index);
   }
-  if (document.licence.empty()) document.licence = source.licence;
+  complete_licence(document, source);
   std::string language = source.language;
   if (language.empty() && source.language_rule) language = source.language_rule->language_of(file.member);
   document.language = language.empty() ? normal_language(document.language) : language;
@@ -231,6 +245,18 @@ Json tallies(const std::map<std::string, Tally>& of) {
   return out;
 }
 
+// Documents with signal lines of a place and name ("meta robots"), and with a licence by a kind of mark ("rel=license").
+void count_marks(const Document& document, std::map<std::string, std::int64_t>& signals,
+                 std::map<std::string, std::int64_t>& licence_marks) {
+  std::set<std::string> names;
+  for (const SignalLine& line : split_signal_lines(document.signals, "\n"))
+    names.insert(fmt::format("{} {}", signal_place_name(line.place), line.name));
+  for (const std::string& name : names) ++signals[name];
+  const std::string& evidence = document.licence_evidence;
+  if (evidence.empty()) return;
+  ++licence_marks[evidence.starts_with("declared for ") ? "declared" : evidence.substr(0, evidence.find(": "))];
+}
+
 void ingest(steps::StepContext& ctx) {
   const std::vector<steps::StepInput>& inputs = ctx.inputs("sources");
   std::vector<std::vector<File>> files_by_source;
@@ -246,6 +272,7 @@ void ingest(steps::StepContext& ctx) {
   std::map<std::string, Tally> by_source, by_language, by_licence;
   Tally total;
   Json without_text = Json::array(), damaged = Json::array();
+  std::map<std::string, std::int64_t> signals, licence_marks;
   Progress& progress = ctx.progress("ingest", "files");
   progress.set_total(files.size());
   std::map<std::pair<std::string, std::string>, steps::SourcePosting> postings;
@@ -276,6 +303,7 @@ void ingest(steps::StepContext& ctx) {
       }
       for (const Document& document : batch[i].documents) {
         writer.append(document);
+        count_marks(document, signals, licence_marks);
         for (Tally* t : {&by_source[document.source], &by_language[document.language], &by_licence[document.licence], &total}) {
           ++t->documents;
           t->text_bytes += document.text.size();
@@ -298,6 +326,8 @@ void ingest(steps::StepContext& ctx) {
                        {"by_source", tallies(by_source)},
                        {"by_language", tallies(by_language)},
                        {"by_licence", tallies(by_licence)},
+                       {"licence_marks", licence_marks},
+                       {"signals", signals},
                        {"files_without_text", without_text},
                        {"damaged_records", damaged}};
   write_file_atomically(ctx.disk(), ctx.staging("report"), pretty_json(report));
@@ -313,13 +343,14 @@ void ingest(steps::StepContext& ctx) {
 
 const steps::StepSpec kIngest{
     .name = "ingest",
-    .version = 3,
+    .version = 4,
     .summary = "read web archives, HTML, text, JSONL and Parquet files into documents",
     .inputs = {{"sources", "raw", "the files that the config's sources name", true, true},
                {"suffixes", "raw", "the public suffix list that config.suffixes names", true, false},
                {"licence_files", "raw", "copyright files that the config's sources name", true, true}},
     .outputs = {{"documents", "documents", "JSONL.zst shards in the order of sources and paths"},
-                {"report", "report", "JSON: counts per source, language and licence; files without text; damaged records"}},
+                {"report", "report",
+                 "JSON: counts per source, language, licence, marks of licences, signals; files without text; damaged records"}},
     .config = object({
         field("sources",
               list(object({
@@ -332,6 +363,8 @@ const steps::StepSpec kIngest{
                        field("kind", string().one_of({"html", "text", "jsonl", "warc", "parquet", "auto"}).def("auto"),
                              "warc: also WET and ARC; auto: by file name, else by content"),
                        field("licence", string().def(nullptr), "SPDX expression; before licence_file"),
+                       field("licence_from_pages", boolean().def(true),
+                             "where neither licence nor licence_file is given: by the marks that a page bears, else unknown"),
                        field("licence_file", string().def(nullptr), "a Debian copyright file to read the licence from"),
                        field("language", string().def(nullptr),
                              "of all documents; else language_from, else what the page declares"),

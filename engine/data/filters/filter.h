@@ -18,10 +18,12 @@ namespace cairn::data {
 struct Judgement {
   enum class Action { keep, edit, drop };
   Action action = Action::keep;
-  std::string rule;    // which of the filter's rules: "top_2_gram"; stable, for counting
-  std::string reason;  // "top 2-gram covers 0.31 of characters, limit 0.20"
-  std::string text;    // edit: the new text
+  std::string rule;           // which of the filter's rules: "top_2_gram"; stable, for counting
+  std::string reason;         // "top 2-gram covers 0.31 of characters, limit 0.20"
+  std::string text;           // edit: the new text
   std::string evidence = {};  // what the judgement rests on, to be kept with it: "line 7 of robots.txt sha256:..., 2025-01-15"
+  std::string licence = {};   // what its licence turned out to be, and by which mark; empty: as it was
+  std::string licence_evidence = {};
   std::string language = {};       // what the document's language turned out to be; empty: as it was
   std::vector<Score> scores = {};  // what it scored, to be kept with the document whatever the action
 };

@@ -126,6 +126,7 @@ std::vector<std::string> robots_agents(const std::vector<std::string>& names) {
       std::string known;
       found.clear();
       for (const EmbeddedFile& file : embedded_files()) {
+        if (file.name != "agents.json") continue;
         const Json lists = parse_json(file.text, file.name)["lists"];
         for (const auto& [list, entry] : lists.items()) {
           known += (known.empty() ? "" : ", ") + list;

@@ -55,15 +55,15 @@ void from_lines(std::string_view bytes, const std::string& name, const std::stri
   }
 }
 
-void from_archive(std::string_view bytes, const std::string& name, const Take& take) {
+void from_archive(std::string_view bytes, const std::string& name, std::string_view wanted, const Take& take) {
   ArchiveReader records(bytes, [&name](const RecordDamage& damage) {
-    fail("{}: byte {}: {}; a robots.txt lost there would count as consent", name, damage.offset, damage.what);
+    fail("{}: byte {}: {}; a file lost there would count as consent", name, damage.offset, damage.what);
   });
   ArchiveRecord record;
   while (records.next(record)) {
     if (record.type != "response") continue;
     const std::optional<std::string> path = robots_path(record.url, RobotsReading::rfc);
-    if (!path || *path != "/robots.txt") continue;
+    if (!path || *path != wanted) continue;
     RobotsSnapshot snapshot{robots_host(record.url, RobotsReading::rfc), record.date, 0, {}};
     const std::optional<HttpResponse> response = parse_http_response(record.block);
     std::string body;
@@ -78,13 +78,13 @@ void from_archive(std::string_view bytes, const std::string& name, const Take& t
 
 }  // namespace
 
-void for_each_robots_file(const fs::path& collection, const std::string& date, const Take& take) {
+void for_each_robots_file(const fs::path& collection, const std::string& date, const Take& take, std::string_view path) {
   if (fs::is_directory(collection)) return from_folder(collection, date, take);
   const MappedFile file(collection);
   const std::string name = collection.filename().string();
   if (name.find(".json") != std::string::npos) return from_lines(file.text(), name, date, take);
-  if (name.find("arc") != std::string::npos) return from_archive(file.text(), name, take);
-  fail("{}: expected a folder of robots.txt files named by host, .jsonl, or a web archive", collection.string());
+  if (name.find("arc") != std::string::npos) return from_archive(file.text(), name, path, take);
+  fail("{}: expected a folder of files named by host, .jsonl, or a web archive", collection.string());
 }
 
 }  // namespace cairn::data

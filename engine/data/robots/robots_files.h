@@ -22,9 +22,10 @@ struct RobotsSnapshot {
 // - a folder whose files are named by host ("example.org", "example.org:8080"), all fetched at `date`;
 // - JSONL (.gz, .zst), a line each: {"host": ..., "body": ..., "fetched": ..., "status": ...}, the last two at will;
 // - a web archive (.warc.gz, ...): the responses whose path is /robots.txt.
+// `path`: of the file on its host, for other files that sites have in one place; only a web archive tells it.
 // What cannot be read is an Error: a robots.txt that is lost unseen would mean consent. Files of a folder come in order of name,
 // the rest as they stand.
 void for_each_robots_file(const std::filesystem::path& collection, const std::string& date,
-                          const std::function<void(const RobotsSnapshot&)>& take);
+                          const std::function<void(const RobotsSnapshot&)>& take, std::string_view path = "/robots.txt");
 
 }  // namespace cairn::data

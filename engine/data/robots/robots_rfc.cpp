@@ -1,15 +1,13 @@
 // robots.txt by RFC 9309, in the places that it leaves open as Google's matcher (spec/data.md §2.8).
 #include <algorithm>
-#include <cctype>
 
 #include "engine/data/characters.h"
 #include "engine/data/robots/robots.h"
+#include "engine/data/robots/robots_lines.h"
 
 namespace cairn::data {
 
 namespace {
-
-constexpr std::size_t kMaxLine = 2083 * 8;  // the longest URL that browsers take, with room
 
 enum class Key { user_agent, allow, disallow, other };
 
@@ -24,86 +22,19 @@ Key key_of(std::string_view text) {
   return Key::other;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
-  while (!text.empty() && space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// Key and value of a line; false when it has none.
-bool split_line(std::string_view line, std::string_view& key, std::string_view& value) {
-  line = trimmed(line.substr(0, line.find('#')));
-  std::size_t separator = line.find(':');
-  if (separator == std::string_view::npos) {
-    // A forgotten colon: two words, no more.
-    separator = line.find_first_of(" \t");
-    if (separator == std::string_view::npos) return false;
-    if (trimmed(line.substr(separator)).find_first_of(" \t") != std::string_view::npos) return false;
-  }
-  key = trimmed(line.substr(0, separator));
-  value = trimmed(line.substr(separator + 1));
-  return !key.empty();
-}
-
-// Bytes beyond ASCII as %XX, and the letters of every %xx in upper case.
-std::string escaped(std::string_view pattern) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(pattern[i]);
-    if (byte == '%' && i + 2 < pattern.size() && std::isxdigit(static_cast<unsigned char>(pattern[i + 1])) &&
-        std::isxdigit(static_cast<unsigned char>(pattern[i + 2]))) {
-      out += '%';
-      out += static_cast<char>(std::toupper(static_cast<unsigned char>(pattern[i + 1])));
-      out += static_cast<char>(std::toupper(static_cast<unsigned char>(pattern[i + 2])));
-      i += 2;
-    } else if (byte >= 0x80) {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    } else {
-      out += pattern[i];
-    }
-  }
-  return out;
-}
-
-std::string_view product_token(std::string_view name) {
-  std::size_t end = 0;
-  while (end < name.size() && (std::isalpha(static_cast<unsigned char>(name[end])) || name[end] == '-' || name[end] == '_'))
-    ++end;
-  return name.substr(0, end);
-}
-
-// Calls fn(line, its number) for each line: ended by LF, CR or both, cut at kMaxLine, without a byte order mark.
-template <typename Fn>
-void for_each_line(std::string_view file, Fn&& fn) {
-  for (const char mark : {'\xef', '\xbb', '\xbf'}) {
-    if (!file.starts_with(mark)) break;
-    file.remove_prefix(1);
-  }
-  for (std::uint32_t number = 1; !file.empty(); ++number) {
-    const std::size_t end = std::min(file.find_first_of("\r\n"), file.size());
-    fn(file.substr(0, std::min(end, kMaxLine)), number);
-    file.remove_prefix(end);
-    file.remove_prefix(file.starts_with("\r\n") ? 2 : std::min<std::size_t>(1, file.size()));
-  }
-}
-
 }  // namespace
 
 std::vector<std::vector<RobotsRule>> rfc_rules(std::string_view file, std::span<const std::string> agents) {
   std::vector<std::string> tokens;  // of the agents; "*" has none and takes what is for all
-  for (const std::string& agent : agents) tokens.push_back(lower_case_ascii(product_token(agent)));
+  for (const std::string& agent : agents) tokens.push_back(lower_case_ascii(robots_product_token(agent)));
   std::vector<std::vector<RobotsRule>> specific(agents.size());
   std::vector<RobotsRule> global;
   std::vector<bool> named(agents.size(), false);     // has a group of its own somewhere, even an empty one
   std::vector<bool> in_group(agents.size(), false);  // is named by the group at hand
   bool global_group = false, header = true;
-  for_each_line(file, [&](std::string_view line, std::uint32_t number) {
+  for_each_robots_line(file, [&](std::string_view line, std::uint32_t number) {
     std::string_view key, value;
-    if (!split_line(line, key, value)) return;
+    if (!split_robots_line(line, key, value)) return;
     const Key kind = key_of(key);
     if (kind == Key::user_agent) {
       if (!header) {
@@ -115,7 +46,7 @@ std::vector<std::vector<RobotsRule>> rfc_rules(std::string_view file, std::span<
         global_group = true;
         return;
       }
-      const std::string token = lower_case_ascii(product_token(value));
+      const std::string token = lower_case_ascii(robots_product_token(value));
       for (std::size_t i = 0; i < tokens.size(); ++i) {
         if (tokens[i].empty() || tokens[i] != token) continue;
         named[i] = in_group[i] = true;
@@ -128,7 +59,7 @@ std::vector<std::vector<RobotsRule>> rfc_rules(std::string_view file, std::span<
     header = false;
     if (value.empty()) return;  // a rule of length 0, which no decision counts
     std::vector<RobotsRule> rules;
-    RobotsRule rule{escaped(value), number, 0, kind == Key::allow};
+    RobotsRule rule{escaped_robots_pattern(value), number, 0, kind == Key::allow};
     rule.priority = static_cast<std::uint32_t>(rule.pattern.size());
     rules.push_back(rule);
     // An index page that is allowed allows its folder.

@@ -11,6 +11,7 @@
 
 #include "engine/data/characters.h"
 #include "engine/data/sources/encoding.h"
+#include "engine/data/sources/page_marks.h"
 
 namespace cairn::data {
 
@@ -470,6 +471,9 @@ HtmlText extract_html(std::string_view bytes, std::string_view charset) {
   const xmlNode* root = document ? xmlDocGetRootElement(document.get()) : nullptr;
   if (!root) return page;
   read_head(root, page, 0);
+  PageMarks marks = read_page_marks(root);
+  page.signals = marks.signals.lines();
+  page.licences = std::move(marks.licences);
   const Outline outline(root);
   page.text = BlockWriter(outline).write(outline.main_element());
   return page;

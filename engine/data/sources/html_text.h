@@ -10,13 +10,19 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "engine/data/licences/licence_marks.h"
+#include "engine/data/signals/signals.h"
 
 namespace cairn::data {
 
 struct HtmlText {
   std::string title;  // of <title>, white space collapsed
   std::string text;
-  std::string language;  // as declared in <html lang>, else in <meta>; empty when not
+  std::string language;               // as declared in <html lang>, else in <meta>; empty when not
+  std::vector<SignalLine> signals;    // its <meta> that say what may be done with it
+  std::vector<LicenceMark> licences;  // marks of its licence
 };
 
 // `charset`: what the server said, before what the page declares; a byte order mark comes before both.

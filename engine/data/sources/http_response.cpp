@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "engine/data/characters.h"
 #include "engine/data/compressed.h"
+#include "engine/data/signals/page_lines.h"
 #include "engine/data/sources/warc.h"
 
 namespace cairn::data {
@@ -92,6 +93,7 @@ std::optional<HttpResponse> parse_http_response(std::string_view block) {
     if (name == "content-type") response.content_type = media_type(value, &response.charset);
     if (name == "transfer-encoding") response.transfer_encoding = lower_case_ascii(value);
     if (name == "content-encoding") response.content_encoding = lower_case_ascii(value);
+    if ((name == "link" || is_signal_field(name)) && response.uses.size() < kMostFields) response.uses.emplace_back(name, value);
   }
   response.body = rest;
   return response;

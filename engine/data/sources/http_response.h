@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace cairn::data {
 
@@ -12,8 +14,13 @@ struct HttpResponse {
   int status = 0;
   std::string content_type, charset;                // lower case, without parameters; the parameter as it stands
   std::string transfer_encoding, content_encoding;  // lower case; empty when not given
-  std::string_view body;                            // as stored
+  // Fields that say what may be done with the content: those of signals/page_lines.h, and "link"; name in lower case, value as it
+  // stands. Of a header at most kMostFields of them.
+  std::vector<std::pair<std::string, std::string_view>> uses;
+  std::string_view body;  // as stored
 };
+
+inline constexpr std::size_t kMostFields = 64;
 
 // None when `block` does not begin with a status line. Lines may end in LF alone.
 std::optional<HttpResponse> parse_http_response(std::string_view block);

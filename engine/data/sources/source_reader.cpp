@@ -37,6 +37,8 @@ void HtmlReader::read(std::string_view bytes, const std::string& name, Intake& i
   Document document;
   document.text = page.text;
   document.language = page.language;
+  document.signals = join_signal_lines(page.signals, "\n");
+  set_licence(document, licence_of_marks(page.licences));
   intake.document(std::move(document));
 }
 
@@ -44,6 +46,7 @@ void TextReader::read(std::string_view bytes, const std::string& name, Intake& i
   Document document;
   document.text =
       to_utf8(compression_of(bytes) == Compression::none ? std::string(bytes) : decompress_all(bytes, name, kMaxTextFile));
+  set_licence(document, licence_of_text(document.text));
   intake.document(std::move(document));
 }
 
@@ -68,6 +71,12 @@ void JsonlReader::read(std::string_view bytes, const std::string& name, Intake& 
     }
     intake.document(std::move(document));
   }
+}
+
+void set_licence(Document& document, FoundLicence&& found) {
+  if (found.licence.empty()) return;
+  document.licence = std::move(found.licence);
+  document.licence_evidence = std::move(found.evidence);
 }
 
 Error named(const Error& error, const std::string& name) {

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "engine/data/document.h"
+#include "engine/data/licences/licence_marks.h"
 
 namespace cairn::data {
 
@@ -57,6 +58,9 @@ class JsonlReader : public SourceReader {
 
 // The error with `name` and a colon before its message, unless that begins with the name already.
 Error named(const Error& error, const std::string& name);
+
+// Licence and evidence, where something was found.
+void set_licence(Document& document, FoundLicence&& found);
 
 // Whether bytes of unknown type begin like a page.
 bool looks_like_html(std::string_view bytes);

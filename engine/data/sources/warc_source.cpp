@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "engine/data/signals/page_lines.h"
 #include "engine/data/sources/encoding.h"
 #include "engine/data/sources/html_text.h"
 #include "engine/data/sources/http_response.h"
@@ -81,13 +82,25 @@ void take(const ArchiveRecord& record, const std::string& name, Intake& intake) 
     type = "text/html";
   }
   Document document;
+  PageLines lines;
+  std::vector<LicenceMark> licences;
+  for (const auto& [field, value] : http.uses) {
+    lines.add_header(field, value);
+    if (field == "link") licences = licences_of_link_header(value);
+  }
+  std::vector<SignalLine> signals = lines.lines();
   if (is_html(type)) {
     HtmlText page = extract_html(body, http.charset);
     document.text = std::move(page.text);
     document.language = std::move(page.language);
+    signals.insert(signals.end(), page.signals.begin(), page.signals.end());
+    licences.insert(licences.end(), page.licences.begin(), page.licences.end());
+    set_licence(document, licence_of_marks(licences));
   } else {
     document.text = to_utf8(body, http.charset);
+    set_licence(document, licences.empty() ? licence_of_text(document.text) : licence_of_marks(licences));
   }
+  document.signals = join_signal_lines(signals, "\n");
   document.url = record.url;
   document.retrieved = record.date;
   document.record_id = record.id;

@@ -9,11 +9,10 @@ namespace cairn::data {
 // crawler identified, else by the server's, else by its looks), resource of these types, conversion. It keeps the record's id,
 // place, address, date and content type.
 //
-// Skipped, by reason: "warcinfo", "request", "metadata" (also what a crawler stored of itself), "revisit", "continuation", "unknown_record" (other types), "status",
-// "not_text", "robots_txt".
-// Damaged, by reason: those of warc.h, and "no_http", "body" (transfer or content coding), "digest", "clipped" (WARC-Truncated).
-// The payload's digest decides where it is given, over the body as stored, in clear, or the whole block (writers differ); else
-// the block's.
+// Skipped, by reason: "warcinfo", "request", "metadata" (also what a crawler stored of itself), "revisit", "continuation",
+// "unknown_record" (other types), "status", "not_text", "robots_txt". Damaged, by reason: those of warc.h, and "no_http", "body"
+// (transfer or content coding), "digest", "clipped" (WARC-Truncated). The payload's digest decides where it is given, over the
+// body as stored, in clear, or the whole block (writers differ); else the block's.
 class WarcReader : public SourceReader {
  public:
   void read(std::string_view bytes, const std::string& name, Intake& intake) const override;

@@ -1,0 +1,22 @@
+// What a parsed page says of itself beside its text: signal lines (engine/data/signals) and marks of a licence
+// (engine/data/licences).
+#pragma once
+
+#include <libxml/tree.h>
+
+#include <vector>
+
+#include "engine/data/licences/licence_marks.h"
+#include "engine/data/signals/page_lines.h"
+
+namespace cairn::data {
+
+struct PageMarks {
+  PageLines signals;
+  std::vector<LicenceMark> licences;
+};
+
+// Of the whole document: a <meta> or link counts wherever it stands, but a licence in a <figure> is that of a picture.
+PageMarks read_page_marks(const xmlNode* root);
+
+}  // namespace cairn::data
