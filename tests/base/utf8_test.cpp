@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include "base/random.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -24,6 +25,44 @@ TEST_CASE("utf8: ill-formed sequences are refused where they begin") {
     CHECK(decode_utf8(bad, 0).bytes == 0);
     for (const std::size_t before : {0u, 1u, 7u, 8u, 9u, 20u})
       CHECK(find_invalid_utf8(std::string(before, 'a') + bad + "b") == before);
+  }
+}
+
+TEST_CASE("utf8: long texts, damaged anywhere, are refused where a look at each character refuses them") {
+  const auto first_bad = [](std::string_view text) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const int bytes = decode_utf8(text, at).bytes;
+      if (bytes == 0) return at;
+      at += static_cast<std::size_t>(bytes);
+    }
+    return std::string_view::npos;
+  };
+  Random random(1, "utf8");
+  std::uint64_t drawn = 0;
+  const auto below = [&](std::uint64_t n) { return random.below(drawn++, n); };
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text;
+    const std::uint64_t size = below(400), kind = below(4);
+    while (text.size() < size) {
+      const std::uint64_t bytes = kind == 0 ? 1 : kind == 1 ? 1 + below(4) : kind == 2 ? 2 : 3;
+      constexpr char32_t kFirst[] = {0x20, 0x80, 0x800, 0x10000}, kEnd[] = {0x7F, 0x800, 0xD800, 0x110000};
+      append_utf8(text, kFirst[bytes - 1] + static_cast<char32_t>(below(kEnd[bytes - 1] - kFirst[bytes - 1])));
+    }
+    CHECK(find_invalid_utf8(text) == std::string_view::npos);
+    if (text.empty()) continue;
+    for (int change = 0; change < 3; ++change) {
+      std::string bad = text;
+      const std::size_t at = below(bad.size());
+      constexpr unsigned char kHard[] = {0x80, 0xBF, 0xC0, 0xC2, 0xE0, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xFF, 'a'};
+      if (below(3) == 0)
+        bad.resize(at);
+      else if (below(2) == 0)
+        bad.erase(at, 1);
+      else
+        bad[at] = static_cast<char>(below(2) == 0 ? below(256) : kHard[below(sizeof kHard)]);
+      REQUIRE(find_invalid_utf8(bad) == first_bad(bad));
+    }
   }
 }
 
