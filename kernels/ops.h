@@ -40,6 +40,9 @@ struct Context {
   const Backend& backend;
   ThreadPool& pool;
   const cuda::Queue* queue = nullptr;
+  // In products a b^T: the bits of a row of c follow from its row of a alone, and not from how many rows there are beside it.
+  // That is slower for many rows. The cpu and ref backends see to it; on a GPU it holds among products of one shape.
+  bool rows_alone = false;
 
   Memory* memory() const;  // where the tensors of operations lie; null: on the host
 };

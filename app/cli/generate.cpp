@@ -61,7 +61,7 @@ Json result_json(const infer::Generation& result, std::size_t prompt_tokens) {
 ExitCode generate(Session& session, const Options& options) {
   const infer::GenerationParams params = params_of(options);
   const ModelArgument found = find_model(session, options.model);
-  ServedModel model(found.folder, found.name, found.digest, 0, session.threads(), model_dtype(options.dtype), options.device);
+  ServedModel model(found.folder, found.name, found.digest, {}, session.threads(), model_dtype(options.dtype), options.device);
   const auto prompt = model.completion_prompt({options.prompt, {}, false});
   const infer::Generation result = speak(session, model, prompt, params);
   if (session.json()) {
@@ -88,7 +88,7 @@ std::vector<std::int32_t> fitting_prompt(const ServedModel& model, std::vector<t
 ExitCode chat(Session& session, const Options& options) {
   infer::GenerationParams params = params_of(options);
   const ModelArgument found = find_model(session, options.model);
-  ServedModel model(found.folder, found.name, found.digest, 0, session.threads(), model_dtype(options.dtype), options.device);
+  ServedModel model(found.folder, found.name, found.digest, {}, session.threads(), model_dtype(options.dtype), options.device);
   std::vector<text::ChatMessage> messages;
   if (!options.system.empty()) messages.push_back({"system", options.system});
   for (std::string line; !session.stop().stop_requested();) {

@@ -13,7 +13,7 @@ namespace {
 
 struct Options {
   std::string model, name, address = "127.0.0.1", keys, origin, dtype = "f32", device = "cpu";
-  std::int64_t port = 8080, max_length = 0, queue = 64;
+  std::int64_t port = 8080, max_length = 0, queue = 64, batch = 8, cache_tokens = 0, max_tokens = 0;
 };
 
 // One SHA-256 of a key a line; # begins a comment.
@@ -35,15 +35,28 @@ std::set<std::string> read_key_hashes(const std::string& path) {
   return hashes;
 }
 
+infer::BatchLimits limits_of(const Options& options) {
+  const auto not_negative = [](const char* option, std::int64_t value) {
+    if (value < 0) fail_usage("{}: expected a number that is not negative, found {}", option, value);
+    return value;
+  };
+  return {.max_length = not_negative("--max-length", options.max_length),
+          .sequences = options.batch,
+          .cache_tokens = not_negative("--cache", options.cache_tokens)};
+}
+
 ExitCode serve(Session& session, const Options& options) {
   if (options.port < 0 || options.port > 65535) fail_usage("--port: expected 0 to 65535, found {}", options.port);
   if (options.queue < 1) fail_usage("--queue: expected at least 1, found {}", options.queue);
   const ModelArgument found = find_model(session, options.model);
-  ServedModel model(found.folder, options.name.empty() ? found.name : options.name, found.digest, options.max_length,
+  ServedModel model(found.folder, options.name.empty() ? found.name : options.name, found.digest, limits_of(options),
                     session.threads(), model_dtype(options.dtype), options.device);
   ApiOptions api_options;
   if (!options.keys.empty()) api_options.key_hashes = read_key_hashes(options.keys);
   api_options.queue = static_cast<int>(options.queue);
+  if (options.max_tokens < 0) fail_usage("--max-tokens: expected a number that is not negative, found {}", options.max_tokens);
+  api_options.max_tokens = options.max_tokens;
+  if (options.max_tokens > 0) api_options.default_max_tokens = std::min(api_options.default_max_tokens, options.max_tokens);
   api_options.allowed_origin = options.origin;
   Api api(model, std::move(api_options));
   HttpServer server(
@@ -55,6 +68,8 @@ ExitCode serve(Session& session, const Options& options) {
       api_error_body);
   log_note(fmt::format("serving {} ({} parameters) at http://{}:{}/v1 — Ctrl-C stops", model.name(),
                        format_count(static_cast<double>(model.config().parameters())), options.address, server.port()));
+  log_note(fmt::format("{} answers at once, {} tokens of room; passes are asked for {}", model.batch().limits().sequences,
+                       model.batch().limits().cache_tokens, model.batch().launches()));
   fmt::print("listening on {}:{}\n", options.address, server.port());
   std::fflush(stdout);
   constexpr int kDrainSeconds = 20;
@@ -78,6 +93,10 @@ void add_serve(CommandLine& line, Session& session) {
       .option(options->device, "--device", "NAME", kModelDeviceHelp)
       .option(options->keys, "--keys", "FILE", "SHA-256 hashes of accepted API keys, one a line")
       .option(options->origin, "--cors", "ORIGIN", "allow this origin in browsers")
+      .option(options->batch, "--batch", "N", fmt::format("answers written at once (default: {})", options->batch))
+      .option(options->cache_tokens, "--cache", "TOKENS",
+              "room for all of them together; who finds none waits (default: 32768, or what they need at most)")
+      .option(options->max_tokens, "--max-tokens", "N", "most tokens that an answer may be asked to have (default: no limit)")
       .option(options->queue, "--queue", "N", fmt::format("requests that may wait; more get 429 (default: {})", options->queue))
       .example("cairn serve chat-model --port 8080", "then: curl localhost:8080/v1/models")
       .run([&session, options] { return serve(session, *options); });

@@ -5,12 +5,15 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <exception>
+#include <utility>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/infer/scheduler.h"
 #include "lineage/ledger.h"
 
 namespace cairn::app {
@@ -36,14 +39,20 @@ std::string api_error_body(int status, const std::string& message) {
 }
 
 struct Api::State {
-  State(ServedModel& served, ApiOptions given) : model(served), options(std::move(given)), metrics(served.name()) {}
+  State(ServedModel& served, ApiOptions given)
+      : model(served),
+        options(std::move(given)),
+        metrics(served.name()),
+        scheduler(served.batch(), served.tokenizer(), served.end_tokens()) {}
 
   ServedModel& model;
   ApiOptions options;
   ServerMetrics metrics;
   std::int64_t created = now_microseconds() / 1'000'000;
   std::atomic<bool> draining{false};
-  std::atomic<int> waiting{0};
+  std::atomic<int> waiting{0};  // requests that no answer has been begun for
+  infer::Scheduler scheduler;   // of the worker, as all of the model's work is
+  bool working = false;
   boost::asio::thread_pool worker{1};  // last: it is joined before what its jobs use goes
 
   struct Answering {  // one request on its way
@@ -99,22 +108,95 @@ struct Api::State {
     }
   }
 
-  // Runs `job` on the worker, or refuses at once.
-  void enqueue(const Answering& to, std::function<void()> job) {
+  // One request, which is answered by one answer or several.
+  struct Asked {
+    explicit Asked(Answering answering) : to(std::move(answering)) {}
+    Answering to;
+    std::size_t left = 0;  // answers that are not done
+    bool started = false, failed = false;
+    bool events = false;           // of a stream have begun
+    std::function<void()> finish;  // when all are done, unless one failed or the client has gone
+  };
+
+  // Has the worker answer, or refuses at once.
+  void enqueue(const std::shared_ptr<Asked>& asked, std::vector<infer::GenerationJob> jobs) {
     if (draining) throw ApiError(503, "the server is shutting down", "", "503");
+    for (const infer::GenerationJob& job : jobs) scheduler.check(job.prompt, job.params);
     if (waiting.fetch_add(1) >= options.queue) {
       waiting.fetch_sub(1);
       metrics.rejected("queue_full");
       throw ApiError(429, "too many requests are waiting; try again in a second", "", "queue_full");
     }
     metrics.waiting(1);
-    boost::asio::post(worker, [this, to, job = std::move(job)] {
-      waiting.fetch_sub(1);
-      metrics.waiting(-1);
-      if (to.reply->client_gone()) return;
-      metrics.running(1);
-      guarded(to, job);
-      metrics.running(-1);
+    asked->left = jobs.size();
+    boost::asio::post(worker, [this, asked, jobs = std::move(jobs)]() mutable {
+      for (infer::GenerationJob& job : jobs) scheduler.add(of_request(asked, std::move(job)));
+      if (!std::exchange(working, true)) round();
+    });
+  }
+
+  // Requests that come in between two rounds take part in the next.
+  void round() {
+    working = scheduler.work();
+    metrics.cache(model.batch().pages() - model.batch().free_pages(), model.batch().pages());
+    if (working) boost::asio::post(worker, [this] { round(); });
+  }
+
+  // The job with what all jobs of a request do beside their own.
+  infer::GenerationJob of_request(const std::shared_ptr<Asked>& asked, infer::GenerationJob job) {
+    struct Times {
+      double queued = 0, first = 0;
+    };
+    const auto times = std::make_shared<Times>();
+    const auto prompt_tokens = static_cast<std::int64_t>(job.prompt.size());
+    job.cancelled = [asked] { return asked->failed || asked->to.reply->client_gone(); };
+    job.on_start = [this, asked, times] {
+      times->queued = seconds_since(asked->to.arrived);
+      leave_queue(*asked);
+    };
+    job.on_token = [asked, times, own = std::move(job.on_token)](const infer::GeneratedToken& token, const std::string& shown) {
+      if (times->first == 0) times->first = seconds_since(asked->to.arrived);
+      if (own) own(token, shown);
+    };
+    job.on_done = [this, asked, times, prompt_tokens, own = std::move(job.on_done)](infer::Generation result) {
+      metrics.generation(prompt_tokens, static_cast<std::int64_t>(result.tokens.size()), infer::finish_reason_name(result.finish),
+                         times->queued, times->first, seconds_since(asked->to.arrived));
+      own(std::move(result));
+      one_done(*asked);
+    };
+    job.on_failed = [this, asked](const std::exception_ptr& error) {
+      if (!std::exchange(asked->failed, true)) fail_request(*asked, error);
+      one_done(*asked);
+    };
+    return job;
+  }
+
+  void leave_queue(Asked& asked) {
+    if (std::exchange(asked.started, true)) return;
+    waiting.fetch_sub(1);
+    metrics.waiting(-1);
+    metrics.running(1);
+  }
+
+  void one_done(Asked& asked) {
+    if (--asked.left > 0) return;
+    leave_queue(asked);  // one that was given up before it began
+    metrics.running(-1);
+    if (!asked.failed && !asked.to.reply->client_gone()) asked.finish();
+  }
+
+  // After the headers an error can only be an event; no [DONE] follows it.
+  void fail_request(const Asked& asked, const std::exception_ptr& error) {
+    guarded(asked.to, [&] {
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::exception& failure) {
+        log_warning(fmt::format("{}: {}", asked.to.route, failure.what()));
+        const ApiError answer(500, failure.what(), "", "internal_error");
+        if (!asked.events) throw answer;
+        asked.to.reply->write("data: " + answer.body() + "\n\n");
+        asked.to.reply->end();
+      }
     });
   }
 
@@ -132,24 +214,10 @@ struct Api::State {
     }
   }
 
-  infer::Generation timed_generate(const Answering& to, const std::vector<std::int32_t>& prompt, infer::GenerationParams params,
-                                   int choice,
-                                   const std::function<void(const infer::GeneratedToken&, const std::string&)>& on_token) {
-    params.sampling.seed += static_cast<std::uint64_t>(choice);
-    const double queued = seconds_since(to.arrived);
-    double first = 0;
-    const infer::Generation result =
-        model.generate(prompt, params, [&](const infer::GeneratedToken& token, const std::string& shown) {
-          if (first == 0) first = seconds_since(to.arrived);
-          if (on_token) on_token(token, shown);
-          return !to.reply->client_gone();
-        });
-    metrics.generation(static_cast<std::int64_t>(prompt.size()), static_cast<std::int64_t>(result.tokens.size()),
-                       infer::finish_reason_name(result.finish), queued, first, seconds_since(to.arrived));
-    return result;
-  }
-
-  void begin_events(const Answering& to) {
+  // Before the first event.
+  void begin_events(Asked& asked) {
+    if (std::exchange(asked.events, true)) return;
+    const Answering& to = asked.to;
     HttpHeaders headers = to.headers;
     headers["content-type"] = "text/event-stream; charset=utf-8";
     headers["cache-control"] = "no-cache";
@@ -158,117 +226,183 @@ struct Api::State {
     to.reply->begin_stream(200, headers);
   }
 
-  // After the headers an error can only be an event; no [DONE] follows it.
-  void streamed(const Answering& to, const std::function<void()>& work) {
-    try {
-      work();
-      to.reply->write("data: [DONE]\n\n");
-    } catch (const std::exception& error) {
-      to.reply->write("data: " + ApiError(500, error.what(), "", "internal_error").body() + "\n\n");
-    }
-    to.reply->end();
+  void end_events(Asked& asked) {
+    begin_events(asked);
+    asked.to.reply->write("data: [DONE]\n\n");
+    asked.to.reply->end();
+  }
+
+  // As many answers as the request asks for, each with a seed of its own.
+  infer::GenerationJob job_of(const CommonRequest& request, const std::vector<std::int32_t>& prompt, int choice) const {
+    infer::GenerationJob job{.prompt = prompt, .params = request.generation};
+    job.params.sampling.seed += static_cast<std::uint64_t>(choice);
+    return job;
   }
 
   void answer_chat(const Answering& to, const ChatRequest& request, const std::vector<std::int32_t>& prompt) {
-    const AnswerHead head_ = head("chatcmpl-");
-    Usage usage{static_cast<std::int64_t>(prompt.size()), 0};
-    if (!request.stream) {
+    struct Chat : Asked {
+      Chat(Answering answering, const ChatRequest& given) : Asked(std::move(answering)), request(given) {}
+      ChatRequest request;
+      AnswerHead head;
+      Usage usage;
       std::vector<infer::Generation> choices;
-      for (int i = 0; i < request.n; ++i) {
-        choices.push_back(timed_generate(to, prompt, request.generation, i, nullptr));
-        usage.completion_tokens += static_cast<std::int64_t>(choices.back().tokens.size());
+    };
+    const auto chat = std::make_shared<Chat>(to, request);
+    chat->head = head("chatcmpl-");
+    chat->usage.prompt_tokens = static_cast<std::int64_t>(prompt.size());
+    chat->choices.resize(static_cast<std::size_t>(request.n));
+    std::vector<infer::GenerationJob> jobs;
+    for (int i = 0; i < request.n; ++i) {
+      jobs.push_back(job_of(request, prompt, i));
+      if (request.stream) {
+        stream_choice(chat, i, jobs.back());
+        continue;
       }
-      return finish(to, chat_answer(head_, choices, request, model.tokenizer(), usage));
+      jobs.back().on_done = [chat = chat.get(), i](infer::Generation result) {
+        chat->usage.completion_tokens += static_cast<std::int64_t>(result.tokens.size());
+        chat->choices[static_cast<std::size_t>(i)] = std::move(result);
+      };
     }
-    begin_events(to);
-    streamed(to, [&] {
-      for (int i = 0; i < request.n; ++i) {
-        std::size_t shown_so_far = 0;
-        bool opened = false;
-        const auto send = [&](Json delta, const char* reason, Json logprobs) {
-          std::string events;
-          // The role comes in the same flush as the first text, so that time to first token is honest.
-          if (!opened)
-            events = server_sent_event(
-                chat_chunk(head_, i, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr, request.include_usage));
-          opened = true;
-          to.reply->write(events + server_sent_event(chat_chunk(head_, i, std::move(delta), reason, std::move(logprobs),
-                                                                request.include_usage)));
-        };
-        const infer::Generation result =
-            timed_generate(to, prompt, request.generation, i, [&](const infer::GeneratedToken& token, const std::string& shown) {
-              shown_so_far += shown.size();
-              if (shown.empty() && !request.logprobs) return;
-              send({{"content", shown}}, nullptr, request.logprobs ? chat_logprobs({token}, model.tokenizer()) : Json(nullptr));
-            });
-        if (result.text.size() > shown_so_far) send({{"content", result.text.substr(shown_so_far)}}, nullptr, nullptr);
-        send(Json::object(), infer::finish_reason_name(result.finish), nullptr);
-        usage.completion_tokens += static_cast<std::int64_t>(result.tokens.size());
-      }
-      if (request.include_usage) to.reply->write(server_sent_event(usage_chunk(head_, "chat.completion.chunk", usage)));
-    });
+    chat->finish = [this, chat = chat.get()] {
+      if (!chat->request.stream)
+        return finish(chat->to, chat_answer(chat->head, chat->choices, chat->request, model.tokenizer(), chat->usage));
+      if (chat->request.include_usage)
+        chat->to.reply->write(server_sent_event(usage_chunk(chat->head, "chat.completion.chunk", chat->usage)));
+      end_events(*chat);
+    };
+    enqueue(chat, std::move(jobs));
+  }
+
+  // Choice `i` of a chat, piece by piece.
+  template <typename Chat>
+  void stream_choice(const std::shared_ptr<Chat>& asked, int i, infer::GenerationJob& job) {
+    struct Shown {
+      std::size_t bytes = 0;
+      bool opened = false;
+    };
+    const auto shown = std::make_shared<Shown>();
+    Chat* chat = asked.get();
+    const auto send = [this, chat, shown, i](Json delta, const char* reason, Json logprobs) {
+      const bool usage = chat->request.include_usage;
+      std::string events;
+      // The role comes in the same flush as the first text, so that time to first token is honest.
+      if (!std::exchange(shown->opened, true))
+        events = server_sent_event(chat_chunk(chat->head, i, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr, usage));
+      begin_events(*chat);
+      chat->to.reply->write(events +
+                            server_sent_event(chat_chunk(chat->head, i, std::move(delta), reason, std::move(logprobs), usage)));
+    };
+    job.on_token = [this, chat, shown, send](const infer::GeneratedToken& token, const std::string& text) {
+      shown->bytes += text.size();
+      if (text.empty() && !chat->request.logprobs) return;
+      send({{"content", text}}, nullptr, chat->request.logprobs ? chat_logprobs({token}, model.tokenizer()) : Json(nullptr));
+    };
+    job.on_done = [chat, shown, send](const infer::Generation& result) {
+      if (result.text.size() > shown->bytes) send({{"content", result.text.substr(shown->bytes)}}, nullptr, nullptr);
+      send(Json::object(), infer::finish_reason_name(result.finish), nullptr);
+      chat->usage.completion_tokens += static_cast<std::int64_t>(result.tokens.size());
+    };
   }
 
   void answer_completion(const Answering& to, const CompletionRequest& request,
                          const std::vector<std::vector<std::int32_t>>& prompts) {
-    const AnswerHead head_ = head("cmpl-");
-    Usage usage;
-    Json choices = Json::array();
-    const auto each = [&](const auto& one) {
-      int index = 0;
-      for (const auto& prompt : prompts) {
-        usage.prompt_tokens += static_cast<std::int64_t>(prompt.size());
-        for (int i = 0; i < request.n; ++i) one(prompt, i, index++);
-      }
+    struct Completion : Asked {
+      Completion(Answering answering, const CompletionRequest& given) : Asked(std::move(answering)), request(given) {}
+      CompletionRequest request;
+      AnswerHead head;
+      Usage usage;
+      std::vector<CompletionChoice> choices;
     };
-    if (!request.stream) {
-      each([&](const std::vector<std::int32_t>& prompt, int i, int index) {
-        CompletionChoice choice;
+    const auto asked = std::make_shared<Completion>(to, request);
+    Completion* completion = asked.get();
+    completion->head = head("cmpl-");
+    completion->choices.resize(prompts.size() * static_cast<std::size_t>(request.n));
+    std::vector<infer::GenerationJob> jobs;
+    for (const std::vector<std::int32_t>& prompt : prompts) {
+      completion->usage.prompt_tokens += static_cast<std::int64_t>(prompt.size());
+      for (int i = 0; i < request.n; ++i) {
+        const std::size_t index = jobs.size();
+        jobs.push_back(job_of(request, prompt, i));
+        if (request.stream) {
+          stream_completion(completion, static_cast<int>(index), jobs.back());
+          continue;
+        }
+        CompletionChoice& choice = completion->choices[index];
         if (request.echo) choice.prompt = prompt;
-        if (request.echo && request.logprobs) choice.prompt_scores = model.score_prompt(prompt, *request.logprobs);
-        choice.generation = timed_generate(to, prompt, request.generation, i, nullptr);
-        usage.completion_tokens += static_cast<std::int64_t>(choice.generation.tokens.size());
-        choices.push_back(completion_choice(index, choice, request, model.tokenizer()));
-      });
-      return finish(to, completion_answer(head_, std::move(choices), usage));
+        if (request.echo && request.logprobs) {
+          choice.prompt_scores.logprobs.resize(prompt.size());
+          choice.prompt_scores.top.resize(prompt.size());
+          jobs.back().on_prompt = [&choice, top = *request.logprobs](std::size_t at, std::span<const float> logits) {
+            if (at + 1 == choice.prompt.size()) return;
+            choice.prompt_scores.logprobs[at + 1] = infer::logprob_of(logits, choice.prompt[at + 1]);
+            choice.prompt_scores.top[at + 1] = infer::top_logprobs(logits, top);
+          };
+        }
+        jobs.back().on_done = [completion, &choice](infer::Generation result) {
+          completion->usage.completion_tokens += static_cast<std::int64_t>(result.tokens.size());
+          choice.generation = std::move(result);
+        };
+      }
     }
-    begin_events(to);
-    streamed(to, [&] {
-      each([&](const std::vector<std::int32_t>& prompt, int i, int index) {
-        std::size_t shown_so_far = 0;
-        const infer::Generation result =
-            timed_generate(to, prompt, request.generation, i, [&](const infer::GeneratedToken&, const std::string& shown) {
-              shown_so_far += shown.size();
-              if (!shown.empty())
-                to.reply->write(server_sent_event(completion_chunk(head_, index, shown, nullptr, request.include_usage)));
-            });
-        to.reply->write(server_sent_event(completion_chunk(head_, index, result.text.substr(shown_so_far),
-                                                           infer::finish_reason_name(result.finish), request.include_usage)));
-        usage.completion_tokens += static_cast<std::int64_t>(result.tokens.size());
-      });
-      if (request.include_usage) to.reply->write(server_sent_event(usage_chunk(head_, "text_completion", usage)));
-    });
+    completion->finish = [this, completion] {
+      if (completion->request.stream) {
+        if (completion->request.include_usage)
+          completion->to.reply->write(server_sent_event(usage_chunk(completion->head, "text_completion", completion->usage)));
+        return end_events(*completion);
+      }
+      Json choices = Json::array();
+      for (const CompletionChoice& choice : completion->choices)
+        choices.push_back(completion_choice(static_cast<int>(choices.size()), choice, completion->request, model.tokenizer()));
+      finish(completion->to, completion_answer(completion->head, std::move(choices), completion->usage));
+    };
+    enqueue(asked, std::move(jobs));
+  }
+
+  template <typename Completion>
+  void stream_completion(Completion* completion, int index, infer::GenerationJob& job) {
+    const auto bytes = std::make_shared<std::size_t>(0);
+    const auto send = [this, completion, index](const std::string& text, const char* reason) {
+      begin_events(*completion);
+      completion->to.reply->write(
+          server_sent_event(completion_chunk(completion->head, index, text, reason, completion->request.include_usage)));
+    };
+    job.on_token = [bytes, send](const infer::GeneratedToken&, const std::string& text) {
+      *bytes += text.size();
+      if (!text.empty()) send(text, nullptr);
+    };
+    job.on_done = [completion, bytes, send](const infer::Generation& result) {
+      send(result.text.substr(*bytes), infer::finish_reason_name(result.finish));
+      completion->usage.completion_tokens += static_cast<std::int64_t>(result.tokens.size());
+    };
+  }
+
+  void check_answer_length(std::int64_t max_tokens) const {
+    if (options.max_tokens > 0 && max_tokens > options.max_tokens)
+      throw ApiError(
+          400, fmt::format("max_tokens: this server answers with at most {} tokens, found {}", options.max_tokens, max_tokens),
+          "max_tokens");
   }
 
   void chat(const Answering& to, const std::string& body) {
-    ChatRequest request = read_chat_request(parse_request_body(body), options.default_max_tokens);
+    const ChatRequest request = read_chat_request(parse_request_body(body), options.default_max_tokens);
     check_model(request.model);
+    check_answer_length(request.generation.max_tokens);
     const std::vector<std::int32_t> prompt = model.chat_prompt(request.messages, today());
     check_length(prompt);
-    enqueue(to, [this, to, request = std::move(request), prompt] { answer_chat(to, request, prompt); });
+    answer_chat(to, request, prompt);
   }
 
   void completion(const Answering& to, const std::string& body) {
-    CompletionRequest request = read_completion_request(parse_request_body(body));
+    const CompletionRequest request = read_completion_request(parse_request_body(body));
     check_model(request.model);
+    check_answer_length(request.generation.max_tokens);
     std::vector<std::vector<std::int32_t>> prompts;
     for (const auto& prompt : request.prompts) {
       prompts.push_back(model.completion_prompt(prompt));
       check_length(prompts.back());
       if (prompts.back().empty()) throw ApiError(400, "prompt: empty", "prompt");
     }
-    enqueue(to,
-            [this, to, request = std::move(request), prompts = std::move(prompts)] { answer_completion(to, request, prompts); });
+    answer_completion(to, request, prompts);
   }
 
   void tokenize(const Answering& to, const std::string& body) {

@@ -43,6 +43,11 @@ void ServerMetrics::running(int change) {
   const std::lock_guard lock(mutex_);
   running_ += change;
 }
+void ServerMetrics::cache(std::int64_t used, std::int64_t pages) {
+  const std::lock_guard lock(mutex_);
+  used_pages_ = used;
+  pages_ = pages;
+}
 void ServerMetrics::rejected(const std::string& reason) {
   const std::lock_guard lock(mutex_);
   ++rejected_[reason];
@@ -78,6 +83,7 @@ std::string ServerMetrics::render() const {
   for (const std::string prefix : {"cairn_", "vllm:"}) {
     one(prefix + "num_requests_running", "gauge", running_);
     one(prefix + "num_requests_waiting", "gauge", waiting_);
+    one(prefix + "kv_cache_usage_perc", "gauge", static_cast<double>(used_pages_) / static_cast<double>(pages_));
     one(prefix + "prompt_tokens_total", "counter", prompt_tokens_);
     one(prefix + "generation_tokens_total", "counter", generated_tokens_);
     type(prefix + "request_success_total", "counter");

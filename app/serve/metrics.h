@@ -30,6 +30,7 @@ class ServerMetrics {
   void request(const std::string& route, int status);  // an answer left
   void waiting(int change);
   void running(int change);
+  void cache(std::int64_t used, std::int64_t pages);  // pages of keys and values that are in use
   void rejected(const std::string& reason);
   // One finished generation; times in seconds.
   void generation(std::int64_t prompt_tokens, std::int64_t generated_tokens, const std::string& finish, double queued,
@@ -41,7 +42,7 @@ class ServerMetrics {
   std::string model_;
   std::map<std::pair<std::string, int>, std::uint64_t> requests_;
   std::map<std::string, std::uint64_t> rejected_, finished_;
-  std::int64_t waiting_ = 0, running_ = 0;
+  std::int64_t waiting_ = 0, running_ = 0, used_pages_ = 0, pages_ = 1;
   std::uint64_t prompt_tokens_ = 0, generated_tokens_ = 0;
   Histogram first_token_, between_tokens_, whole_, queued_;
 };

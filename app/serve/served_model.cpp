@@ -17,15 +17,15 @@ model::LoadedModel load_to(Memory* memory, const std::filesystem::path& folder, 
 
 }  // namespace
 
-ServedModel::ServedModel(const std::filesystem::path& folder, std::string name, std::string digest, std::int64_t max_length,
-                         ThreadPool& threads, Dtype dtype, const std::string& device)
+ServedModel::ServedModel(const std::filesystem::path& folder, std::string name, std::string digest,
+                         const infer::BatchLimits& limits, ThreadPool& threads, Dtype dtype, const std::string& device)
     : name_(std::move(name)),
       digest_(std::move(digest)),
       device_(open_compute_device(device)),
       context_(device_->context(threads)),
       loaded_(load_to(context_.memory(), folder, dtype)),
       tokenizer_(text::Tokenizer::load(folder)),
-      sequence_(context_, loaded_.parameters, max_length > 0 ? max_length : loaded_.config.max_positions),
+      batch_(context_, loaded_.parameters, limits),
       end_tokens_(loaded_.config.eos) {
   if (tokenizer_.vocab_size() > loaded_.config.vocab) {
     fail("{}: the tokenizer has {} tokens, the model knows {}: they do not belong together", folder.string(),
@@ -60,21 +60,7 @@ std::vector<std::int32_t> ServedModel::completion_prompt(const CompletionRequest
 
 infer::Generation ServedModel::generate(const std::vector<std::int32_t>& prompt, const infer::GenerationParams& params,
                                         const std::function<bool(const infer::GeneratedToken&, const std::string&)>& on_token) {
-  return infer::generate(sequence_, tokenizer_, end_tokens_, prompt, params, on_token);
-}
-
-PromptScores ServedModel::score_prompt(const std::vector<std::int32_t>& prompt, std::int64_t top) {
-  PromptScores scores;
-  scores.logprobs.resize(prompt.size());
-  scores.top.resize(prompt.size());
-  sequence_.truncate(0);
-  sequence_.extend(prompt, 0, [&](std::int64_t index, std::span<const float> logits) {
-    const auto next = static_cast<std::size_t>(index) + 1;
-    if (next == prompt.size()) return;
-    scores.logprobs[next] = infer::logprob_of(logits, prompt[next]);
-    scores.top[next] = infer::top_logprobs(logits, top);
-  });
-  return scores;
+  return infer::generate(batch_, tokenizer_, end_tokens_, prompt, params, on_token);
 }
 
 std::string today() {

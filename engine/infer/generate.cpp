@@ -1,9 +1,11 @@
 #include "engine/infer/generate.h"
 
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 #include "base/error.h"
-#include "engine/infer/text_stream.h"
+#include "engine/infer/scheduler.h"
 
 namespace cairn::infer {
 namespace {
@@ -26,50 +28,56 @@ const char* finish_reason_name(FinishReason reason) {
   return "";
 }
 
-Generation generate(Sequence& sequence, const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens,
+Writing::Writing(const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens, const GenerationParams& params)
+    : tokenizer_(tokenizer), end_tokens_(end_tokens), params_(params), stream_(params.stop) {
+  check_sampling(params.sampling);
+}
+
+bool Writing::take(const GeneratedToken& token) {
+  shown_.reset();
+  const bool may_stop = static_cast<std::int64_t>(result_.tokens.size()) >= params_.min_tokens;
+  const bool is_end = contains(end_tokens_, token.token) && !params_.ignore_eos;
+  if (may_stop && (is_end || contains(params_.stop_tokens, token.token))) {
+    result_.finish = FinishReason::stop;
+    return false;
+  }
+  const bool hidden = params_.skip_special_tokens && tokenizer_.is_special(token.token);
+  shown_ = stream_.feed(hidden ? "" : tokenizer_.token_bytes(token.token));
+  result_.tokens.push_back(token);
+  if (stream_.stopped()) {
+    result_.finish = FinishReason::stop;
+    result_.stop = stream_.stop();
+    return false;
+  }
+  return wants_more();
+}
+
+void Writing::end(FinishReason reason) {
+  result_.finish = reason;
+}
+
+Generation Writing::finished() {
+  stream_.finish();
+  result_.text = stream_.text();
+  return std::move(result_);
+}
+
+Generation generate(SequenceBatch& batch, const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens,
                     std::span<const std::int32_t> prompt, const GenerationParams& params,
                     const std::function<bool(const GeneratedToken&, const std::string&)>& on_token) {
-  if (prompt.empty()) fail_usage("an empty prompt: nothing to go on from");
-  if (static_cast<std::int64_t>(prompt.size()) > sequence.max_length()) {
-    fail_usage("the prompt has {} tokens, the model reads at most {}", prompt.size(), sequence.max_length());
-  }
   Generation result;
-  Sampler sampler(params.sampling, prompt, sequence.vocab());
-  TextStream stream(params.stop);
-  sequence.truncate(0);
-  std::vector<std::int32_t> next(prompt.begin(), prompt.end());
-  while (static_cast<std::int64_t>(result.tokens.size()) < params.max_tokens) {
-    if (sequence.length() + static_cast<std::int64_t>(next.size()) > sequence.max_length()) break;
-    GeneratedToken token;
-    sequence.extend(next, static_cast<std::int64_t>(next.size()) - 1, [&](std::int64_t, std::span<const float> logits) {
-      const TokenScore chosen = sampler.next(logits);
-      token.token = chosen.token;
-      token.logprob = chosen.logprob;
-      if (params.top_logprobs >= 0) token.top = top_logprobs(logits, params.top_logprobs);
-    });
-    const bool may_stop = static_cast<std::int64_t>(result.tokens.size()) >= params.min_tokens;
-    const bool is_end = contains(end_tokens, token.token) && !params.ignore_eos;
-    if (may_stop && (is_end || contains(params.stop_tokens, token.token))) {
-      result.finish = FinishReason::stop;
-      break;
-    }
-    const bool hidden = params.skip_special_tokens && tokenizer.is_special(token.token);
-    const std::string shown = stream.feed(hidden ? "" : tokenizer.token_bytes(token.token));
-    result.tokens.push_back(token);
-    const bool go_on = on_token(token, shown);
-    if (stream.stopped()) {
-      result.finish = FinishReason::stop;
-      result.stop = stream.stop();
-      break;
-    }
-    if (!go_on) {
-      result.finish = FinishReason::cancelled;
-      break;
-    }
-    next.assign(1, token.token);
+  std::exception_ptr failure;
+  bool go_on = true;
+  Scheduler scheduler(batch, tokenizer, end_tokens);
+  scheduler.add({.prompt = {prompt.begin(), prompt.end()},
+                 .params = params,
+                 .on_token = [&](const GeneratedToken& token, const std::string& shown) { go_on = on_token(token, shown); },
+                 .cancelled = [&] { return !go_on; },
+                 .on_done = [&](Generation done) { result = std::move(done); },
+                 .on_failed = [&](const std::exception_ptr& error) { failure = error; }});
+  while (scheduler.work()) {
   }
-  stream.finish();
-  result.text = stream.text();
+  if (failure) std::rethrow_exception(failure);
   return result;
 }
 

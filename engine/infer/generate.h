@@ -1,13 +1,15 @@
-// Generation: a prompt, a sequence, sampling, and the rules for stopping.
+// Generation: a prompt, sampling, and the rules for stopping.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/infer/sampling.h"
-#include "engine/infer/sequence.h"
+#include "engine/infer/sequence_batch.h"
+#include "engine/infer/text_stream.h"
 #include "engine/text/tokenizer.h"
 
 namespace cairn::infer {
@@ -39,11 +41,37 @@ struct Generation {
   std::string stop;  // the stop string that ended it, if one did
 };
 
-// Reads `prompt` (not empty) into the emptied `sequence` and generates. `on_token` sees each token with the text that may be
+// One answer while it is being written: what becomes of each token.
+class Writing {
+ public:
+  // Error (usage) for parameters out of range. `tokenizer`, `end_tokens` must outlive it.
+  Writing(const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens, const GenerationParams& params);
+
+  // Takes the next token. False when the answer ends: before it (an end token) or with it.
+  bool take(const GeneratedToken& token);
+  void end(FinishReason reason);  // from outside: no more room, or nobody listens any more
+
+  bool wants_more() const { return static_cast<std::int64_t>(result_.tokens.size()) < params_.max_tokens; }
+  // Of the last token that was taken: the text that may be shown by then (perhaps ""), or none when the answer ended before it.
+  const std::optional<std::string>& shown() const { return shown_; }
+  const GenerationParams& params() const { return params_; }
+  const Generation& result() const { return result_; }
+  Generation finished();  // with the text that was held back
+
+ private:
+  const text::Tokenizer& tokenizer_;
+  std::span<const std::int32_t> end_tokens_;
+  GenerationParams params_;
+  TextStream stream_;
+  Generation result_;
+  std::optional<std::string> shown_;
+};
+
+// Reads `prompt` (not empty) into a sequence of `batch` and generates. `on_token` sees each token with the text that may be
 // shown by now (perhaps ""); false cancels. What is still held back at the end is in the result's text only: a caller that
 // streams shows text.substr(shown so far). The end of the sequence's room ends with `length`. Error (usage): an empty prompt, one
 // that is too long, or parameters out of range.
-Generation generate(Sequence& sequence, const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens,
+Generation generate(SequenceBatch& batch, const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens,
                     std::span<const std::int32_t> prompt, const GenerationParams& params,
                     const std::function<bool(const GeneratedToken&, const std::string&)>& on_token);
 

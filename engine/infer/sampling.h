@@ -19,7 +19,7 @@ struct SamplingParams {
   double frequency_penalty = 0.0;  // [-2, 2], times their count
   double repetition_penalty =
       1.0;  // > 0: divides positive and multiplies negative logits of tokens of prompt and answer (Keskar et al. 2019)
-  std::map<std::int32_t, double> logit_bias;
+  std::map<std::int32_t, double> logit_bias = {};
   std::uint64_t seed = 0;
 };
 

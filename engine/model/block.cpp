@@ -124,8 +124,8 @@ struct Block {
     return d_raw;
   }
 
-  // o = attention(a), without the projection behind it
-  void attend(Tensor keys, Tensor values) {
+  // q, k, v of a, with norm and rotation
+  void project() {
     const bool norm = architecture.qk_norm != QkNorm::none;
     const Tensor a = attention_input(), q_raw = norm ? block.q_raw : block.q, k_raw = norm ? block.k_raw : block.k;
     linear.forward(q_raw, a, p.wq, p.bq);                  // [N, H*E]
@@ -133,8 +133,29 @@ struct Block {
     linear.forward(block.v, a, p.wv, p.bv, kSameInput);    // [N, K*E]
     rotate(block.q, q_raw, block.q_inv_rms, p.q_norm, H);  // [N, H*E]
     rotate(block.k, k_raw, block.k_inv_rms, p.k_norm, K);  // [N, K*E]
+  }
+  // o = attention(a), without the projection behind it
+  void attend(Tensor keys, Tensor values) {
+    project();
     ops::attention_forward(ctx, sequences(block.o, H), block.lse, sequences(block.q, H), keys, values, places.first_key,
                            attention_scale());  // [B, T, H, E]
+  }
+  void attend(const PagedKeys& paged) {
+    project();
+    const std::int64_t slots = paged.k.shape[0] * paged.k.shape[1];
+    const Tensor keys = paged.k.reshape({slots, K * E}), values = paged.v.reshape({slots, K * E});
+    ops::cache_append(ctx, keys, block.k, paged.slots);
+    ops::cache_append(ctx, values, block.v, paged.slots);
+    if (paged.history.empty()) {
+      ops::paged_attention(ctx, heads(block.o, H), heads(block.q, H), paged.k, paged.v, paged.table, paged.lengths,
+                           attention_scale());  // [N, H, E]
+      return;
+    }
+    const std::int64_t S = paged.history.size();
+    ops::embedding_forward(ctx, paged.history_keys, keys, paged.history);  // rows by number: [S, K*E]
+    ops::embedding_forward(ctx, paged.history_values, values, paged.history);
+    ops::attention_forward(ctx, sequences(block.o, H), block.lse, sequences(block.q, H), paged.history_keys.reshape({1, S, K, E}),
+                           paged.history_values.reshape({1, S, K, E}), places.first_key, attention_scale());  // [1, N, H, E]
   }
   // From d.d_o the gradient of a, in d_a; where a is x itself it is added to dx.
   void attend_backward(Tensor dx, Tensor d_a, const LayerParameters& grad, BlockGradients& d) {
@@ -196,6 +217,20 @@ struct Block {
     add_output(y, block.x_mid, block.g, p.w_down, p.b_down, block.mlp_out, block.mlp_inv_rms, p.mlp_norm);
   }
 
+  // x -> y, attending to `keys...`: tensors of keys and values, or pages of them.
+  template <typename... Keys>
+  void forward(Tensor y, const Keys&... keys) {
+    // x_mid = x + attention(norm(x))
+    norm_input(block.a, block.attention_inv_rms, block.x, p.attention_norm);  // [N, D]
+    attend(keys...);                                                          // [N, H*E]
+    add_attention();                                                          // [N, D], and norm(x_mid)
+
+    // y = x_mid + mlp(norm(x_mid))
+    expand();    // [N, F]
+    activate();  // [N, F]
+    add_mlp(y);  // [N, D]
+  }
+
   // What the forward did not keep.
   void attention_again(const Recompute& recompute) {
     if (!recompute.keeps_norm_of_x()) norm_input(block.a, block.attention_inv_rms, block.x, p.attention_norm);
@@ -215,17 +250,13 @@ struct Block {
 
 void block_forward(Context& ctx, const ModelConfig& config, const LayerParameters& p, const TokenPlaces& places,
                    BlockActivations& block, Tensor keys, Tensor values, Tensor y) {
-  Block b{ctx, config, p, places, block, keys.shape[0]};
+  Block{ctx, config, p, places, block, keys.shape[0]}.forward(y, keys, values);
+}
 
-  // x_mid = x + attention(norm(x))
-  b.norm_input(block.a, block.attention_inv_rms, block.x, p.attention_norm);  // [N, D]
-  b.attend(keys, values);                                                     // [N, H*E]
-  b.add_attention();                                                          // [N, D], and norm(x_mid)
-
-  // y = x_mid + mlp(norm(x_mid))
-  b.expand();    // [N, F]
-  b.activate();  // [N, F]
-  b.add_mlp(y);  // [N, D]
+void block_forward(Context& ctx, const ModelConfig& config, const LayerParameters& p, const TokenPlaces& places,
+                   BlockActivations& block, const PagedKeys& paged, Tensor y) {
+  const std::int64_t sequences = paged.history.empty() ? block.x.shape[0] : 1;
+  Block{ctx, config, p, places, block, sequences}.forward(y, paged);
 }
 
 void block_backward(Context& ctx, const ModelConfig& config, const LayerParameters& p, const LayerParameters& grad,

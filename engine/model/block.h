@@ -75,6 +75,20 @@ struct TokenPlaces {
 void block_forward(Context&, const ModelConfig&, const LayerParameters&, const TokenPlaces&, BlockActivations& block, Tensor keys,
                    Tensor values, Tensor y);
 
+// The keys and values of many sequences, in pages (kernels/ops.h, paged_attention), for one layer.
+struct PagedKeys {
+  Tensor k{}, v{};  // [pages, page_size, K, E]: the cache, which the block's own k and v are added to
+  Tensor slots{};   // i32 [N]: where those go
+  // Either: each token attends by itself to the first keys of its sequence.
+  Tensor table{}, lengths{};  // i32 [N, L], [N]
+  // Or, with `history`: the tokens are the last N of one sequence, whose S slots these are; keys and values are brought together.
+  Tensor history{};                         // i32 [S], or empty
+  Tensor history_keys{}, history_values{};  // [S, K*E], room for them
+};
+// The same, with what queries attend to in pages. places.first_key [1, N] counts with `history` alone.
+void block_forward(Context&, const ModelConfig&, const LayerParameters&, const TokenPlaces&, BlockActivations& block,
+                   const PagedKeys& paged, Tensor y);
+
 // dx [N, D] holds the gradient of y and becomes the gradient of x; `gradients` accumulates (+=) those of the parameters. S == T.
 // What `recompute` names is computed again first, into `block`.
 void block_backward(Context&, const ModelConfig&, const LayerParameters&, const LayerParameters& gradients, const TokenPlaces&,

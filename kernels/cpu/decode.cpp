@@ -62,6 +62,13 @@ std::int32_t sample_row(const A* row, std::int64_t V, const double* rule, const 
   return order[pick];
 }
 
+bool follow_one_another(const std::int32_t* pages, std::int64_t count) {
+  for (std::int64_t i = 1; i < count; ++i) {
+    if (pages[i] != pages[0] + i) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void cache_append(Context&, const Tensor& cache, const Tensor& rows, const Tensor& slots) {
@@ -86,12 +93,21 @@ void paged_attention(Context& context, const Tensor& o, const Tensor& q, const T
         std::fill_n(out, group * E, A(0.0f));
         return;
       }
-      // The head's keys and values, side by side.
-      std::vector<A> keys(static_cast<std::size_t>(length * E)), values(keys.size());
-      for (std::int64_t p = 0; p < length; ++p) {
-        const std::int64_t slot = table.as<std::int32_t>()[n * L + p / page] * page + p % page;
-        std::copy_n(k.as<A>() + (slot * K + kv) * E, E, keys.data() + p * E);
-        std::copy_n(v.as<A>() + (slot * K + kv) * E, E, values.data() + p * E);
+      // The head's keys and values: where they lie, when pages follow one another, else side by side.
+      const std::int32_t* pages = table.as<std::int32_t>() + n * L;
+      const auto at = [&](std::int64_t p) { return ((pages[p / page] * page + p % page) * K + kv) * E; };
+      const A *keys = k.as<A>() + at(0), *values = v.as<A>() + at(0);
+      std::int64_t stride = K * E;
+      std::vector<A> moved;
+      if (!follow_one_another(pages, (length + page - 1) / page)) {
+        moved.resize(static_cast<std::size_t>(2 * length * E));
+        for (std::int64_t p = 0; p < length; ++p) {
+          std::copy_n(k.as<A>() + at(p), E, moved.data() + p * E);
+          std::copy_n(v.as<A>() + at(p), E, moved.data() + (length + p) * E);
+        }
+        keys = moved.data();
+        values = keys + length * E;
+        stride = E;
       }
       std::vector<float> lse(static_cast<std::size_t>(group));
       const std::int32_t first = 0;
@@ -106,12 +122,12 @@ void paged_attention(Context& context, const Tensor& o, const Tensor& q, const T
                                           .o_head = E,
                                           .lse = lse.data(),
                                           .q = q.as<A>() + (n * H + kv * group) * E,
-                                          .k = keys.data(),
-                                          .v = values.data(),
+                                          .k = keys,
+                                          .v = values,
                                           .q_stride = H * E,
                                           .q_head = E,
-                                          .k_stride = E,
-                                          .v_stride = E,
+                                          .k_stride = stride,
+                                          .v_stride = stride,
                                           .first_key = &first,
                                           .scale = static_cast<float>(scale)};
       routines.attention_decode(arguments, thread_scratch(routines.attention_decode_scratch(group, length, E)));

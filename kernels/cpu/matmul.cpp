@@ -55,8 +55,8 @@ Cut cut_blocks(std::int64_t M, std::int64_t N, std::int64_t K, const Routines& r
   return best;
 }
 
-bool by_dots(const GemmBlock& g) {
-  return g.m <= few_rows(g.k) && !g.transposed_a && g.transposed_b;
+bool by_dots(const GemmBlock& g, bool rows_alone) {
+  return (rows_alone || g.m <= few_rows(g.k)) && !g.transposed_a && g.transposed_b;
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ std::int64_t matmul_scratch(const ProductShape& shape, int threads) {
                         .accumulate = false,
                         .bf16 = shape.type == Dtype::bf16,
                         .bf16_c = shape.type_c == Dtype::bf16};
-  return by_dots(block) ? 0 : routines.gemm_scratch(block);
+  return by_dots(block, false) ? 0 : routines.gemm_scratch(block);
 }
 
 void matmul(Context& context, const Tensor& c, const Tensor& a, Transpose ta, const Tensor& b, Transpose tb, bool accumulate) {
@@ -111,7 +111,7 @@ void matmul(Context& context, const Tensor& c, const Tensor& a, Transpose ta, co
     block.c = const_cast<char*>(at(whole.c, whole.bf16_c, i * whole.ldc + j));
     return block;
   };
-  if (by_dots(whole)) {
+  if (by_dots(whole, context.rows_alone)) {  // an element's order there is that of K alone
     const std::int64_t columns = M * N * K < kSmall ? N : round_up(divide_up(N, 4 * context.pool.threads()), 24);
     context.pool.parallel_ranges(N, std::max<std::int64_t>(columns, 1), [&](std::int64_t begin, std::int64_t end) {
       routines.gemm_dots(part(0, M, begin, end - begin));

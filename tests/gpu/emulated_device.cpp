@@ -68,6 +68,7 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
     return true;
   }
   std::unique_ptr<WorkGraph> record(const std::function<void()>& work) override {
+    if (!no_recording_.empty()) fail("{}", no_recording_);
     auto graph = std::make_unique<Recorded>(*this);
     recorded_ = &graph->work;
     try {
@@ -80,6 +81,7 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
     return graph;
   }
   int graphs_run() const { return graphs_run_; }
+  void refuse_to_record(const std::string& reason) { no_recording_ = reason; }
 
   void* take_host(std::size_t bytes) override { return host_blocks_.emplace_back(bytes).data(); }
   void give_back_host(void* block, std::size_t) noexcept override {
@@ -189,6 +191,7 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
   std::mutex mutex_;
   int opened_ = 0, blocks_ = 0, graphs_run_ = 0, reads_ = 0;
   std::vector<std::function<void()>>* recorded_ = nullptr;
+  std::string no_recording_;
   std::size_t used_ = 0;
   std::list<std::vector<std::byte>> host_blocks_;
   std::deque<std::function<void()>> pending_[2];  // of the lanes out and in
@@ -223,6 +226,10 @@ int EmulatedDevice::reads() const {
 
 int EmulatedDevice::graphs_run() const {
   return state_->memory.graphs_run();
+}
+
+void EmulatedDevice::refuse_to_record(const std::string& reason) {
+  state_->memory.refuse_to_record(reason);
 }
 
 Memory& EmulatedDevice::memory() {

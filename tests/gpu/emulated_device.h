@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "kernels/cuda/queue.h"
 #include "kernels/memory.h"
@@ -18,8 +19,9 @@ class EmulatedDevice {
   EmulatedDevice& operator=(const EmulatedDevice&) = delete;
 
   Memory& memory();
-  int reads() const;       // copies to the host that it waited for
-  int graphs_run() const;  // recorded work that was asked for
+  int reads() const;                                 // copies to the host that it waited for
+  int graphs_run() const;                            // recorded work that was asked for
+  void refuse_to_record(const std::string& reason);  // from now on recording fails with it
   Context context(ThreadPool& pool);
 
  private:

@@ -24,8 +24,9 @@ namespace {
 // The golden model served until the end of the scope.
 class Served {
  public:
-  explicit Served(const std::filesystem::path& shared, ApiOptions options = {}, HttpLimits limits = {})
-      : model_(shared / "data/golden/apertus_tiny", "tiny", "", 128, pool_),
+  explicit Served(const std::filesystem::path& shared, ApiOptions options = {}, HttpLimits limits = {},
+                  infer::BatchLimits batch = {.max_length = 128, .sequences = 4})
+      : model_(shared / "data/golden/apertus_tiny", "tiny", "", batch, pool_),
         api_(model_, std::move(options)),
         server_(
             "127.0.0.1", 0, limits,
@@ -152,9 +153,16 @@ TEST_CASE("serve: echo with logprobs is what lm-eval's client sums up") {
   CHECK(lists["token_logprobs"].size() == 5);
   CHECK(lists["token_logprobs"][0].is_null());
   CHECK(lists["top_logprobs"][0].is_null());
-  const PromptScores direct = served.model().score_prompt({5, 6, 7, 8}, 1);
+  infer::SequenceBatch& batch = served.model().batch();  // idle by now
+  const std::vector<std::int32_t> prompt{5, 6, 7, 8};
+  const int sequence = *batch.open(4);
+  std::vector<double> direct{0};
+  batch.read(sequence, prompt, 0, [&](std::size_t at, std::span<const float> logits) {
+    if (at + 1 < prompt.size()) direct.push_back(infer::logprob_of(logits, prompt[at + 1]));
+  });
+  batch.close(sequence);
   for (std::size_t i = 1; i < 4; ++i) {
-    CHECK(lists["token_logprobs"][i].get<double>() == *direct.logprobs[i]);
+    CHECK(lists["token_logprobs"][i].get<double>() == direct[i]);
     CHECK(!lists["top_logprobs"][i].empty());
   }
   double greatest = -1e9;  // the generated token is greedy: its own number is the greatest of the top list
@@ -245,6 +253,52 @@ TEST_CASE("serve: many clients at once, some of which go away; a full queue says
   CHECK(refused >= 1);
   CHECK(other == 0);
   CHECK(status_of(exchange(served.port(), request("GET", "/health", ""))) == 200);
+}
+
+TEST_CASE("serve: answers that are written together are those that are written alone") {
+  REQUIRE_SHARED(shared);
+  Served served(shared, {}, {}, {.max_length = 128, .sequences = 3});
+  const auto ask = [&](int number) {
+    const std::string body = R"({"model": "tiny", "prompt": ")" + std::string(static_cast<std::size_t>(1 + 7 * number), 'a') +
+                             R"(", "max_tokens": 60, "ignore_eos": true, "temperature": 0.8, "n": 2, "logprobs": 0, "seed": )" +
+                             std::to_string(number) + "}";
+    return parse_json(body_of(exchange(served.port(), request("POST", "/v1/completions", body))), "answer")["choices"];
+  };
+  std::vector<Json> alone;
+  for (int i = 0; i < 6; ++i) alone.push_back(ask(i));
+  CHECK(alone[0][0]["text"] != alone[0][1]["text"]);
+  std::vector<std::future<Json>> together;
+  for (int i = 0; i < 6; ++i) together.push_back(std::async(std::launch::async, ask, i));
+  for (std::size_t i = 0; i < 6; ++i) CHECK(together[i].get() == alone[i]);
+}
+
+TEST_CASE("serve: a client that hangs up makes room, and an answer may not be asked to be too long") {
+  REQUIRE_SHARED(shared);
+  ApiOptions options;
+  options.max_tokens = 900;
+  Served served(shared, options, {}, {.max_length = 1000, .sequences = 1});
+  const std::string body = R"({"model": "tiny", "prompt": "The", "max_tokens": 900, "ignore_eos": true, "stream": true})";
+  {
+    asio::io_context io;
+    tcp::socket socket(io);
+    socket.connect({asio::ip::make_address("127.0.0.1"), served.port()});
+    asio::write(socket, asio::buffer(request("POST", "/v1/completions", body)));
+    std::string begun(200, ' ');
+    asio::read(socket, asio::buffer(begun));
+    CHECK(begun.find("200 OK") != std::string::npos);
+  }
+  std::string metrics;
+  for (int tries = 0; tries < 400 && metrics.find("finished_reason=\"cancelled\"} 1\n") == std::string::npos; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    metrics = body_of(exchange(served.port(), request("GET", "/metrics", "")));
+  }
+  CHECK(metrics.find("finished_reason=\"cancelled\"} 1\n") != std::string::npos);
+  CHECK(metrics.find("cairn_kv_cache_usage_perc{model_name=\"tiny\"} 0\n") != std::string::npos);
+  CHECK(metrics.find("cairn_num_requests_running{model_name=\"tiny\"} 0\n") != std::string::npos);
+  const std::string longer = R"({"model": "tiny", "prompt": "The", "max_tokens": 901})";
+  const Json refused =
+      parse_json(body_of(exchange(served.port(), request("POST", "/v1/completions", longer))), "answer")["error"];
+  CHECK(refused["message"] == "max_tokens: this server answers with at most 900 tokens, found 901");
 }
 
 TEST_CASE("serve: two requests on one connection") {

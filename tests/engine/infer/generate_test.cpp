@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "engine/infer/sequence.h"
 #include "engine/model/hf_folder.h"
 #include "engine/text/unicode.h"
 #include "tests/support/test.h"
@@ -39,7 +40,7 @@ const auto kIgnore = [](const GeneratedToken&, const std::string&) { return true
 TEST_CASE("generate: greedy continuations equal transformers' where no two logits are close") {
   REQUIRE_SHARED(shared);
   Golden golden(shared);
-  Sequence sequence(golden.context, golden.loaded.parameters, 1024);
+  SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 1024});
   const Json expected = read_json(shared / "data/golden/lm_eval/golden.json")["runs"][0]["samples"]["gsm8k_local"];
   int compared = 0;
   for (const Json& sample : expected) {
@@ -49,7 +50,7 @@ TEST_CASE("generate: greedy continuations equal transformers' where no two logit
     params.sampling.temperature = 0;
     params.max_tokens = 48;
     const auto tokens = golden.tokenizer.encode(prompt);
-    const Generation generation = generate(sequence, golden.tokenizer, golden.loaded.config.eos, tokens, params, kIgnore);
+    const Generation generation = generate(batch, golden.tokenizer, golden.loaded.config.eos, tokens, params, kIgnore);
     auto wanted = sample["generated_ids"].get<std::vector<std::int32_t>>();
     while (!wanted.empty() && (wanted.back() == 2 || wanted.back() == 3)) wanted.pop_back();
     CHECK(ids(generation) == wanted);
@@ -85,14 +86,14 @@ TEST_CASE("sequence: with weights and activations of bfloat16 the logits stay wi
 TEST_CASE("generate: seeds, limits, stop strings and cancelling") {
   REQUIRE_SHARED(shared);
   Golden golden(shared);
-  Sequence sequence(golden.context, golden.loaded.parameters, 64);
+  SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 64});
   const auto prompt = golden.tokenizer.encode("The mountain");
   GenerationParams params;
   params.sampling.seed = 5;
   params.max_tokens = 20;
   params.ignore_eos = true;
   const auto run = [&](const auto& on_token) {
-    return generate(sequence, golden.tokenizer, golden.loaded.config.eos, prompt, params, on_token);
+    return generate(batch, golden.tokenizer, golden.loaded.config.eos, prompt, params, on_token);
   };
 
   const Generation first = run(kIgnore);
@@ -130,10 +131,10 @@ TEST_CASE("generate: seeds, limits, stop strings and cancelling") {
   CHECK(full.finish == FinishReason::length);
   CHECK(full.tokens.size() == 64 - prompt.size() + 1);
 
-  CHECK(error_of([&] { generate(sequence, golden.tokenizer, {}, {}, params, kIgnore); }) ==
+  CHECK(error_of([&] { generate(batch, golden.tokenizer, {}, {}, params, kIgnore); }) ==
         "an empty prompt: nothing to go on from");
   const std::vector<std::int32_t> long_prompt(65, 10);
-  CHECK(error_of([&] { generate(sequence, golden.tokenizer, {}, long_prompt, params, kIgnore); }) ==
+  CHECK(error_of([&] { generate(batch, golden.tokenizer, {}, long_prompt, params, kIgnore); }) ==
         "the prompt has 65 tokens, the model reads at most 64");
 }
 

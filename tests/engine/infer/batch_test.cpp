@@ -1,0 +1,206 @@
+// Several answers at once: each gets what it gets alone, and all get the pages that there are.
+#include "engine/infer/scheduler.h"
+
+#include <algorithm>
+#include <cctype>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/model/hf_folder.h"
+#include "kernels/backend.h"
+#include "tests/support/test.h"
+
+using namespace cairn;
+using namespace cairn::infer;
+using cairn::test::error_of;
+
+namespace {
+
+// The golden model of ../shared: random weights, vocabulary 300, a real tokenizer.
+struct Golden {
+  Golden(const std::filesystem::path& shared, const Backend& backend, Dtype dtype)
+      : loaded(model::load_hf_folder(shared / "data/golden/apertus_tiny", dtype)),
+        tokenizer(text::Tokenizer::load(shared / "data/golden/apertus_tiny")),
+        context{backend, pool} {}
+  model::LoadedModel loaded;
+  text::Tokenizer tokenizer;
+  ThreadPool pool{2};
+  Context context;
+
+  // Prompts of unlike lengths, rules and seeds. The longest is read in two pieces.
+  GenerationJob job(int number, std::int64_t max_tokens) const {
+    GenerationJob job;
+    const int length = number % 7 == 6 ? 270 : 1 + number * 11 % 37;
+    for (int i = 0; i < length; ++i) job.prompt.push_back(4 + (i * 37 + number * 13) % 290);
+    job.params.sampling.seed = static_cast<std::uint64_t>(number);
+    job.params.sampling.temperature = number % 3 * 0.6;
+    job.params.sampling.top_p = number % 2 == 0 ? 0.9 : 1;
+    job.params.max_tokens = max_tokens + number % 5;
+    job.params.ignore_eos = true;
+    return job;
+  }
+};
+
+using Written = std::vector<std::pair<std::int32_t, double>>;  // tokens and their log-probabilities
+
+Written written(const Generation& generation) {
+  Written out;
+  for (const GeneratedToken& token : generation.tokens) out.emplace_back(token.token, token.logprob);
+  return out;
+}
+
+const auto kIgnore = [](const GeneratedToken&, const std::string&) { return true; };
+
+Written alone(const Golden& golden, SequenceBatch& batch, const GenerationJob& job) {
+  return written(generate(batch, golden.tokenizer, {}, job.prompt, job.params, kIgnore));
+}
+
+}  // namespace
+
+TEST_CASE("batch: an answer among others that come and go has the bits that it has alone") {
+  REQUIRE_SHARED(shared);
+  struct Case {
+    const Backend* backend;
+    Dtype dtype;
+    std::int64_t sequences;
+    int jobs;
+  };
+  // More than 12 rows: where products of many rows would be computed in another order.
+  for (const Case& each : {Case{&cpu_backend(), Dtype::f32, 3, 8}, Case{&cpu_backend(), Dtype::f32, 17, 24},
+                           Case{&cpu_backend(), Dtype::bf16, 17, 24}, Case{&ref_backend(), Dtype::f32, 3, 5}}) {
+    CAPTURE(each.backend->name);
+    CAPTURE(each.sequences);
+    Golden golden(shared, *each.backend, each.dtype);
+    const BatchLimits limits{.max_length = 320, .sequences = each.sequences, .cache_tokens = each.sequences * 320};
+    SequenceBatch batch(golden.context, golden.loaded.parameters, limits);
+    std::vector<Written> lone, together(static_cast<std::size_t>(each.jobs));
+    for (int i = 0; i < each.jobs; ++i) lone.push_back(alone(golden, batch, golden.job(i, 9)));
+    Scheduler scheduler(batch, golden.tokenizer, {});
+    std::int64_t most = 0;
+    for (int i = 0; i < each.jobs; ++i) {
+      GenerationJob job = golden.job(i, 9);
+      job.on_done = [&, i](const Generation& done) { together[static_cast<std::size_t>(i)] = written(done); };
+      scheduler.add(std::move(job));
+      if (i % 3 == 0) scheduler.work();  // some come while others are under way
+      most = std::max(most, scheduler.running());
+    }
+    while (scheduler.work()) most = std::max(most, scheduler.running());
+    CHECK(together == lone);
+    CHECK(most == each.sequences);
+    CHECK(batch.free_pages() == batch.pages());
+  }
+}
+
+TEST_CASE("batch: who finds no pages waits until others have ended, in turn; what can never fit is refused") {
+  REQUIRE_SHARED(shared);
+  Golden golden(shared, cpu_backend(), Dtype::f32);
+  SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 64, .sequences = 4, .cache_tokens = 96});
+  CHECK(batch.pages() == 6);
+  Scheduler scheduler(batch, golden.tokenizer, {});
+  std::string order;
+  const auto add = [&](char name, std::size_t prompt, std::int64_t max_tokens) {
+    GenerationJob job;
+    job.prompt.assign(prompt, 10);
+    job.params.max_tokens = max_tokens;
+    job.params.ignore_eos = true;
+    job.on_start = [&order, name] { order += name; };
+    job.on_done = [&order, name](const Generation&) { order += static_cast<char>(std::toupper(name)); };
+    scheduler.add(std::move(job));
+  };
+  add('a', 30, 20);  // 4 pages
+  add('b', 40, 10);  // 4 pages: waits for a
+  add('c', 10, 3);   // 1 page, which is there: but b came before
+  scheduler.work();
+  CHECK(order == "a");
+  CHECK(batch.free_pages() == 2);
+  CHECK(scheduler.waiting() == 2);
+  while (scheduler.work()) {
+  }
+  CHECK(order == "aAbcCB");
+  CHECK(batch.free_pages() == 6);
+  CHECK(error_of([&] { add('d', 65, 1); }) == "the prompt has 65 tokens, the model reads at most 64");
+  CHECK(error_of([&] { SequenceBatch(golden.context, golden.loaded.parameters, {.max_length = 64, .cache_tokens = 63}); }) ==
+        "a cache of 63 tokens has no room for one sequence of 64");
+  CHECK(error_of([&] {
+          SequenceBatch(golden.context, golden.loaded.parameters, {.max_length = 1 << 30});
+        }).find("the model reads 1 to") != std::string::npos);
+}
+
+TEST_CASE("batch: answers that nobody wants any more free their pages, waiting, reading or writing") {
+  REQUIRE_SHARED(shared);
+  Golden golden(shared, cpu_backend(), Dtype::f32);
+  SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 600, .sequences = 2});
+  Scheduler scheduler(batch, golden.tokenizer, {});
+  bool gone[3] = {};
+  std::vector<Generation> done(3);
+  for (int i = 0; i < 3; ++i) {
+    GenerationJob job;
+    job.prompt.assign(i == 0 ? 5 : 520, 10);  // the second has read a piece of three when it goes, the third waits
+    job.params.max_tokens = 50;
+    job.params.ignore_eos = true;
+    job.cancelled = [&gone, i] { return gone[i]; };
+    job.on_done = [&done, i](Generation result) { done[static_cast<std::size_t>(i)] = std::move(result); };
+    scheduler.add(std::move(job));
+  }
+  for (int round = 0; round < 3; ++round) scheduler.work();
+  CHECK(scheduler.running() == 2);
+  CHECK(scheduler.waiting() == 1);
+  gone[0] = gone[1] = gone[2] = true;
+  CHECK_FALSE(scheduler.work());
+  CHECK(batch.free_pages() == batch.pages());
+  for (const Generation& each : done) CHECK(each.finish == FinishReason::cancelled);
+  CHECK(done[0].tokens.size() >= 2);
+  CHECK(done[1].tokens.empty());
+}
+
+TEST_CASE("batch: sequences that begin alike share pages, and each goes on by itself") {
+  REQUIRE_SHARED(shared);
+  for (const Backend* backend : {&cpu_backend(), &ref_backend()}) {
+    Golden golden(shared, *backend, Dtype::f32);
+    SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 64, .sequences = 4, .cache_tokens = 256});
+    std::vector<std::int32_t> prompt;
+    for (int i = 0; i < 40; ++i) prompt.push_back(4 + i * 37 % 290);
+    const auto ignore = [](std::size_t, std::span<const float>) {};
+    const auto rows_of = [&](int sequence, std::int32_t token) {
+      return std::vector<SequenceBatch::Row>{{sequence, token, false}, {sequence, token + 1}, {sequence, token + 2}};
+    };
+    std::vector<std::vector<float>> lone;
+    for (const std::int32_t token : {50, 90}) {
+      const int sequence = *batch.open(60);
+      batch.read(sequence, prompt, 40, ignore);
+      batch.step(rows_of(sequence, token),
+                 [&](std::size_t, std::span<const float> logits) { lone.emplace_back(logits.begin(), logits.end()); });
+      batch.close(sequence);
+    }
+    const int first = *batch.open(40);
+    batch.read(first, prompt, 40, ignore);
+    CHECK(batch.pages() - batch.free_pages() == 3);
+    const int left = *batch.fork(first, 40, 48), right = *batch.fork(first, 40, 48);
+    CHECK(batch.pages() - batch.free_pages() == 5);  // 32 tokens are in two pages of all three
+    batch.close(first);
+    CHECK(batch.pages() - batch.free_pages() == 4);
+    std::vector<SequenceBatch::Row> rows = rows_of(left, 50);
+    for (const SequenceBatch::Row& row : rows_of(right, 90)) rows.push_back(row);
+    std::vector<std::vector<float>> together;
+    std::vector<std::size_t> numbers;
+    batch.step(rows, [&](std::size_t row, std::span<const float> logits) {
+      numbers.push_back(row);
+      together.emplace_back(logits.begin(), logits.end());
+    });
+    CHECK(together == lone);
+    CHECK(numbers == std::vector<std::size_t>{1, 2, 4, 5});
+    CHECK(batch.length(left) == 43);
+    CHECK(error_of([&] { batch.fork(left, 44, 64); }) == "a fork of 44 tokens from a sequence of 43");
+    batch.close(left);
+    CHECK(error_of([&] {
+            batch.step(std::vector<SequenceBatch::Row>{{left, 5}}, ignore);
+          }) == "there is no sequence " + std::to_string(left));
+    CHECK(error_of([&] {
+            batch.step(std::vector<SequenceBatch::Row>{{right, 300}}, ignore);
+          }) == "token 300 is outside the vocabulary of 300");
+    CHECK(error_of([&] {
+            batch.step(std::vector<SequenceBatch::Row>(6, {right, 5}), ignore);
+          }) == "no room for token 49 of a sequence of at most 48");
+  }
+}
