@@ -172,7 +172,7 @@ void evaluate(StepContext& ctx) {
 
 const steps::StepSpec kEvaluate{
     .name = "evaluate",
-    .version = 2,
+    .version = 3,
     .summary = "models and tasks -> results in lm-evaluation-harness's form, samples, an HTML report",
     .inputs = {{.role = "models", .kind = "model", .help = "Hugging Face folders (export)", .many = true},
                {.role = "tasks", .kind = "task", .help = "folders of task files", .many = true},

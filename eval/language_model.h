@@ -29,7 +29,7 @@ class LanguageModel {
                                                     const std::vector<std::string>& continuations) = 0;
   // The whole text, predicted from the prefix token on, in windows of the model's length.
   virtual Loglikelihood rolling(const std::string& text) = 0;
-  virtual std::string generate(const GenerationRequest& request) = 0;  // greedy
+  virtual std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) = 0;  // greedy, one text a request
 };
 
 }  // namespace cairn::eval

@@ -93,12 +93,10 @@ std::vector<const Json*> draw_shots(const Task& task, const Json& query, PythonR
   return shots;
 }
 
+constexpr std::size_t kGenerated = 64;  // texts that are asked for at once
+
+// All but generation.
 void ask(const Task& task, LanguageModel& model, const Json& document, const std::string& context, Sample& sample) {
-  if (task.output_type == OutputType::generate_until) {
-    sample.requests = {{context, ""}};
-    sample.responses = {{{}, model.generate({context, task.until, task.max_tokens})}};
-    return;
-  }
   if (task.output_type == OutputType::loglikelihood_rolling) {
     const std::string text = as_text(document_target(task, document));
     sample.requests = {{"", text}};
@@ -223,12 +221,26 @@ TaskResult run_task(const Task& task, LanguageModel& model, const RunOptions& op
   const auto available = static_cast<std::int64_t>(task.documents->size());
   result.documents = options.limit > 0 ? std::min(options.limit, available) : available;
   const std::vector<std::string> all_contexts = contexts(task, result.documents, options.fewshot_seed);
+  const bool generates = task.output_type == OutputType::generate_until;
+  std::vector<std::string> texts;  // of documents n * kGenerated and those behind it
   for (std::int64_t i = 0; i < result.documents; ++i) {
-    const Json& document = (*task.documents)[static_cast<std::size_t>(i)];
+    const auto number = static_cast<std::size_t>(i);
+    const Json& document = (*task.documents)[number];
     Sample answered;
     answered.document = i;
     read_target(task, document, answered);
-    ask(task, model, document, all_contexts[static_cast<std::size_t>(i)], answered);
+    if (generates) {
+      if (number % kGenerated == 0) {
+        std::vector<GenerationRequest> requests;
+        for (std::size_t n = number; n < std::min(number + kGenerated, all_contexts.size()); ++n)
+          requests.push_back({all_contexts[n], task.until, task.max_tokens});
+        texts = model.generate(requests);
+      }
+      answered.requests = {{all_contexts[number], ""}};
+      answered.responses = {{{}, texts[number % kGenerated]}};
+    } else {
+      ask(task, model, document, all_contexts[number], answered);
+    }
     if (task.output_type == OutputType::multiple_choice && is_close_call(answered)) ++result.close_calls;
     for (Sample& sample : measured(task, document, answered)) result.samples.push_back(std::move(sample));
     if (options.after_document) options.after_document();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/text/unicode.h"
@@ -9,6 +10,7 @@
 namespace cairn::eval {
 namespace {
 
+using infer::SequenceBatch;
 using text::TokenId;
 
 double log_sum_exp(std::span<const float> logits, std::size_t& best) {
@@ -21,6 +23,27 @@ double log_sum_exp(std::span<const float> logits, std::size_t& best) {
 
 bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// Adds what the logits say of the token that follows.
+void add(Loglikelihood& to, std::span<const float> logits, TokenId next) {
+  std::size_t best = 0;
+  const double normaliser = log_sum_exp(logits, best);
+  to.sum += static_cast<double>(logits[static_cast<std::size_t>(next)]) - normaliser;
+  to.greedy = to.greedy && best == static_cast<std::size_t>(next);
+  ++to.tokens;
+}
+
+constexpr std::int64_t kSequences = 16;  // in one pass
+constexpr std::size_t kShort = 32;       // tokens of a continuation that takes part in a pass of several
+constexpr std::int64_t kCache = 32768;   // tokens of all sequences
+
+infer::BatchLimits batch_limits(std::int64_t max_length) {
+  // A sequence at its longest and what it shares, or all of them.
+  const std::int64_t least = max_length + 32;
+  return {.max_length = max_length,
+          .sequences = kSequences,
+          .cache_tokens = std::max(least, std::min(kSequences * max_length, kCache))};
 }
 
 std::int64_t usable_length(const model::ModelConfig& config, const ScorerOptions& options) {
@@ -37,7 +60,7 @@ Scorer::Scorer(Context& context, const model::Parameters& parameters, const text
       tokenizer_(tokenizer),
       options_(options),
       max_length_(usable_length(config_, options)),
-      sequence_(context, parameters, max_length_) {
+      batch_(context, parameters, batch_limits(max_length_)) {
   if (tokenizer.vocab_size() > config_.vocab) {
     fail("the tokenizer has {} tokens, the model knows {}: they do not belong together", tokenizer.vocab_size(), config_.vocab);
   }
@@ -56,72 +79,112 @@ TokenId Scorer::first_token() const {
   return config_.eos.front();
 }
 
-Loglikelihood Scorer::score(std::int64_t keep, const std::vector<TokenId>& tokens, std::size_t scored) {
-  sequence_.truncate(keep);
-  Loglikelihood result;
-  result.greedy = true;
-  const auto first = static_cast<std::size_t>(keep);
-  const std::span<const TokenId> input(tokens.data() + first, tokens.size() - 1 - first);
-  sequence_.extend(input, static_cast<std::int64_t>(scored - 1 - first), [&](std::int64_t index, std::span<const float> logits) {
-    const auto target = static_cast<std::size_t>(tokens[first + static_cast<std::size_t>(index) + 1]);
-    std::size_t best = 0;
-    const double normaliser = log_sum_exp(logits, best);
-    result.sum += static_cast<double>(logits[target]) - normaliser;
-    result.greedy = result.greedy && best == target;
-    ++result.tokens;
-  });
-  return result;
-}
-
-std::vector<Loglikelihood> Scorer::loglikelihoods(const std::string& context, const std::vector<std::string>& continuations) {
+std::optional<Scorer::Scored> Scorer::scored_tokens(const std::string& context, const std::string& continuation) const {
   std::size_t end = context.size();
   while (end > 0 && is_space(context[end - 1])) --end;
   const std::string trailing = context.substr(end);  // moves to the front of the continuation
   const std::string stem = context.substr(0, end);
-  const std::vector<TokenId> prefix = encode(stem, true);
-
-  std::vector<Loglikelihood> results;
-  std::vector<TokenId> cached;
-  sequence_.truncate(0);
-  for (const std::string& continuation : continuations) {
-    std::vector<TokenId> tokens;
-    std::size_t scored;
-    if (context.empty()) {
-      tokens = encode(continuation, false);
-      if (tokens.empty()) fail("an empty continuation cannot be scored");
-      if (tokens[0] != first_token()) tokens.insert(tokens.begin(), first_token());
-      scored = 1;
-    } else {
-      // Split by count, not by alignment: where a merge crosses the border, the continuation starts later or earlier.
-      const std::vector<TokenId> whole = encode(stem + trailing + continuation, true);
-      tokens = prefix;
-      if (whole.size() > prefix.size())
-        tokens.insert(tokens.end(), whole.begin() + static_cast<std::ptrdiff_t>(prefix.size()), whole.end());
-      scored = prefix.size();
-      if (scored == 0) {  // a context of whitespace alone, without BOS
-        tokens.insert(tokens.begin(), first_token());
-        scored = 1;
-      }
+  Scored item{{}, 1};
+  if (context.empty()) {
+    item.tokens = encode(continuation, false);
+    if (item.tokens.empty()) fail("an empty continuation cannot be scored");
+    if (item.tokens[0] != first_token()) item.tokens.insert(item.tokens.begin(), first_token());
+  } else {
+    // Split by count, not by alignment: where a merge crosses the border, the continuation starts later or earlier.
+    const std::vector<TokenId> whole = encode(stem + trailing + continuation, true);
+    item.tokens = encode(stem, true);
+    item.scored = item.tokens.size();
+    if (whole.size() > item.scored)
+      item.tokens.insert(item.tokens.end(), whole.begin() + static_cast<std::ptrdiff_t>(item.scored), whole.end());
+    if (item.scored == 0) {  // a context of whitespace alone, without BOS
+      item.tokens.insert(item.tokens.begin(), first_token());
+      item.scored = 1;
     }
-    if (tokens.size() == scored) {
-      results.push_back({0, true, 0});
+  }
+  if (item.tokens.size() == item.scored) return std::nullopt;
+  const auto most = static_cast<std::size_t>(max_length_) + 1;
+  if (item.tokens.size() - item.scored > most - 1)
+    fail("a continuation of {} tokens: the model reads {}", item.tokens.size() - item.scored, max_length_);
+  if (item.tokens.size() > most) {
+    const std::size_t cut = item.tokens.size() - most;
+    item.tokens.erase(item.tokens.begin(), item.tokens.begin() + static_cast<std::ptrdiff_t>(cut));
+    item.scored -= cut;
+  }
+  return item;
+}
+
+std::vector<Loglikelihood> Scorer::loglikelihoods(const std::string& context, const std::vector<std::string>& continuations) {
+  std::vector<Loglikelihood> results(continuations.size(), {0, true, 0});
+  std::vector<Scored> items;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < continuations.size(); ++i) {
+    std::optional<Scored> item = scored_tokens(context, continuations[i]);
+    if (!item) continue;  // nothing to score
+    items.push_back(std::move(*item));
+    places.push_back(i);
+  }
+  const std::vector<Loglikelihood> scores = items.size() == 1 ? std::vector{score(items[0])} : score_together(items);
+  for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = scores[i];
+  return results;
+}
+
+Loglikelihood Scorer::score(const Scored& item) {
+  Loglikelihood result{0, true, 0};
+  const auto length = static_cast<std::int64_t>(item.tokens.size()) - 1;
+  const int sequence = *batch_.open(length);
+  batch_.read(sequence, std::span(item.tokens).first(item.tokens.size() - 1), static_cast<std::int64_t>(item.scored) - 1,
+              [&](std::size_t index, std::span<const float> logits) { add(result, logits, item.tokens[index + 1]); });
+  batch_.close(sequence);
+  return result;
+}
+
+std::vector<Loglikelihood> Scorer::score_together(const std::vector<Scored>& items) {
+  std::vector<Loglikelihood> results(items.size(), {0, true, 0});
+  if (items.empty()) return results;
+  std::size_t common = items[0].scored - 1;
+  for (const Scored& item : items) {
+    std::size_t alike = 0;
+    while (alike < std::min(common, item.scored - 1) && item.tokens[alike] == items[0].tokens[alike]) ++alike;
+    common = alike;
+  }
+  const auto shared = static_cast<std::int64_t>(common);
+  const int base = *batch_.open(std::max<std::int64_t>(1, shared));
+  batch_.read(base, std::span(items[0].tokens).first(common), shared, {});
+
+  std::vector<SequenceBatch::Row> rows;
+  std::vector<std::pair<std::size_t, TokenId>> wanted;  // of each row: the item and the token that follows
+  std::vector<int> forks;
+  const auto score_rows = [&] {
+    batch_.step(rows, [&](std::size_t row, std::span<const float> logits) {
+      add(results[wanted[row].first], logits, wanted[row].second);
+    });
+    for (const int fork : forks) batch_.close(fork);
+    rows.clear(), wanted.clear(), forks.clear();
+  };
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto& [tokens, scored] = items[i];
+    const auto length = static_cast<std::int64_t>(tokens.size()) - 1;
+    std::optional<int> fork = batch_.fork(base, shared, length);
+    if (!fork) {
+      score_rows();
+      fork = batch_.fork(base, shared, length);
+    }
+    forks.push_back(fork.value());
+    const std::size_t rest = tokens.size() - 1 - common;
+    if (rest <= kShort) {
+      for (std::size_t at = common; at + 1 < tokens.size(); ++at) {
+        rows.push_back({*fork, tokens[at], at + 1 >= scored});
+        wanted.emplace_back(i, tokens[at + 1]);
+      }
       continue;
     }
-    const auto most = static_cast<std::size_t>(max_length_) + 1;
-    if (tokens.size() - scored > most - 1)
-      fail("a continuation of {} tokens: the model reads {}", tokens.size() - scored, max_length_);
-    if (tokens.size() > most) {
-      const std::size_t cut = tokens.size() - most;
-      tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(cut));
-      scored -= cut;
-    }
-    // What the last continuation and this one have in common before the first scored prediction has been read already.
-    std::size_t common = 0;
-    while (common < cached.size() && common + 1 < scored && cached[common] == tokens[common]) ++common;
-    common = std::min(common, static_cast<std::size_t>(sequence_.length()));
-    results.push_back(score(static_cast<std::int64_t>(common), tokens, scored));
-    cached.assign(tokens.begin(), tokens.end() - 1);
+    batch_.read(*fork, std::span(tokens).subspan(common, rest), static_cast<std::int64_t>(scored - 1 - common),
+                [&, at = common](std::size_t index, std::span<const float> logits) {
+                  add(results[i], logits, items[i].tokens[at + index + 1]);
+                });
   }
+  score_rows();
+  batch_.close(base);
   return results;
 }
 
@@ -141,7 +204,7 @@ Loglikelihood Scorer::rolling(const std::string& text) {
       window.assign(tokens.begin() + static_cast<std::ptrdiff_t>(end - std::min(end, L + 1)),
                     tokens.begin() + static_cast<std::ptrdiff_t>(end));
     }
-    const Loglikelihood part = score(0, window, window.size() - count);
+    const Loglikelihood part = score({window, window.size() - count});
     total.sum += part.sum;
     total.greedy = total.greedy && part.greedy;
     total.tokens += part.tokens;
@@ -150,37 +213,82 @@ Loglikelihood Scorer::rolling(const std::string& text) {
   return total;
 }
 
-std::string Scorer::generate(const GenerationRequest& request) {
+struct Scorer::Answer {
+  std::vector<TokenId> prompt, generated{};
+  std::vector<std::string> until;
+  int max_tokens;
+  int sequence = -1;
+  std::string text{};
+  bool ended = false;
+};
+
+Scorer::Answer Scorer::begin_answer(const GenerationRequest& request) const {
   std::vector<TokenId> tokens = encode(request.context, true);
   if (tokens.empty()) tokens.push_back(first_token());
   const std::int64_t room = max_length_ - request.max_tokens;
   if (room < 1) fail("max_gen_toks {}: the model reads {} tokens in all", request.max_tokens, max_length_);
   if (static_cast<std::int64_t>(tokens.size()) > room) tokens.erase(tokens.begin(), tokens.end() - room);
-
-  std::vector<std::string> until = request.until;
-  for (const std::int32_t eos : config_.eos) until.push_back(tokenizer_.decode(std::span(&eos, 1), false));
-  sequence_.truncate(0);
-  std::vector<TokenId> generated;
-  std::string answer;
-  std::vector<TokenId> next = tokens;
-  while (static_cast<int>(generated.size()) < request.max_tokens) {
-    std::size_t best = 0;
-    sequence_.extend(next, static_cast<std::int64_t>(next.size()) - 1, [&](std::int64_t, std::span<const float> logits) {
-      best = static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-    });
-    const auto token = static_cast<TokenId>(best);
-    if (std::find(config_.eos.begin(), config_.eos.end(), token) != config_.eos.end()) break;
-    generated.push_back(token);
-    answer = text::utf8_lossy(tokenizer_.decode(generated, true));
-    if (std::any_of(until.begin(), until.end(),
-                    [&](const std::string& stop) { return !stop.empty() && answer.find(stop) != std::string::npos; }))
-      break;
-    next = {token};
-  }
-  for (const std::string& stop : until) {
-    if (!stop.empty()) answer = answer.substr(0, answer.find(stop));
-  }
+  Answer answer{.prompt = std::move(tokens), .until = request.until, .max_tokens = request.max_tokens};
+  for (const std::int32_t eos : config_.eos) answer.until.push_back(tokenizer_.decode(std::span(&eos, 1), false));
+  answer.ended = request.max_tokens < 1;
   return answer;
+}
+
+void Scorer::take(Answer& answer, TokenId token) const {
+  answer.ended = std::find(config_.eos.begin(), config_.eos.end(), token) != config_.eos.end();
+  if (answer.ended) return;
+  answer.generated.push_back(token);
+  answer.text = text::utf8_lossy(tokenizer_.decode(answer.generated, true));
+  answer.ended = static_cast<int>(answer.generated.size()) >= answer.max_tokens ||
+                 std::any_of(answer.until.begin(), answer.until.end(), [&](const std::string& stop) {
+                   return !stop.empty() && answer.text.find(stop) != std::string::npos;
+                 });
+}
+
+std::vector<std::string> Scorer::generate(const std::vector<GenerationRequest>& requests) {
+  std::vector<Answer> answers;
+  for (const GenerationRequest& request : requests) answers.push_back(begin_answer(request));
+  const auto most_likely = [](std::span<const float> logits) {
+    return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  };
+  const infer::SamplingParams greedy{.temperature = 0};
+  std::size_t begun = 0;
+  std::vector<Answer*> writing;
+  do {
+    for (; begun < answers.size(); ++begun) {
+      Answer& answer = answers[begun];
+      if (answer.ended) continue;
+      const std::optional<int> sequence = batch_.open(static_cast<std::int64_t>(answer.prompt.size()) + answer.max_tokens);
+      if (!sequence) break;
+      answer.sequence = *sequence;
+      batch_.read(*sequence, answer.prompt, static_cast<std::int64_t>(answer.prompt.size()) - 1,
+                  [&](std::size_t, std::span<const float> logits) { take(answer, most_likely(logits)); });
+      writing.push_back(&answer);
+    }
+    std::vector<SequenceBatch::Row> rows;
+    std::vector<Answer*> asked;
+    for (Answer* answer : writing) {
+      if (answer->ended) continue;
+      rows.push_back({answer->sequence, answer->generated.back(), true, batch_.draws_on_device() ? &greedy : nullptr});
+      asked.push_back(answer);
+    }
+    batch_.step(
+        rows, [&](std::size_t row, std::span<const float> logits) { take(*asked[row], most_likely(logits)); },
+        [&](std::size_t row, infer::TokenScore chosen) { take(*asked[row], chosen.token); });
+    std::erase_if(writing, [&](Answer* answer) {
+      if (answer->ended) batch_.close(answer->sequence);
+      return answer->ended;
+    });
+  } while (!writing.empty() || begun < answers.size());
+
+  std::vector<std::string> texts;
+  for (Answer& answer : answers) {
+    for (const std::string& stop : answer.until) {
+      if (!stop.empty()) answer.text = answer.text.substr(0, answer.text.find(stop));
+    }
+    texts.push_back(std::move(answer.text));
+  }
+  return texts;
 }
 
 }  // namespace cairn::eval

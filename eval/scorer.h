@@ -1,10 +1,13 @@
 // A model of ours as the harness's LanguageModel: how strings become tokens, windows and truncation are the harness's, bug for
-// bug (spec/evaluation.md §2.4, 2.5, 2.7). Log-softmax in double over float32 logits.
+// bug (spec/evaluation.md §2.4, 2.5, 2.7). Log-softmax in double over float32 logits. Continuations of one context are scored,
+// and texts generated, several in one pass (engine/infer/sequence_batch.h): what each gets does not depend on its company.
 #pragma once
 
-#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
-#include "engine/infer/sequence.h"
+#include "engine/infer/sequence_batch.h"
 #include "engine/model/parameters.h"
 #include "engine/text/tokenizer.h"
 #include "eval/language_model.h"
@@ -24,19 +27,29 @@ class Scorer : public LanguageModel {
 
   std::vector<Loglikelihood> loglikelihoods(const std::string& context, const std::vector<std::string>& continuations) override;
   Loglikelihood rolling(const std::string& text) override;
-  std::string generate(const GenerationRequest& request) override;
+  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) override;
 
  private:
   std::vector<text::TokenId> encode(const std::string& text, bool may_add_bos) const;
   text::TokenId first_token() const;  // in front of a text: BOS, or the end token of a model without one
-  // Score of tokens[scored..] given what precedes them; the sequence is cut back to `keep` tokens first.
-  Loglikelihood score(std::int64_t keep, const std::vector<text::TokenId>& tokens, std::size_t scored);
+  // Tokens of which [scored, end) are scored, given what precedes them. tokens.size() > scored >= 1.
+  struct Scored {
+    std::vector<text::TokenId> tokens;
+    std::size_t scored;
+  };
+  std::optional<Scored> scored_tokens(const std::string& context, const std::string& continuation) const;
+  Loglikelihood score(const Scored& item);
+  // Of items that begin alike: what they have in common is read once.
+  std::vector<Loglikelihood> score_together(const std::vector<Scored>& items);
+  struct Answer;
+  Answer begin_answer(const GenerationRequest& request) const;
+  void take(Answer& answer, text::TokenId token) const;
 
   const model::ModelConfig& config_;
   const text::Tokenizer& tokenizer_;
   ScorerOptions options_;
   std::int64_t max_length_;
-  infer::Sequence sequence_;
+  infer::SequenceBatch batch_;
 };
 
 }  // namespace cairn::eval

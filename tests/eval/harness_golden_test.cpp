@@ -22,7 +22,14 @@ class Canned : public LanguageModel {
   explicit Canned(const Task& task) : task_(task) {}
   std::vector<Loglikelihood> loglikelihoods(const std::string&, const std::vector<std::string>&) override { return {}; }
   Loglikelihood rolling(const std::string&) override { return {}; }
-  std::string generate(const GenerationRequest&) override {
+  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) override {
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < requests.size(); ++i) texts.push_back(next());
+    return texts;
+  }
+
+ private:
+  std::string next() {
     const std::string answer = (*task_.documents)[static_cast<std::size_t>(next_)]["answer"];
     const std::string gold = answer.substr(answer.find("#### ") + 5);
     switch (next_++ % 12) {
@@ -53,7 +60,6 @@ class Canned : public LanguageModel {
     }
   }
 
- private:
   const Task& task_;
   int next_ = 0;
 };

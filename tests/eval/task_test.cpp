@@ -41,7 +41,9 @@ class Alphabetical : public LanguageModel {
   Loglikelihood rolling(const std::string& text) override {
     return {-std::log(2.0) * static_cast<double>(text.size()), false, 1};
   }
-  std::string generate(const GenerationRequest&) override { return " 42."; }
+  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) override {
+    return std::vector<std::string>(requests.size(), " 42.");
+  }
   std::vector<std::string> contexts;
 };
 
