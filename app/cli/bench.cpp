@@ -1,10 +1,15 @@
-// cairn bench train: how fast this machine or a GPU trains, and where the time goes.
+// cairn bench train: how fast this machine or a GPU trains, and where the time goes. cairn bench generate: how fast it writes.
+#include <charconv>
+#include <vector>
+
 #include "app/cli/cli.h"
+#include "app/cli/model_argument.h"
 #include "app/cli/verbs.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "base/json.h"
 #include "base/memory_use.h"
+#include "engine/infer/decode_bench.h"
 #include "engine/train/device_table.h"
 #include "engine/train/train_bench.h"
 #include "kernels/backend.h"
@@ -15,23 +20,37 @@ namespace {
 struct Options {
   std::string what, preset, device = "cpu", optimizer = "ademamix", precision = "bf16", moments = "f32", recompute = "none",
                             offload = "none";
-  std::int64_t batch = 0, micro_batch = 1, sequence_length = 0, documents = 1, steps = 5;
+  std::int64_t batch = 0, micro_batch = 1, sequence_length = 0, documents = 1, steps = 5, prompt = 128, tokens = 32;
+  std::string sequences = "1,4,8";
   bool report = false;
 };
 
+std::int64_t at_least_one(const char* option, std::int64_t value) {
+  if (value < 1 || value > 1'000'000) fail_usage("{}: expected a number from 1 to 10^6, found {}", option, value);
+  return value;
+}
+
+// "1,4,8"
+std::vector<std::int64_t> read_counts(const std::string& text) {
+  std::vector<std::int64_t> counts;
+  for (const char *at = text.data(), *end = at + text.size(); at <= end; ++at) {
+    std::int64_t count = 0;
+    const auto [last, status] = std::from_chars(at, end, count);
+    if (status != std::errc() || count < 1 || count > 1024 || (last != end && *last != ','))
+      fail_usage("--sequences: expected numbers from 1 to 1024 with commas between, found '{}'", text);
+    counts.push_back(count);
+    at = last;
+  }
+  return counts;
+}
+
 train::TrainBenchOptions read_options(const Options& options) {
-  const auto at_least_one = [](const char* option, std::int64_t value) {
-    if (value < 1 || value > 1'000'000) fail_usage("{}: expected a number from 1 to 10^6, found {}", option, value);
-    return value;
-  };
   const auto is_bf16 = [](const char* option, const std::string& value) {
     if (value != "f32" && value != "bf16")
       fail_usage("{}: expected f32 or bf16{}, found '{}'", option, std::string_view(option) == "--precision" ? ", or fp8" : "",
                  value);
     return value == "bf16";
   };
-  if (options.what != "train") fail_usage("bench: '{}' is not measured; known: train", options.what);
-  if (options.preset.empty()) fail_usage("bench train: name a model with --preset");
   train::TrainBenchOptions read;
   read.model = model::preset(options.preset);
   read.optimizer.method = train::optimizer_method(options.optimizer);
@@ -85,7 +104,9 @@ Json to_json(const train::TrainBench& bench, const train::TrainBenchOptions& opt
                {"unit", "tokens/s"},
                {"runs", bench.tokens_per_second},
                {"device", bench.device},
-               {"precision", options.fp8 ? "fp8" : options.bf16 ? "bf16" : "f32"},
+               {"precision", options.fp8    ? "fp8"
+                             : options.bf16 ? "bf16"
+                                            : "f32"},
                {"recompute", recompute_text(options.recompute)},
                {"offload", offload_text(options.offload)},
                {"isa", cpu_isa()},
@@ -153,7 +174,48 @@ void print_report(const train::TrainBench& bench) {
   fmt::print("floor: products at the measured rate, or each byte once at the rate of copies, whichever is longer\n");
 }
 
+ExitCode bench_generate(Session& session, const Options& asked) {
+  infer::DecodeBenchOptions options;
+  options.model = model::preset(asked.preset);
+  options.dtype = model_dtype(asked.precision);
+  options.sequences = read_counts(asked.sequences);
+  options.prompt = at_least_one("--prompt", asked.prompt);
+  options.tokens = at_least_one("--tokens", asked.tokens);
+  const std::unique_ptr<ComputeDevice> device = open_compute_device(asked.device);
+  const infer::DecodeBench result = infer::run_decode_bench(*device, session.threads(), options);
+  if (session.json()) {
+    Json rates = Json::array();
+    for (const infer::DecodeRate& rate : result.rates) {
+      rates.push_back({{"sequences", rate.sequences},
+                       {"read_tokens_per_second", rate.read_per_second},
+                       {"written_tokens_per_second", rate.written_per_second},
+                       {"weight_gbs", rate.weight_bytes_second / 1e9}});
+    }
+    print_json({{"device", result.device},
+                {"precision", asked.precision},
+                {"isa", cpu_isa()},
+                {"threads", session.threads().threads()},
+                {"prompt", options.prompt},
+                {"copy_gbs", result.bytes_per_second / 1e9},
+                {"rates", rates}});
+    return ExitCode::done;
+  }
+  fmt::print("{} on {}, {}, {} tokens before\n", asked.preset, result.device, asked.precision, options.prompt);
+  TextTable table({"sequences", "tok/s", "tok/s each", "weights", "prompt tok/s"});
+  for (const infer::DecodeRate& rate : result.rates) {
+    table.add({std::to_string(rate.sequences), fmt::format("{:.1f}", rate.written_per_second),
+               fmt::format("{:.1f}", rate.written_per_second / static_cast<double>(rate.sequences)),
+               fmt::format("{:.1f} GB/s", rate.weight_bytes_second / 1e9), format_count(rate.read_per_second)});
+  }
+  fmt::print("{}copies reach {:.1f} GB/s here, read and written\n", table.render(), result.bytes_per_second / 1e9);
+  return ExitCode::done;
+}
+
 ExitCode bench(Session& session, const Options& asked) {
+  if (asked.what != "train" && asked.what != "generate")
+    fail_usage("bench: '{}' is not measured; known: train, generate", asked.what);
+  if (asked.preset.empty()) fail_usage("bench {}: name a model with --preset", asked.what);
+  if (asked.what == "generate") return bench_generate(session, asked);
   const train::TrainBenchOptions options = read_options(asked);
   const std::unique_ptr<ComputeDevice> device = open_compute_device(asked.device);
   const train::TrainBench result = train::run_train_bench(*device, session.threads(), options);
@@ -170,8 +232,8 @@ ExitCode bench(Session& session, const Options& asked) {
 
 void add_bench(CommandLine& line, Session& session) {
   auto options = std::make_shared<Options>();
-  line.verb("bench", Phase::begin, "measure how fast a device trains a model, operation by operation")
-      .positional(options->what, "WHAT", "train")
+  line.verb("bench", Phase::begin, "measure how fast a device trains a model, operation by operation, or writes with it")
+      .positional(options->what, "WHAT", "train or generate")
       .option(options->preset, "--preset", "NAME", "the model's shape: apertus-1b, apertus-8b, small-60m, ...")
       .option(options->device, "--device", "NAME", fmt::format("{} (default: {})", kDeviceHelp, options->device))
       .option(options->precision, "--precision,--dtype", "TYPE",
@@ -188,8 +250,13 @@ void add_bench(CommandLine& line, Session& session) {
       .option(options->offload, "--offload", "PARTS",
               fmt::format("what lies on the host beside a GPU: {} (default: none)", train::kOffloadHelp))
       .option(options->steps, "--steps", "N", fmt::format("measured, after two that are not (default: {})", options->steps))
+      .option(options->sequences, "--sequences", "N,N",
+              fmt::format("generate: so many at once (default: {})", options->sequences))
+      .option(options->prompt, "--prompt", "TOKENS", fmt::format("generate: that each has read (default: {})", options->prompt))
+      .option(options->tokens, "--tokens", "N", fmt::format("generate: that each writes (default: {})", options->tokens))
       .flag(options->report, "--report", "each operation beside the least time that it could take")
       .example("cairn bench train --preset small-60m --sequence-length 512 --report", "where a training step's time goes")
+      .example("cairn bench generate --preset small-60m", "tokens a second, of one sequence and of several at once")
       .run([&session, options] { return bench(session, *options); });
 }
 

@@ -11,8 +11,11 @@
 #include "kernels/backend.h"
 #include "lineage/workspace.h"
 #ifdef CAIRN_CUDA
+#include "kernels/arena.h"
+#include "kernels/compute_device.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/libraries.h"
+#include "kernels/work_graph.h"
 #endif
 
 namespace cairn::app {
@@ -53,6 +56,24 @@ Finding library(const cuda::Library<Functions>& found) {
   return {found.name, found.functions ? "ok" : "no", found.functions ? found.version : found.reason};
 }
 
+// Whether work can be recorded and replayed, as training and decoding do; without, they ask for each operation by itself.
+Finding graphs(int index) {
+  const std::string what = fmt::format("gpu {} graphs", index);
+  try {
+    const std::unique_ptr<ComputeDevice> device = open_compute_device(fmt::format("cuda:{}", index));
+    ThreadPool threads(0);
+    const Context context = device->context(threads);
+    ArenaPlan plan;
+    const ArenaSlot slot = plan.add("x", Dtype::f32, {64});
+    const Arena arena(plan, context.memory());
+    work_recorder(context)->record([&] { zero(arena.tensor(slot)); })->run();
+    context.memory()->synchronize();
+    return {what, "ok", "passes of training and decoding are recorded and replayed"};
+  } catch (const Error& error) {
+    return {what, "no", fmt::format("{}; passes are asked for operation by operation", error.what())};
+  }
+}
+
 std::vector<Finding> gpus() {
   std::vector<Finding> findings;
   const cuda::DeviceList list = cuda::list_devices();
@@ -62,6 +83,7 @@ std::vector<Finding> gpus() {
                         device.refusal.empty() ? fmt::format("{}, {} multiprocessors, {}", device.name, device.multiprocessors,
                                                              format_bytes(device.memory))
                                                : device.refusal});
+    if (device.refusal.empty()) findings.push_back(graphs(device.index));
   }
   findings.push_back(library(cuda::cublaslt_library()));
   findings.push_back(library(cuda::cudnn_library()));
