@@ -343,7 +343,7 @@ void ingest(steps::StepContext& ctx) {
 
 const steps::StepSpec kIngest{
     .name = "ingest",
-    .version = 4,
+    .version = 5,
     .summary = "read web archives, HTML, text, JSONL and Parquet files into documents",
     .inputs = {{"sources", "raw", "the files that the config's sources name", true, true},
                {"suffixes", "raw", "the public suffix list that config.suffixes names", true, false},

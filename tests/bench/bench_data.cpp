@@ -4,6 +4,8 @@
 //   bench_data warc FILE                      records and documents of a web archive
 //   bench_data language MODEL TEXTS.jsonl     languages by a fastText model
 //   bench_data fineweb2 CONFIGS TEXTS.jsonl   FineWeb-2's rules, words of each language included
+//   bench_data pii TEXTS.jsonl RULES OUT      spans of personal identifiers by rules cairn or apertus, a line a text
+//   bench_data licences CASES.json            the licence of each case by its marks, then how fast
 //   bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps, outputs under OUT
 #include <algorithm>
 #include <chrono>
@@ -24,8 +26,11 @@
 #include "engine/data/curate.h"
 #include "engine/data/document.h"
 #include "engine/data/filters/fineweb2.h"
+#include "engine/data/filters/pii.h"
+#include "engine/data/filters/pii_patterns.h"
 #include "engine/data/ingest.h"
 #include "engine/data/json_line.h"
+#include "engine/data/licences/licence_marks.h"
 #include "engine/data/robots/robots.h"
 #include "engine/data/robots/robots_files.h"
 #include "engine/data/sources/html_text.h"
@@ -214,6 +219,65 @@ void fineweb2(const fs::path& folder, const fs::path& texts) {
   });
 }
 
+// Spans as the filter would replace them; of Apertus' patterns where they match, not the repetitions of a match elsewhere.
+std::vector<PiiSpan> pii_spans(std::string_view text, bool apertus_rules) {
+  PiiParams params;
+  if (!apertus_rules) return find_pii(text, params);
+  std::vector<PiiSpan> spans;
+  using Find = pii::Match (*)(std::string_view, std::size_t);
+  const std::pair<PiiKind, Find> kPatterns[] = {
+      {PiiKind::email, pii::find_email}, {PiiKind::ip, pii::find_ipv4_anywhere}, {PiiKind::iban, pii::find_iban_grouped}};
+  for (const auto& [kind, find] : kPatterns) {
+    for (pii::Match match = find(text, 0); match.end != 0; match = find(text, match.end))
+      spans.push_back({kind, match.begin, match.end});
+  }
+  return spans;
+}
+
+void personal_identifiers(const fs::path& file, const std::string& rules, const fs::path& out) {
+  if (rules != "cairn" && rules != "apertus") fail_usage("rules {}: expected cairn or apertus", rules);
+  const bool apertus = rules == "apertus";
+  std::ofstream lines(out);
+  judge_texts(file, [&](const Document& document) { pii_spans(document.text, apertus); });
+  Document document;
+  std::ifstream texts(file);
+  for (std::string line; std::getline(texts, line);) {
+    parse_document_line(line, document);
+    Json spans = Json::array();
+    for (const PiiSpan& span : pii_spans(document.text, apertus))
+      spans.push_back({pii_kind_name(span.kind), span.begin, span.end});
+    lines << spans.dump() << "\n";
+  }
+}
+
+FoundLicence licence_of_case(const Json& entry) {
+  if (entry.contains("text")) return licence_of_text(entry["text"].get_ref<const std::string&>());
+  std::vector<LicenceMark> marks;
+  if (entry.contains("link")) marks = licences_of_link_header(entry["link"].get_ref<const std::string&>());
+  const HtmlText page = extract_html(entry["html"].get_ref<const std::string&>());
+  marks.insert(marks.end(), page.licences.begin(), page.licences.end());
+  return licence_of_marks(marks);
+}
+
+void licences(const fs::path& file) {
+  const Json cases = read_json(file);
+  std::size_t bytes = 0;
+  for (const Json& entry : cases) {
+    const FoundLicence found = licence_of_case(entry);
+    std::cout
+        << Json({{"form", entry["form"]}, {"expect", entry["expect"]}, {"licence", found.licence}, {"evidence", found.evidence}})
+               .dump()
+        << "\n";
+    bytes += entry[entry.contains("text") ? "text" : "html"].get_ref<const std::string&>().size();
+  }
+  const auto start = std::chrono::steady_clock::now();
+  std::size_t rounds = 0;
+  for (; rounds == 0 || seconds_since(start) < 2; ++rounds) {
+    for (const Json& entry : cases) licence_of_case(entry);
+  }
+  std::cout << fmt::format("{{\"mb_per_s\": {}}}\n", static_cast<double>(bytes * rounds) / seconds_since(start) / 1e6);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -224,9 +288,11 @@ int main(int argc, char** argv) {
     if (words.size() == 2 && words[0] == "warc") return warc(words[1]), 0;
     if (words.size() == 3 && words[0] == "language") return language(words[1], words[2]), 0;
     if (words.size() == 3 && words[0] == "fineweb2") return fineweb2(words[1], words[2]), 0;
+    if (words.size() == 4 && words[0] == "pii") return personal_identifiers(words[1], words[2], words[3]), 0;
+    if (words.size() == 2 && words[0] == "licences") return licences(words[1]), 0;
     if (words.size() == 4 && words[0] == "run") return run(words[1], words[2], std::stoi(words[3])), 0;
     std::cerr << "usage: bench_data extract FOLDER OUT.jsonl | robots FOLDER | warc FILE | language MODEL TEXTS | fineweb2 "
-                 "CONFIGS TEXTS | run PIPELINE.json OUT THREADS\n";
+                 "CONFIGS TEXTS | pii TEXTS RULES OUT | licences CASES | run PIPELINE.json OUT THREADS\n";
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << "\n";

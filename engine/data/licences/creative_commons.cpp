@@ -91,8 +91,12 @@ constexpr Element kElements[] = {
     {"geenafgeleidewerken", 'd'},
 };
 
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c & '\x80');
+// Whether a letter stands at text[at], in lower case: ASCII, or one of two bytes behind Latin-1's signs (Latin, Greek, Cyrillic,
+// Hebrew, Arabic). Scripts without blanks are a boundary.
+bool letter_at(std::string_view text, std::size_t at) {
+  if (at >= text.size()) return false;
+  const auto byte = static_cast<unsigned char>(text[at]);
+  return (byte >= 'a' && byte <= 'z') || (byte >= 0xc3 && byte <= 0xdf);
 }
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -127,7 +131,7 @@ std::string take_version(std::string_view text, std::size_t& end) {
     version = text.substr(at, 3);
     at += 3;
   } else if (at < text.size() && text[at] >= '1' && text[at] <= '4' &&
-             (at + 1 == text.size() || !(is_digit(text[at + 1]) || text[at + 1] == '.' || is_letter(text[at + 1])))) {
+             (at + 1 == text.size() || !(is_digit(text[at + 1]) || text[at + 1] == '.' || letter_at(text, at + 1)))) {
     version = std::string(1, text[at]) + ".0";
     at += 1;
   } else {
@@ -146,7 +150,7 @@ std::string take_short_parts(std::string_view text, std::size_t& end) {
     if (at == end && !parts.empty()) break;
     const std::string_view part = text.substr(at, 2);
     if (part != "by" && part != "nc" && part != "sa" && part != "nd") break;
-    if (at + 2 < text.size() && is_letter(text[at + 2])) break;
+    if (letter_at(text, at + 2)) break;
     parts += (parts.empty() ? "" : "-") + std::string(part);
     end = at + 2;
   }
@@ -224,7 +228,7 @@ std::string creative_commons_mark(std::string_view lower, std::size_t at, std::s
   if (rest.starts_with("cc0") || rest.starts_with("cc-0") || rest.starts_with("cc zero") || rest.starts_with("cc-zero") ||
       rest.starts_with("creative commons zero")) {
     const std::size_t length = rest.starts_with("cc0") ? 3 : rest.starts_with("cc-0") ? 4 : rest.starts_with("creative") ? 21 : 7;
-    if (at + length < lower.size() && (is_letter(lower[at + length]) || is_digit(lower[at + length]))) return {};
+    if (letter_at(lower, at + length) || (at + length < lower.size() && is_digit(lower[at + length]))) return {};
     end = at + length;
     std::size_t behind = end;
     if (take_version(lower, behind) == "1.0") end = behind;
@@ -248,7 +252,7 @@ std::string creative_commons_mark(std::string_view lower, std::size_t at, std::s
   std::string parts = take_short_parts(lower, stop);
   if (parts.empty()) parts = take_words(lower, stop);
   if (parts.empty() || !parts.starts_with("by")) return {};
-  if (stop < lower.size() && is_letter(lower[stop])) return {};
+  if (letter_at(lower, stop)) return {};
   std::size_t behind = stop;
   std::string version = take_version(lower, behind);
   if (version.empty()) {

@@ -88,8 +88,30 @@ std::string identifier(std::string_view token) {
   return {};
 }
 
-bool is_letter_or_digit(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) || (c & '\x80');
+// A letter (as creative_commons.cpp has it) or digit that stands at text[at], or that ends before it.
+bool letter_or_digit_at(std::string_view text, std::size_t at) {
+  if (at >= text.size()) return false;
+  const auto byte = static_cast<unsigned char>(text[at]);
+  return std::isalnum(byte) || (byte >= 0xc3 && byte <= 0xdf);
+}
+bool letter_or_digit_before(std::string_view text, std::size_t at) {
+  if (at == 0) return false;
+  std::size_t begin = at - 1;
+  while (begin > 0 && (text[begin] & '\xc0') == '\x80') --begin;
+  return letter_or_digit_at(text, begin);
+}
+
+// What stands before `at` of its sentence. "A. Person" and "e.g. this" end none: a point behind a single letter.
+std::string_view sentence_before(std::string_view text, std::size_t at) {
+  for (std::size_t i = at; i > 0; --i) {
+    const char c = text[i - 1];
+    if (c == '\n' && (i == 1 || text[i - 2] == '\n')) return text.substr(i, at - i);
+    if (c != ' ' || i < 2 || (text[i - 2] != '.' && text[i - 2] != '!' && text[i - 2] != '?')) continue;
+    const bool initial =
+        text[i - 2] == '.' && i >= 3 && letter_or_digit_at(text, i - 3) && (i == 3 || !letter_or_digit_at(text, i - 4));
+    if (!initial) return text.substr(i, at - i);
+  }
+  return text.substr(0, at);
 }
 
 }  // namespace
@@ -222,7 +244,7 @@ std::string gfdl_mark(std::string_view lower, std::size_t at, std::size_t& end) 
       break;
     }
   }
-  if (name == 0 || (at + name < lower.size() && is_letter_or_digit(lower[at + name]))) return {};
+  if (name == 0 || letter_or_digit_at(lower, at + name)) return {};
   end = at + name;
   const std::string_view behind = lower.substr(end, 60);
   std::string version;
@@ -237,8 +259,9 @@ std::string gfdl_mark(std::string_view lower, std::size_t at, std::size_t& end) 
   // Without a version any that was ever published may be chosen (GFDL §10).
   if (version.empty()) return "GFDL-1.1-or-later";
   end += where + version.size();
-  const bool later = lower.substr(end, 40).find("later") != std::string_view::npos;
-  return "GFDL-" + version + (later ? "-or-later" : "-only");
+  const std::size_t later = lower.substr(end, 40).find("later");
+  if (later != std::string_view::npos) end += later + 5;
+  return "GFDL-" + version + (later != std::string_view::npos ? "-or-later" : "-only");
 }
 
 constexpr std::string_view kSpdxMark = "spdx-license-identifier:";
@@ -266,7 +289,9 @@ std::vector<LicenceMention> licence_mentions(std::string_view text) {
       at = close;
       continue;
     }
-    if (!is_letter_or_digit(lower[at]) || (at > 0 && (is_letter_or_digit(lower[at - 1]) || lower[at - 1] == '_'))) continue;
+    if (!std::isalnum(static_cast<unsigned char>(lower[at])) || letter_or_digit_before(lower, at) ||
+        (at > 0 && lower[at - 1] == '_'))
+      continue;
     const std::string_view rest = std::string_view(lower).substr(at);
     std::size_t end = at;
     std::string id;
@@ -285,7 +310,7 @@ std::vector<LicenceMention> licence_mentions(std::string_view text) {
     }
     if (id.empty()) {
       for (const auto& [name, licence] : table().names[static_cast<unsigned char>(rest[0])]) {
-        if (!rest.starts_with(name) || (name.size() < rest.size() && is_letter_or_digit(rest[name.size()]))) continue;
+        if (!rest.starts_with(name) || letter_or_digit_at(rest, name.size())) continue;
         id = licence;
         end = at + name.size();
         break;
@@ -299,7 +324,7 @@ std::vector<LicenceMention> licence_mentions(std::string_view text) {
 }
 
 std::vector<LicenceMention> granted_licences(std::string_view text) {
-  constexpr std::size_t kBefore = 160, kAfter = 48, kPictureBefore = 90;
+  constexpr std::size_t kBefore = 160, kAfter = 48, kLine = 64, kPictureBefore = 90;
   constexpr std::string_view kGrants[] = {"licensed under",
                                           "licenced under",
                                           "license:",
@@ -352,7 +377,7 @@ std::vector<LicenceMention> granted_licences(std::string_view text) {
   constexpr std::string_view kPictures[] = {"image",     "photo",  "picture", "figure",   "illustration", "icon",      "logo",
                                             "font",      "video",  "music",   "bild",     "foto",         "abbildung", "grafik",
                                             "thumbnail", "sound",  "diagram", "clip art", "screenshot",   "map data",  "imagen",
-                                            "immagine",  "dessin", "artwork", "emoji",    "code sample"};
+                                            "immagine",  "dessin", "artwork", "emoji"};
   // Words that speak of licences instead of granting one.
   constexpr std::string_view kOthers[] = {"such as",      "for example", "e.g.",         "compatible with", "unlike",
                                           "incompatible", "instead of",  "not licensed", "rather than",     "difference between",
@@ -372,11 +397,9 @@ std::vector<LicenceMention> granted_licences(std::string_view text) {
       granted.push_back(mention);
       continue;
     }
-    // The sentence, or as much of it as is near; an abbreviation's point may end it early, which loses a mark and grants none.
-    std::string_view before = whole.substr(mention.begin - std::min(mention.begin, kBefore), std::min(mention.begin, kBefore));
-    for (const std::string_view stop : {"\n\n", ". ", "! ", "? "}) {
-      if (const std::size_t at = before.rfind(stop); at != std::string_view::npos) before.remove_prefix(at + stop.size());
-    }
+    // The sentence, or as much of it as is near.
+    const std::size_t from = mention.begin - std::min(mention.begin, kBefore);
+    const std::string_view before = sentence_before(whole.substr(from), mention.begin - from);
     const std::string_view near = before.substr(before.size() - std::min(before.size(), kPictureBefore));
     const std::string_view after = whole.substr(mention.end, kAfter);
     const std::string_view close = after.substr(0, after.find_first_of(".\n"));
@@ -385,12 +408,11 @@ std::vector<LicenceMention> granted_licences(std::string_view text) {
     if (first.starts_with(" image") || first.starts_with(" photo") || first.starts_with(" or ") || first.starts_with(" and cc") ||
         first.find(" vs") != std::string_view::npos)
       continue;
-    // "CC BY 4.0" alone on its line, as footers have it.
-    const std::size_t line = whole.rfind('\n', mention.begin == 0 ? 0 : mention.begin - 1);
-    const std::string_view line_before = whole.substr(line == std::string_view::npos ? 0 : line + 1,
-                                                      mention.begin - (line == std::string_view::npos ? 0 : line + 1));
-    const std::string_view line_after =
-        whole.substr(mention.end, std::min(whole.find('\n', mention.end), whole.size()) - mention.end);
+    // "CC BY 4.0" alone on its line, as footers have it. A line may be the whole text: no more of it is looked at than decides.
+    const std::string_view back = whole.substr(mention.begin - std::min(mention.begin, kLine), std::min(mention.begin, kLine));
+    const std::string_view line_before = back.substr(back.rfind('\n') + 1);  // behind npos: all of it
+    const std::string_view ahead = whole.substr(mention.end, kLine);
+    const std::string_view line_after = ahead.substr(0, ahead.find('\n'));
     const bool alone = strip(line_before).size() <= 2 && strip(line_after).size() <= 24;
     if (alone || any_in(kGrants, before)) granted.push_back(mention);
   }

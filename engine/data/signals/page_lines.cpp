@@ -66,7 +66,8 @@ bool holds_only_directives(std::string_view lower) {
   if (lower.size() > kMostValue || lower.find("unavailable_after") != std::string_view::npos)
     return has_directive(lower) && lower.starts_with("unavailable_after");
   const std::vector<std::string_view> words = words_of(lower);
-  return std::any_of(words.begin(), words.end(), is_directive) &&
+  // "none" alone is what other metas say too: <meta name="msapplication-config" content="none">.
+  return std::any_of(words.begin(), words.end(), [](std::string_view word) { return word != "none" && is_directive(word); }) &&
          std::all_of(words.begin(), words.end(), [&](std::string_view word) {
            return is_directive(word) || std::find(std::begin(kOthers), std::end(kOthers), word) != std::end(kOthers);
          });

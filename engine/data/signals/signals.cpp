@@ -340,11 +340,11 @@ std::vector<Preference> read_preferences(std::string_view value, bool& unreadabl
     if (found.empty() && part.starts_with('/')) part = strip(part.substr(std::min(part.find_first_of(" \t"), part.size())));
     if (part.empty()) continue;
     const std::size_t equals = part.find('=');
-    if (equals == std::string_view::npos) {
+    if (equals == std::string_view::npos || part.find(';') < equals) {  // no value, or that of a parameter
       unreadable = true;
       continue;
     }
-    const std::string key = lower_case_ascii(strip(part.substr(0, std::min(equals, part.find(';')))));
+    const std::string key = lower_case_ascii(strip(part.substr(0, equals)));
     const std::string_view said = strip(part.substr(equals + 1));
     const std::size_t stop = std::min(said.find_first_of("; \t"), said.size());
     const std::string word = lower_case_ascii(said.substr(0, stop));
