@@ -83,6 +83,18 @@ bool grouped_as_in_use(const Number& number) {
   return number.group_count == 1 || groups({4, 4, 4, 4}) || groups({4, 4, 4, 4, 3}) || groups({4, 6, 5}) || groups({4, 6, 4});
 }
 
+// Whether one of the three words before text[at] says that a card's number follows.
+bool announced(std::string_view text, std::size_t at) {
+  constexpr std::string_view kWords[] = {"card",    "cards",   "creditcard",   "cc",    "visa",        "mastercard",
+                                         "amex",    "maestro", "carte",        "karte", "kreditkarte", "carta",
+                                         "tarjeta", "kaart",   "kartennummer", "karta"};
+  std::array<char, 48> buffer;
+  const std::array<std::string_view, 3> words = words_before(text, at, buffer);
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return !word.empty() && std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+  });
+}
+
 bool three_more_digits(std::string_view text, std::size_t at) {
   for (std::size_t i = 0; i < 3; ++i) {
     if (!is_digit(at_or_nul(text, at + i))) return false;
@@ -121,10 +133,12 @@ std::size_t card_length(std::string_view text, std::size_t at) {
     separator = text.substr(i, length);
     i += length;
   }
-  if (number.count < 13 || !grouped_as_in_use(number)) return 0;
+  if (number.count < 12 || !grouped_as_in_use(number)) return 0;
   const char after = at_or_nul(text, number.end), second = at_or_nul(text, number.end + 1);
   if (is_alnum(after) || after == '_' || ((after == '.' || after == ',' || after == '-') && is_digit(second))) return 0;
-  if (!of_an_issuer(number) || !luhn(number) || inside_url(text, at)) return 0;
+  if (!luhn(number)) return 0;
+  if (!of_an_issuer(number) && !(number.digits[0] >= '2' && number.digits[0] <= '6' && announced(text, at))) return 0;
+  if (inside_url(text, at)) return 0;
   return number.end - at;
 }
 

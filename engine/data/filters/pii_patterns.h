@@ -40,8 +40,8 @@ std::size_t lone_ip_length(std::string_view text, std::size_t at, bool public_on
 // of the registry, its structure, and the check digits right.
 std::size_t iban_length(std::string_view text, std::size_t at);
 
-// A payment card's number of 13 to 19 digits: an issuer's range and length, Luhn's check digit, and no grouping or one in use
-// (4-4-4-4, 4-6-5, 4-6-4) with one separator.
+// A payment card's number of 13 to 19 digits: an issuer's range and length, or behind a word such as "card" any of 12 to 19
+// digits that begins with 2 to 6; Luhn's check digit; and no grouping or one in use (4-4-4-4, 4-6-5, 4-6-4) with one separator.
 std::size_t card_length(std::string_view text, std::size_t at);
 
 // A telephone number: "+" or "00" and a country's code with as many digits as it has; North America's (212) 555-0123 or

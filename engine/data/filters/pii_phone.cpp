@@ -241,6 +241,8 @@ constexpr std::string_view kStrong[] = {"tel",
                                         "cellulaire",
                                         "gsm",
                                         "hotline",
+                                        "landline",
+                                        "mob",
                                         "whatsapp",
                                         "viber",
                                         "fon",
@@ -255,7 +257,7 @@ constexpr std::string_view kStrong[] = {"tel",
                                         "\xd0\xa2\xd0\xb5\xd0\xbb\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd",
                                         "\xe7\x94\xb5\xe8\xaf\x9d",
                                         "\xe9\x9b\xbb\xe8\xa9\xb1"};
-constexpr std::string_view kWeak[] = {"call", "calling", "dial",    "ring",    "contact",  "sms",
+constexpr std::string_view kWeak[] = {"call", "desk",    "calling", "dial",    "ring",     "contact", "sms",
                                       "text", "appeler", "appelez", "anrufen", "chiamare", "llamar"};
 constexpr std::string_view kFiller[] = {
     "number", "numbers", "no",   "nr",   "num", "nummer", "num\xc3\xa9ro", "n\xc3\xbamero", "numero", "is",

@@ -111,7 +111,11 @@ TEST_CASE("pii: numbers of payment cards") {
   for (const char* card : {"4111111111111111", "4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005",
                            "3782 822463 10005", "6011111111111117", "30569309025904", "3056 930902 5904", "3566002020360505",
                            "2223003122003222", "6759649826438453", "4222222222222"})
-    CHECK(scrubbed(std::string("card ") + card + " 12/27") == "card <card-pii> 12/27");
+    CHECK(scrubbed(std::string("see ") + card + " 12/27") == "see <card-pii> 12/27");
+  // Behind a word for it also other ranges and 12 digits.
+  CHECK(scrubbed("my card number is 630427373398, cc 3519833257665853") == "my card number is <card-pii>, cc <card-pii>");
+  CHECK(scrubbed("see 630427373398, 3519833257665853; card 630427373399, card 9000000000000001") ==
+        "see 630427373398, 3519833257665853; card 630427373399, card 9000000000000001");
   for (const char* none : {"4111111111111112",                          // Luhn
                            "9111111111111111", "1234567812345670",      // no issuer
                            "411111111111111",                           // length
@@ -248,7 +252,7 @@ TEST_CASE("pii: labelled spans of synthetic sentences are found, and little else
   }
   // Shares that tests/bench/pii.py has measured, a little below: what is found of what is labelled, and right of what is found.
   const std::map<std::string, std::pair<double, double>> least = {
-      {"email", {0.98, 0.98}}, {"ip", {0.9, 0.98}}, {"iban", {0.98, 0.98}}, {"phone", {0.4, 0.9}}, {"card", {0.85, 0.98}}};
+      {"email", {0.98, 0.98}}, {"ip", {0.9, 0.98}}, {"iban", {0.98, 0.98}}, {"phone", {0.7, 0.98}}, {"card", {0.95, 0.98}}};
   for (const auto& [kind, shares] : least) {
     const Tally& tally = by_kind[kind];
     INFO(kind << ": " << tally.found << " of " << tally.labelled << " found, " << tally.right << " of " << tally.hits
