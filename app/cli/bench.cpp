@@ -128,6 +128,10 @@ Json to_json(const train::TrainBench& bench, const train::TrainBenchOptions& opt
                {"between_s", bench.between / steps},
                {"planned_mb", static_cast<double>(bench.planned_bytes) / 1e6},
                {"peak_rss_mb", static_cast<double>(peak_resident_bytes()) / 1048576}};
+  if (bench.fp8) {
+    json["fp8_operand_bytes"] = bench.fp8->bytes;
+    json["fp8_saved_bytes"] = bench.fp8->saved;
+  }
   if (const train::DeviceFacts* sheet = sheet_of(bench)) {
     json["sheet_peak_gflops"] = sheet_peak(*sheet, options.bf16) / 1e9;
     json["share_of_sheet_peak"] = flops / sheet_peak(*sheet, options.bf16);
@@ -172,6 +176,14 @@ void print_report(const train::TrainBench& bench) {
   table.add({"all", milliseconds(all), "", "", "", milliseconds(floors), share(floors, all)});
   fmt::print("{}", table.render());
   fmt::print("floor: products at the measured rate, or each byte once at the rate of copies, whichever is longer\n");
+  if (!bench.fp8) return;
+  const auto at_copies = [&](double bytes) { return 1e3 * bytes / bench.bytes_per_second; };
+  fmt::print(
+      "8-bit operands: {} a step, {:.2f} ms of the floor; largest values taken by their producers and weights made once a step "
+      "save {} ({:.2f} ms, {:.1f}% of the floor)\n",
+      format_bytes(static_cast<std::uint64_t>(bench.fp8->bytes)), at_copies(bench.fp8->bytes),
+      format_bytes(static_cast<std::uint64_t>(bench.fp8->saved)), at_copies(bench.fp8->saved),
+      100 * at_copies(bench.fp8->saved) / (1e3 * floors / steps));
 }
 
 ExitCode bench_generate(Session& session, const Options& asked) {

@@ -134,26 +134,59 @@ void Activations::add_scratch() {
   }
 }
 
-// Room for the largest of each kind: what stands before or behind a linear layer, and weights.
+// Room for the largest of each kind: what stands before or behind a linear layer; and for all weights.
 void Activations::add_fp8() {
   const std::int64_t room = max_tokens_ * std::max({config_.width, config_.mlp_width, config_.heads * config_.head_width});
-  std::int64_t weight = 0;
-  for (const LayerParameter& parameter : layer_parameters(config_)) {
-    if (parameter.is_matrix()) weight = std::max(weight, parameter.size());
+  for (const auto& [name, tensor] : {std::pair{"fp8.input", &fp8_.input},
+                                     {"fp8.gradient", &fp8_.gradient},
+                                     {"fp8.gradient_transposed", &fp8_.gradient_transposed}}) {
+    fp8_slots_.emplace_back(tensor, plan_.add(name, Dtype::fp8_e4m3, {room}));
   }
-  for (const auto& [name, tensor, size] : {std::tuple{"fp8.input", &fp8_.input, room},
-                                           {"fp8.gradient", &fp8_.gradient, room},
-                                           {"fp8.gradient_transposed", &fp8_.gradient_transposed, room},
-                                           {"fp8.weight", &fp8_.weight, weight}}) {
-    fp8_slots_.emplace_back(tensor, plan_.add(name, Dtype::fp8_e4m3, {size}));
+  const Dtype S = statistics_type(dtype_);
+  for (Tensor* tensor : {&fp8_.gradient_amax, &fp8_.input_scale, &fp8_.gradient_scale})
+    fp8_slots_.emplace_back(tensor, plan_.add("fp8.scale", S, {1}));
+  for (BlockActivations& block : blocks_) {
+    fp8_slots_.emplace_back(&block.amax.all, plan_.add("fp8.maxima", S, {4}));
+    std::vector<Fp8WeightSlots>& slots = fp8_weights_.emplace_back();
+    for (const LayerParameter& parameter : layer_parameters(config_)) {
+      if (!parameter.is_matrix()) continue;
+      const auto add = [&](std::int64_t rows, std::int64_t columns) {
+        return plan_.add("fp8.weights", Dtype::fp8_e4m3, {rows, columns});
+      };
+      slots.push_back(
+          {add(parameter.rows, parameter.columns), add(parameter.columns, parameter.rows), plan_.add("fp8.scale", S, {1})});
+    }
   }
-  for (Tensor* tensor : {&fp8_.amax, &fp8_.input_scale, &fp8_.gradient_scale, &fp8_.weight_scale})
-    fp8_slots_.emplace_back(tensor, plan_.add("fp8.scale", statistics_type(dtype_), {1}));
 }
 
 void Activations::take_fp8() {
   for (const auto& [tensor, slot] : fp8_slots_) *tensor = arena_.tensor(slot);
-  for (BlockActivations& block : blocks_) block.fp8 = &fp8_;
+  for (BlockActivations& block : blocks_) {
+    block.fp8 = &fp8_;
+    InputMaxima& max = block.amax;
+    std::int64_t at = 0;
+    for (Tensor* each : {&max.attention, &max.attention_output, &max.mlp, &max.mlp_output}) {
+      *each = max.all.rows(at, at + 1);
+      ++at;
+    }
+  }
+}
+
+void Activations::make_fp8_weights(Context& context, const Parameters& parameters) {
+  fp8_.weights.clear();
+  for (std::size_t layer = 0; layer < fp8_weights_.size(); ++layer) {
+    auto slots = fp8_weights_[layer].begin();
+    for (const LayerParameter& parameter : layer_parameters(config_)) {
+      if (!parameter.is_matrix()) continue;
+      const Tensor matrix = parameters.layer(std::int64_t(layer)).*parameter.member;
+      const Fp8Weight made{arena_.tensor(slots->values), arena_.tensor(slots->transposed), arena_.tensor(slots->scale)};
+      ++slots;
+      zero(fp8_.gradient_amax);
+      ops::absolute_max(context, fp8_.gradient_amax, matrix);
+      ops::quantize(context, made.values, made.transposed, made.scale, matrix, fp8_.gradient_amax);
+      fp8_.weights.emplace(matrix.data, made);
+    }
+  }
 }
 
 Activations::Activations(PlanOnly, const ModelConfig& config, Dtype dtype, std::int64_t max_tokens, Purpose purpose,

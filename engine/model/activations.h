@@ -8,6 +8,7 @@
 
 #include "engine/model/block.h"
 #include "engine/model/config.h"
+#include "engine/model/parameters.h"
 #include "engine/model/recompute.h"
 #include "kernels/arena.h"
 #include "kernels/tensor.h"
@@ -55,6 +56,9 @@ class Activations {
 
   // Shapes the tensors below for B sequences of T tokens, N = B*T. Error when N is more than max_tokens.
   void shape(std::int64_t B, std::int64_t T);
+  // With fp8: makes the blocks' matrices in 8 bits, for the passes until they are made again: after each change of `parameters`,
+  // whose addresses stand for them.
+  void make_fp8_weights(Context& context, const Parameters& parameters);
   // Fills the rotary tables anew: for a stage of training with another base or scaling than the config's.
   void set_rope(double theta, const RopeScaling& scaling);
 
@@ -114,7 +118,11 @@ class Activations {
   Arena arena_, beside_;
   Fp8Operands fp8_;
   std::vector<std::pair<Tensor*, ArenaSlot>> fp8_slots_;
-  std::vector<ArenaSlot> residuals_;  // in beside_
+  struct Fp8WeightSlots {
+    ArenaSlot values, transposed, scale;
+  };
+  std::vector<std::vector<Fp8WeightSlots>> fp8_weights_;  // by layer, the matrices of layer_parameters() in their order
+  std::vector<ArenaSlot> residuals_;                      // in beside_
 };
 
 }  // namespace cairn::model

@@ -15,6 +15,8 @@
 // Types: all of the activation type A, but for statistics (inv_rms, lse), which are of the statistics type (parameters.h).
 #pragma once
 
+#include <map>
+
 #include "engine/model/config.h"
 #include "engine/model/parameters.h"
 #include "engine/model/recompute.h"
@@ -23,13 +25,29 @@
 
 namespace cairn::model {
 
-// Where operands of 8-bit products are made (kernels/ops.h, quantize), anew for each product: the products of a block's linear
-// layers are then computed from float8_e4m3, each operand with one scale from its own largest value ("current scaling",
-// spec/training.md §3.2). All blocks share it.
+// A matrix of weights in 8 bits, both as it is and transposed, and what its units are worth (kernels/ops.h, quantize).
+struct Fp8Weight {
+  Tensor values, transposed;  // fp8 [out, in], [in, out]
+  Tensor scale;               // S [1]
+};
+
+// Operands of 8-bit products: the products of a block's linear layers are then computed from float8_e4m3, each operand with one
+// scale from its own largest value ("current scaling", spec/training.md §3.2). Weights are made once a step; inputs and gradients
+// are made here, anew for each product, and all blocks share the room.
 struct Fp8Operands {
-  Tensor input, gradient, gradient_transposed, weight;  // fp8, of as many elements as the largest of their kind
-  Tensor amax;                                          // S [1]
-  Tensor input_scale, gradient_scale, weight_scale;     // S [1]
+  Tensor input, gradient, gradient_transposed;  // fp8, of as many elements as the largest of their kind
+  Tensor gradient_amax;                         // S [1]
+  Tensor input_scale, gradient_scale;           // S [1]
+  std::map<const void*, Fp8Weight> weights;     // by the address of what they were made of
+
+  const Fp8Weight& of(const Tensor& weight) const;  // Error for one that was not made
+};
+
+// The largest magnitudes of the inputs of a block's linear layers, S [1] each: taken where they are produced in the forward, and
+// read again in the backward.
+struct InputMaxima {
+  Tensor attention, attention_output, mlp, mlp_output;
+  Tensor all;  // S [4], these
 };
 
 // What the forward of one block computes and its backward reads again. A forward that is not followed by a backward may use one
@@ -51,6 +69,7 @@ struct BlockActivations {
   Tensor mlp_out;                    // [N, D]     before its norm, where norms stand on the output
   Tensor mlp_inv_rms;                // [N]
   const Fp8Operands* fp8 = nullptr;  // null: products in the activation type
+  InputMaxima amax;                  // with fp8
 };
 
 // Gradients inside one block; every block overwrites them.

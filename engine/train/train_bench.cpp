@@ -59,6 +59,15 @@ TrainBench run_train_bench(ComputeDevice& device, ThreadPool& threads, const Tra
   result.model_flops =
       static_cast<double>(options.batch * options.sequence_length) * options.model.train_flops_per_token(options.sequence_length);
 
+  if (options.fp8) {
+    TrainingNeeds needs;
+    needs.model = options.model;
+    needs.batch = options.batch;
+    needs.micro_batch = options.micro_batch;
+    needs.sequence_length = options.sequence_length;
+    result.fp8 = fp8_traffic(needs);
+  }
+
   TrainerConfig config;
   config.optimizer = options.optimizer;
   config.schedule = {LearningRateSchedule::Shape::constant, 0, 1e-4, 0, 0, 0, 0};

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/train/operation_times.h"
 #include "engine/train/trainer.h"
+#include "engine/train/training_plan.h"
 #include "kernels/compute_device.h"
 
 namespace cairn::train {
@@ -36,6 +38,7 @@ struct TrainBench {
   std::vector<OperationTime> operations;  // of all watched steps together
   double between = 0;                     // of all watched steps: nothing ran on the device
   std::int64_t watched_steps = 0;
+  std::optional<Fp8Traffic> fp8;  // of a step, where products are in 8 bits
 
   double median() const;                                  // tokens per second
   double floor_of(const OperationTime& operation) const;  // seconds: the larger of products at product_flops, bytes at their rate

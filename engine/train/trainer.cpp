@@ -86,6 +86,7 @@ StepReport Trainer::step() {
   report.lr = config_.schedule.at(plan.tokens);
   enter_stage(plan);
   refresh_copy();
+  if (config_.fp8) activations_.make_fp8_weights(context_, compute_weights());  // once for all micro-batches
 
   TokenBatch batch = source_(plan);
   share_weights(batch);

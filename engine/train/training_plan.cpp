@@ -128,27 +128,34 @@ void move_to_host(MemoryNeed& memory, const TrainingNeeds& needs) {
   memory.staging = 2 * slot;
 }
 
-// Bytes that making 8-bit operands moves in a step of one rank: each is read for its largest value, read again and written.
-// Inputs of linear layers are made twice (forward, and transposed for the backward), as are weights; gradients once in both
-// forms.
-double fp8_operand_bytes(const TrainingNeeds& needs, double tokens) {
-  constexpr double kRead = 2 + 2, kWritten = 1;
+}  // namespace
+
+// Each operand is read, once for its largest value and once to be made, and written. Inputs of linear layers are made twice
+// (forward, and transposed for the backward), gradients once in both forms, weights once a step in both.
+Fp8Traffic fp8_traffic(const TrainingNeeds& needs) {
+  constexpr double kRead = 2, kWritten = 1;
   const model::ModelConfig& c = needs.model;
+  const double tokens = double(needs.batch) * double(needs.sequence_length) / double(needs.ranks);
   const double passes = std::ceil(double(needs.batch) / double(needs.ranks * needs.micro_batch));
-  const double inputs =
-      double(2 * c.width + c.heads * c.head_width + c.mlp_width);  // of attention, its output, the MLP, its output
+  const double of_output = double(c.heads * c.head_width);
+  const double inputs = double(2 * c.width + c.mlp_width) + of_output;  // of attention, the MLP, its output, attention's output
+  double measured = of_output;                                          // inputs whose producer does not take their largest value
+  if (c.architecture.norm != model::NormPlacement::input) measured += double(2 * c.width);
+  if (c.architecture.activation != model::Activation::xielu) measured += double(c.mlp_width);
   double gradients = 0, weights = 0;
   for (const model::LayerParameter& weight : model::layer_parameters(c)) {
     if (!weight.is_matrix()) continue;
     gradients += double(weight.rows);
     weights += double(weight.size());
   }
-  const double moved =
-      2 * (kRead + kWritten) * (tokens * inputs + passes * weights) + (kRead + 2 * kWritten) * tokens * gradients;
-  return double(c.layers) * moved;
+  const double of_gradients = (2 * kRead + 2 * kWritten) * tokens * gradients;
+  Fp8Traffic traffic;
+  traffic.bytes = double(c.layers) * (2 * (kRead + kWritten) * tokens * inputs + kRead * tokens * measured + of_gradients +
+                                      (2 * kRead + 2 * kWritten) * weights);
+  const double apart = double(c.layers) * (2 * (2 * kRead + kWritten) * (tokens * inputs + passes * weights) + of_gradients);
+  traffic.saved = apart - traffic.bytes;
+  return traffic;
 }
-
-}  // namespace
 
 MemoryNeed plan_memory(const TrainingNeeds& needs) {
   MemoryNeed memory;
@@ -160,13 +167,16 @@ MemoryNeed plan_memory(const TrainingNeeds& needs) {
   const ArenaPlan plan =
       model::plan_activations(needs.model, needs.compute, needs.micro_batch * needs.sequence_length, model::Purpose::training,
                               needs.sequence_length, needs.recompute, needs.on_device, {needs.offload.residuals, needs.fp8});
+  std::int64_t narrow = 0;
   for (const ArenaPlan::Entry& entry : plan.entries()) {
+    if (entry.name == "fp8.weights") narrow += entry.shape.bytes();
     if (entry.name.starts_with("block.") || entry.name == "blocks.x") memory.activations += entry.shape.bytes();
     if (entry.name != "head.logits_chunk") continue;
     memory.logits = entry.shape.bytes();
     if (needs.threads > 0) memory.threads = thread_bytes(needs, entry.shape.shape[0]);
   }
-  memory.working = plan.bytes() - memory.activations;
+  memory.weights += narrow;
+  memory.working = plan.bytes() - memory.activations - narrow;
   move_to_host(memory, needs);
   if (needs.checkpoint_copy) memory.checkpoint = share(full, needs.ranks) + memory.moments;
   return memory;
@@ -186,7 +196,7 @@ StepFloor plan_floor(const TrainingNeeds& needs, const DeviceFacts& device) {
   floor.attention =
       tokens * attention / peak * ((again.attention ? 2 : 1) / device.attention_share + 2.5 / device.attention_back_share);
   floor.elementwise = tokens * elementwise_values(c) * bytes_of(needs.compute) / device.bytes_per_second;
-  if (needs.fp8) floor.elementwise += fp8_operand_bytes(needs, tokens) / device.bytes_per_second;
+  if (needs.fp8) floor.elementwise += fp8_traffic(needs).bytes / device.bytes_per_second;
   const double weights = double(c.parameters()), moment = needs.optimizer.bf16_moments ? 2 : 4;
   const double copy = needs.compute == Dtype::bf16 ? 2 * weights : 0;
   floor.optimizer =

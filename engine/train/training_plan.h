@@ -35,7 +35,7 @@ struct TrainingNeeds {
 
 // On the device that computes; what lies on the host instead is counted there.
 struct MemoryNeed {
-  std::int64_t weights = 0;      // in the compute type
+  std::int64_t weights = 0;      // in the compute type; with fp8 the blocks' also in 8 bits, as they are and transposed
   std::int64_t master = 0;       // float32 weights that the optimizer updates, where the others are bf16
   std::int64_t gradients = 0;    // float32
   std::int64_t moments = 0;      // of the optimizer
@@ -70,6 +70,13 @@ struct StepFloor {
 // inside blocks at that rate and what it costs to make their operands. Copies to the host hide behind the forward,
 // those from it behind the backward, those of the optimizer's state behind its update.
 StepFloor plan_floor(const TrainingNeeds& needs, const DeviceFacts& device);
+
+// Bytes that making the operands of 8-bit products moves in a step of one rank.
+struct Fp8Traffic {
+  double bytes = 0;
+  double saved = 0;  // by largest values taken where inputs are produced, and by weights made once a step instead of twice a pass
+};
+Fp8Traffic fp8_traffic(const TrainingNeeds& needs);
 
 // A change with which a training fits.
 struct Remedy {

@@ -438,7 +438,18 @@ TEST_CASE("a device is measured operation by operation, and each has its floor")
   }
   options.offload = parse_offload("all");
   options.fp8 = true;
-  CHECK(run_train_bench(*device, pool, options).median() > 0);
+  const TrainBench narrow = run_train_bench(*device, pool, options);
+  CHECK(narrow.median() > 0);
+  // Of 2 layers in 2 passes: attention's output and 6 gradients; norms and xIELU take theirs on the way; and 6 weights, once.
+  std::map<std::string, std::int64_t> calls;
+  for (const OperationTime& operation : narrow.operations) calls[operation.name] += operation.calls;
+  CHECK(calls["absolute_max"] == 2 * (2 * (1 + 6) + 6));
+  CHECK(calls["quantize"] == 2 * (2 * (2 * 4 + 6) + 6));
+  CHECK(calls["rmsnorm_forward_amax"] == 2 * 2);
+  CHECK(calls["xielu_forward_amax"] == 2 * 2);
+  REQUIRE(narrow.fp8);
+  CHECK(narrow.fp8->bytes > 0);
+  CHECK(narrow.fp8->saved > 0);
   options.documents = 3;
   CHECK(error_of([&] { run_train_bench(*device, pool, options); }) == "3 documents do not share 8 tokens evenly");
 }

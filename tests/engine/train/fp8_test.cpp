@@ -1,8 +1,11 @@
 // Training with 8-bit products inside blocks, beside the same in bfloat16.
+#include <map>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/observed_backend.h"
 #include "tests/engine/train/tiny_training.h"
 #include "tests/support/test.h"
 
@@ -74,6 +77,18 @@ TEST_CASE("8-bit products: a resumed training and one with blocks computed again
   resumed.losses(8);
   resumed.write(folder.path() / "resumed");
   CHECK(bytes_of(folder.path() / "resumed") == bytes_of(folder.path() / "whole"));
+}
+
+TEST_CASE("8-bit products: weights are made once a step, whatever its micro-batches, and each pass measures its inputs once") {
+  struct Calls : OperationObserver {
+    std::map<std::string, int> of;
+    void end(const OperationCall& call) override { ++of[call.name]; }
+  } calls;
+  const ObservedBackend watched = observe(cpu_backend(), calls);
+  Run run(watched, config_of(true));
+  run.losses(1);  // of two micro-batches, in 2 layers of 6 matrices that read 4 inputs
+  CHECK(calls.of["quantize"] == 2 * (2 * (2 * 4 + 6) + 6));
+  CHECK(calls.of["absolute_max"] == 2 * (2 * (4 + 6) + 6));
 }
 
 TEST_CASE("8-bit products need bfloat16 around them") {

@@ -165,6 +165,12 @@ TEST_CASE("plan: the floor is that of the specification's table for 1B and 8B") 
     needs.fp8 = true;
     const double fp8 = plan_floor(needs, reference).tokens_per_second;
     CHECK(fp8 > 1.15 * bf16);
+    // Against operands measured by themselves and weights made twice in each of 64 passes.
+    const Fp8Traffic traffic = fp8_traffic(needs);
+    CHECK(traffic.saved > 0.3 * traffic.bytes);
+    needs.micro_batch = 256;
+    CHECK(fp8_traffic(needs).bytes == traffic.bytes);
+    CHECK(fp8_traffic(needs).saved < traffic.saved);
     CHECK(fp8 == doctest::Approx(tokens).epsilon(0.15));
   }
   TrainingNeeds needs = needs_of("apertus-8b", 4096);
