@@ -16,10 +16,15 @@
 #include "engine/data/filters/minhash.h"
 #include "engine/data/filters/pii.h"
 #include "engine/data/filters/url.h"
+#include "engine/data/licences/licence_marks.h"
+#include "engine/data/licences/licence_names.h"
 #include "engine/data/optout.h"
 #include "engine/data/public_suffix.h"
 #include "engine/data/robots/robots.h"
 #include "engine/data/robots/robots_files.h"
+#include "engine/data/signals/page_lines.h"
+#include "engine/data/signals/signals.h"
+#include "engine/data/signals/site_lines.h"
 #include "engine/data/sources/block_codecs.h"
 #include "engine/data/sources/encoding.h"
 #include "engine/data/sources/html_text.h"
@@ -184,6 +189,67 @@ TEST_CASE("fuzz: robots.txt files, addresses, public suffixes, lists of addresse
        });
 }
 
+TEST_CASE("fuzz: opt-out signals and marks of licences") {
+  const std::vector<std::string> agents = {"CCBot/2.0", "GPTBot", "*"};
+  feed("signal-values",
+       {"noai, gptbot: noindex, unavailable_after: Wed, 25 Jun 2025 15:00:00 GMT", "ai-train=no, search=yes;p=1",
+        "bots=n, train-ai=y", "1", "2025-06-25"},
+       fuzz_rounds(), [&agents](const std::string& bytes) {
+         PageLines lines;
+         for (const char* name : {"x-robots-tag", "tdm-reservation", "content-signal", "content-usage"})
+           lines.add_header(name, bytes);
+         lines.add_meta("gptbot", "", bytes);
+         const std::string text = lines.text();
+         CHECK(text::valid_utf8_prefix(text) == text.size());
+         CHECK(text.size() < 2000);
+         const std::vector<SignalLine> back = split_signal_lines(text, "\n");
+         CHECK(back.size() == lines.lines().size());
+         read_signals(back, {agents, "2025-01-01"});
+         day_of(bytes);
+       });
+  feed("signal-lines", {"header x-robots-tag: noai | robots.txt (line 2 of sha256:x, 2025) content-usage: /a train-ai=n"},
+       fuzz_rounds(), [&agents](const std::string& bytes) {
+         read_signals(split_signal_lines(bytes, " | "), {agents, ""});
+       });
+  feed("robots-signals",
+       {"user-agent: gptbot\ncontent-signal: ai-train=no\ncontent-usage: /a*b$ train-ai=n\ndisallowaitraining: "
+        "/\xc3\xa9\nallowaitraining: /x"},
+       fuzz_rounds(), [&agents](const std::string& bytes) { robots_signal_rules(bytes, agents); });
+  feed("tdmrep",
+       {R"([{"location": "/a*", "tdm-reservation": 1, "tdm-policy": "https://a.org/p"}])",
+        R"({"tdm": [{"tdm-reservation": "0"}]})"},
+       fuzz_rounds(), [](const std::string& bytes) { tdmrep_rules(bytes, "tdmrep.json"); });
+  feed("licence-values",
+       {"https://creativecommons.org/licenses/by-sa/4.0/deed.de?x#y", "(MIT OR Apache-2.0) AND CC-BY-3.0-DE WITH x",
+        "Creative Commons Attribution-NonCommercial (CC BY-NC) 4.0", "GNU FDL 1.2 or later",
+        "<https://a.org/x>; rel=\"license a\", </y>; rel=license"},
+       fuzz_rounds(), [](const std::string& bytes) {
+         licence_of_value(bytes);
+         licence_of_url(bytes);
+         spdx_expression(bytes);
+         licences_of_link_header(bytes);
+       });
+  feed("json-ld",
+       {R"({"@graph": [{"@type": ["Article"], "license": [{"@id": "https://creativecommons.org/licenses/by/4.0/"}, "MIT"]}]})"},
+       fuzz_rounds(), [](const std::string& bytes) { licence_of_marks(licences_of_json_ld(bytes)); });
+  feed("licence-texts", {"Licensed under CC BY-SA 4.0.\n\n# SPDX-License-Identifier: MIT\nPhoto: \xc2\xa9 x, GFDL 1.3 or later"},
+       fuzz_rounds(), [](const std::string& bytes) {
+         const FoundLicence found = licence_of_text(text::utf8_lossy(bytes));
+         CHECK(text::valid_utf8_prefix(found.evidence) == found.evidence.size());
+       });
+  feed("page-marks",
+       {"<meta name=robots content=noai><link rel=license href='//creativecommons.org/licenses/by/4.0/'><p>under <a "
+        "href='https://www.gnu.org/licenses/fdl.html'>x</a>"
+        "<script type='application/ld+json'>{\"license\": \"MIT\"}</script><figure><a rel=license href=x>"},
+       fuzz_rounds(1000), [](const std::string& bytes) {
+         const HtmlText page = extract_html(bytes);
+         const std::string signals = join_signal_lines(page.signals, "\n");
+         CHECK(text::valid_utf8_prefix(signals) == signals.size());
+         const FoundLicence found = licence_of_marks(page.licences);
+         CHECK(text::valid_utf8_prefix(found.evidence) == found.evidence.size());
+       });
+}
+
 TEST_CASE("fuzz: Parquet files") {
   std::string file;
   const std::string hex = read_file(test::source_folder() / "tests/golden/parquet/documents.hex");
@@ -241,7 +307,11 @@ TEST_CASE("fuzz: filters on any valid UTF-8") {
   params.apertus = true;
   const PiiFilter apertus(params);
   const MinHasher hasher{MinHashParams{}};
-  feed("filters", {kProse, kProse + kProse + kProse, ""}, fuzz_rounds(), [&](const std::string& bytes) {
+  const std::string identifiers =
+      "a.b@c\xc3\xbc.de 11.2.3.4:80 [2a00:1450::8] CH93 0076 2011 6238 5295 7 +41 (0)44 668 18 00 ext. 12 (212) 555-0123x4 Tel. "
+      "668 18 00 "
+      "4111 1111 1111 1111 3782 822463 10005";
+  feed("filters", {kProse, kProse + kProse + kProse, identifiers, ""}, fuzz_rounds(), [&](const std::string& bytes) {
     Document document;
     document.text = text::utf8_lossy(bytes);
     TextAnalysis analysis(document.text);
