@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <map>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -24,7 +23,8 @@ constexpr std::string_view kTable = "licences.json";
 constexpr std::size_t kMostUrl = 2048, kMostExpression = 512;
 
 struct Table {
-  std::map<std::string, std::string> addresses;  // host and path in lower case -> identifier
+  // By host: beginnings of paths in lower case, and identifiers.
+  std::unordered_map<std::string, std::vector<std::pair<std::string, std::string>>> addresses;
   std::vector<std::string> registries;
   std::array<std::vector<std::pair<std::string, std::string>>, 256> names;  // by first byte; longest first
   std::unordered_map<std::string, std::string> identifiers;                 // lower case -> as SPDX has it
@@ -36,7 +36,10 @@ const Table& table() {
       if (file.name != kTable) continue;
       const Json json = parse_json(file.text, file.name);
       Table t;
-      for (const auto& [address, id] : json.at("addresses").items()) t.addresses[address] = id.get<std::string>();
+      for (const auto& [address, id] : json.at("addresses").items()) {
+        const std::size_t slash = std::min(address.find('/'), address.size());
+        t.addresses[address.substr(0, slash)].emplace_back(address.substr(slash), id.get<std::string>());
+      }
       for (const Json& registry : json.at("registries")) t.registries.push_back(registry.get<std::string>());
       for (const auto& [name, id] : json.at("names").items())
         t.names[static_cast<unsigned char>(name[0])].emplace_back(name, id.get<std::string>());
@@ -133,16 +136,13 @@ std::string licence_of_url(std::string_view url) {
   if (host == "creativecommons.org" || host.ends_with(".creativecommons.org") || host == "licensebuttons.net")
     return creative_commons_path(path);
   // The longest entry that the address begins with.
-  const std::map<std::string, std::string>& addresses = table().addresses;
-  std::string found;
-  std::size_t longest = 0;
-  for (const auto& [address, id] : addresses) {
-    if (address.size() >= longest && rest.starts_with(address)) {
-      longest = address.size();
-      found = id;
+  if (const auto of_host = table().addresses.find(std::string(host)); of_host != table().addresses.end()) {
+    const std::pair<std::string, std::string>* found = nullptr;
+    for (const auto& entry : of_host->second) {
+      if (path.starts_with(entry.first) && (found == nullptr || entry.first.size() > found->first.size())) found = &entry;
     }
+    if (found != nullptr) return found->second;
   }
-  if (!found.empty()) return found;
   for (const std::string& registry : table().registries) {
     if (!rest.starts_with(registry)) continue;
     std::string_view name = rest.substr(registry.size());
@@ -387,8 +387,10 @@ std::vector<LicenceMention> granted_licences(std::string_view text) {
     return std::any_of(std::begin(words), std::end(words),
                        [where](std::string_view word) { return where.find(word) != std::string_view::npos; });
   };
-  const std::vector<LicenceMention> mentions = licence_mentions(text);
+  constexpr std::size_t kMostMentions = 2000;  // no page has so many that is not made to cost time
+  std::vector<LicenceMention> mentions = licence_mentions(text);
   if (mentions.empty()) return {};
+  if (mentions.size() > kMostMentions) mentions.resize(kMostMentions);
   const std::string lower = lower_case_ascii(text);
   std::vector<LicenceMention> granted;
   for (const LicenceMention& mention : mentions) {

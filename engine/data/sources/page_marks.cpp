@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "engine/data/characters.h"
 #include "engine/data/licences/licence_names.h"
@@ -25,6 +26,7 @@ std::string_view attribute(const xmlNode* node, std::string_view name) {
 }
 
 bool has_word(std::string_view list, std::string_view word) {
+  if (list.size() < word.size()) return false;
   const std::string lower = lower_case_ascii(list.substr(0, 256));
   for (std::size_t at = 0; at < lower.size();) {
     const std::size_t end = std::min(lower.find_first_of(" \t\n,", at), lower.size());
@@ -36,6 +38,7 @@ bool has_word(std::string_view list, std::string_view word) {
 
 // RDFa's names for it, whatever prefix the page has for the vocabulary.
 bool is_rdfa_licence(std::string_view list) {
+  if (list.find("icense") == std::string_view::npos && list.find("ights") == std::string_view::npos) return false;
   for (const std::string_view name :
        {"cc:license", "dct:license", "dcterms:license", "dc:license", "schema:license", "xhv:license", "dc:rights",
         "dcterms:rights", "http://creativecommons.org/ns#license", "http://purl.org/dc/terms/license"}) {
@@ -54,12 +57,10 @@ bool is_licence_meta(const std::string& name) {
 }
 
 bool is_block(std::string_view name) {
-  for (const std::string_view inline_ :
-       {"a",    "span", "b",    "i",   "em",  "strong", "u",    "s",   "small", "abbr", "acronym",
-        "cite", "code", "font", "sub", "sup", "img",    "time", "bdi", "bdo",   "q",    "mark"}) {
-    if (name == inline_) return false;
-  }
-  return true;
+  static const std::unordered_set<std::string_view> kInline = {"a",     "span", "b",       "i",    "em",   "strong", "u",   "s",
+                                                               "small", "abbr", "acronym", "cite", "code", "font",   "sub", "sup",
+                                                               "img",   "time", "bdi",     "bdo",  "q",    "mark"};
+  return !kInline.contains(name);
 }
 
 class Walk {
@@ -125,7 +126,8 @@ class Walk {
       }
     }
     if (name == "a" && !href.empty()) {
-      if (const std::string licence = licence_of_url(href); !licence.empty()) {
+      // What has no host is a page of the site itself.
+      if (const std::string licence = href.find("//") < 8 ? licence_of_url(href) : std::string(); !licence.empty()) {
         // Instead of the link's own words, which name the same; a picture in it is its badge.
         if (!in_figure) text_ += kLinkBegin + licence + kLinkEnd;
         return;

@@ -103,8 +103,9 @@ TEST_CASE("a folder without shards, a missing folder and text that is not UTF-8 
 TEST_CASE("lines of other makers are read, wrong ones named with column, line and shard") {
   Document d;
   parse_document_line(
-      R"({"id": 17, "text": "a\ud83d\ude00\ud800b", "meta": [1, {"x": null}], "url": "u", "metadata": {"language": "de", "n": 1e5}})",
+      R"({"id": 17, "text": "a\ud83d\ude00\ud800b", "meta": [1, {"x": null}], "url": "u", "metadata": {"language": "de", "n": 1e5, "signals": {"quality": 1}}})",
       d);
+  CHECK(d.signals.empty());
   CHECK(d.text ==
         "a\xf0\x9f\x98\x80\xef\xbf\xbd"
         "b");
