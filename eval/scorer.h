@@ -1,6 +1,6 @@
 // A model of ours as the harness's LanguageModel: how strings become tokens, windows and truncation are the harness's, bug for
 // bug (spec/evaluation.md §2.4, 2.5, 2.7). Log-softmax in double over float32 logits. Continuations of one context are scored,
-// and texts generated, several in one pass (engine/infer/sequence_batch.h): what each gets does not depend on its company.
+// and texts generated, several in one pass (engine/infer/sequence_batch.h): which text comes does not depend on its company.
 #pragma once
 
 #include <optional>
