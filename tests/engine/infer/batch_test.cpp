@@ -65,21 +65,22 @@ TEST_CASE("batch: an answer among others that come and go has the bits that it h
     Dtype dtype;
     std::int64_t sequences;
     int jobs;
+    std::int64_t tokens;  // of an answer: as many rounds as others need to begin
   };
   // More than 12 rows: where products of many rows would be computed in another order.
-  for (const Case& each : {Case{&cpu_backend(), Dtype::f32, 3, 8}, Case{&cpu_backend(), Dtype::f32, 17, 24},
-                           Case{&cpu_backend(), Dtype::bf16, 17, 24}, Case{&ref_backend(), Dtype::f32, 3, 5}}) {
+  for (const Case& each : {Case{&cpu_backend(), Dtype::f32, 3, 8, 9}, Case{&cpu_backend(), Dtype::f32, 17, 24, 30},
+                           Case{&cpu_backend(), Dtype::bf16, 17, 24, 30}, Case{&ref_backend(), Dtype::f32, 3, 5, 9}}) {
     CAPTURE(each.backend->name);
     CAPTURE(each.sequences);
     Golden golden(shared, *each.backend, each.dtype);
     const BatchLimits limits{.max_length = 320, .sequences = each.sequences, .cache_tokens = each.sequences * 320};
     SequenceBatch batch(golden.context, golden.loaded.parameters, limits);
     std::vector<Written> lone, together(static_cast<std::size_t>(each.jobs));
-    for (int i = 0; i < each.jobs; ++i) lone.push_back(alone(golden, batch, golden.job(i, 9)));
+    for (int i = 0; i < each.jobs; ++i) lone.push_back(alone(golden, batch, golden.job(i, each.tokens)));
     Scheduler scheduler(batch, golden.tokenizer, {});
     std::int64_t most = 0;
     for (int i = 0; i < each.jobs; ++i) {
-      GenerationJob job = golden.job(i, 9);
+      GenerationJob job = golden.job(i, each.tokens);
       job.on_done = [&, i](const Generation& done) { together[static_cast<std::size_t>(i)] = written(done); };
       scheduler.add(std::move(job));
       if (i % 3 == 0) scheduler.work();  // some come while others are under way
