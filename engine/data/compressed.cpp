@@ -147,36 +147,39 @@ bool LineReader::next(std::string_view& line) {
   constexpr std::size_t kStep = 1 << 18;
   can_go_on_ = false;
   for (;;) {
-    const char* found = static_cast<const char*>(
-        scanned_ < buffer_.size() ? std::memchr(buffer_.data() + scanned_, '\n', buffer_.size() - scanned_) : nullptr);
+    const char* found =
+        static_cast<const char*>(scanned_ < filled_ ? std::memchr(buffer_.data() + scanned_, '\n', filled_ - scanned_) : nullptr);
+    const std::size_t end = found ? static_cast<std::size_t>(found - buffer_.data()) : filled_;
     if (in_long_line_ && (found != nullptr || at_end_)) {
-      begin_ = scanned_ = found ? static_cast<std::size_t>(found - buffer_.data()) + 1 : buffer_.size();
+      begin_ = scanned_ = std::min(end + 1, filled_);
       in_long_line_ = false;
       continue;
     }
-    if (found != nullptr || (at_end_ && begin_ < buffer_.size())) {
-      const std::size_t end = found ? static_cast<std::size_t>(found - buffer_.data()) : buffer_.size();
+    if (found != nullptr || (at_end_ && begin_ < filled_)) {
       line = std::string_view(buffer_).substr(begin_, end - begin_);
       if (line.ends_with('\r')) line.remove_suffix(1);
-      begin_ = scanned_ = std::min(end + 1, buffer_.size());
+      begin_ = scanned_ = std::min(end + 1, filled_);
       ++line_number_;
       return true;
     }
     if (at_end_) return false;
-    buffer_.erase(0, in_long_line_ ? buffer_.size() : begin_);
+    const std::size_t kept = in_long_line_ ? 0 : filled_ - begin_;
+    if (kept > 0 && begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
     begin_ = 0;
-    scanned_ = buffer_.size();
-    if (buffer_.size() > max_line_) {
+    filled_ = scanned_ = kept;
+    if (filled_ > max_line_) {
       ++line_number_;
       in_long_line_ = can_go_on_ = true;
-      buffer_.clear();
-      scanned_ = 0;
+      filled_ = scanned_ = 0;
+      buffer_ = std::string();  // as large as the line was
       fail("{}: line {}: longer than {} bytes", name_, line_number_, max_line_);
     }
-    const std::size_t filled = buffer_.size();
-    buffer_.resize(filled + kStep);
-    const std::size_t got = source_->read(buffer_.data() + filled, kStep);
-    buffer_.resize(filled + got);
+    if (buffer_.size() < filled_ + kStep) {
+      buffer_.reserve(filled_ + kStep < max_line_ ? std::min(2 * filled_, max_line_) + kStep : filled_ + 2 * kStep);
+      buffer_.resize(filled_ + kStep);
+    }
+    const std::size_t got = source_->read(buffer_.data() + filled_, kStep);
+    filled_ += got;
     at_end_ = got == 0;
   }
 }

@@ -48,8 +48,9 @@ class LineReader {
   std::unique_ptr<ByteSource> source_;
   std::string name_;
   std::size_t max_line_;
-  std::string buffer_;
-  std::size_t begin_ = 0;    // unread part of buffer_
+  std::string buffer_;  // room; what was read is [0, filled_)
+  std::size_t filled_ = 0;
+  std::size_t begin_ = 0;    // of what was not handed out yet
   std::size_t scanned_ = 0;  // no '\n' in [begin_, scanned_)
   bool at_end_ = false;
   bool can_go_on_ = false;

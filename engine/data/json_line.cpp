@@ -1,7 +1,9 @@
 #include "engine/data/json_line.h"
 
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 
 #include "base/error.h"
@@ -22,9 +24,64 @@ constexpr std::array<bool, 256> kEndsRun = [] {
   return ends;
 }();
 
+// What stands for a character behind a backslash; 0: no such escape, or one with digits.
+constexpr std::array<char, 256> kSimpleEscapes = [] {
+  std::array<char, 256> escapes{};
+  escapes['"'] = '"', escapes['\\'] = '\\', escapes['/'] = '/';
+  escapes['b'] = '\b', escapes['f'] = '\f', escapes['n'] = '\n', escapes['r'] = '\r', escapes['t'] = '\t';
+  return escapes;
+}();
+constexpr std::array<std::uint8_t, 256> kHexDigit = [] {
+  std::array<std::uint8_t, 256> digits{};
+  digits.fill(255);
+  for (int c = '0'; c <= '9'; ++c) digits[c] = static_cast<std::uint8_t>(c - '0');
+  for (int c = 'a'; c <= 'f'; ++c) digits[c] = digits[c - 32] = static_cast<std::uint8_t>(c - 'a' + 10);
+  return digits;
+}();
+
+using Bytes = unsigned char __attribute__((vector_size(16)));
+
+// How many of sixteen bytes stand before one that ends a plain run.
+std::size_t plain_bytes(const Bytes& bytes) {
+  const auto ends = (bytes == '"') | (bytes == '\\') | (bytes < 32);
+  std::uint64_t halves[2];
+  static_assert(sizeof halves == sizeof ends && std::endian::native == std::endian::little);
+  std::memcpy(halves, &ends, sizeof halves);
+  if (halves[0] != 0) return static_cast<std::size_t>(std::countr_zero(halves[0])) / 8;
+  return halves[1] != 0 ? 8 + static_cast<std::size_t>(std::countr_zero(halves[1])) / 8 : 16;
+}
+
 std::size_t plain_run(std::string_view text, std::size_t at) {
+  while (at + 16 <= text.size()) {
+    Bytes bytes;
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    const std::size_t plain = plain_bytes(bytes);
+    at += plain;
+    if (plain < 16) return at;
+  }
   while (at < text.size() && !kEndsRun[static_cast<unsigned char>(text[at])]) ++at;
   return at;
+}
+
+// UTF-8 of a code point, written to `out`: behind its end.
+char* put_utf8(char* out, char32_t point) {
+  const auto put = [&out](char32_t byte) { *out++ = static_cast<char>(static_cast<unsigned char>(byte)); };
+  if (point < 0x80) {
+    put(point);
+  } else if (point < 0x800) {
+    put(0xC0 | point >> 6);
+    put(0x80 | (point & 0x3F));
+  } else if (point < 0x10000) {
+    put(0xE0 | point >> 12);
+    put(0x80 | (point >> 6 & 0x3F));
+    put(0x80 | (point & 0x3F));
+  } else {
+    put(0xF0 | point >> 18);
+    put(0x80 | (point >> 12 & 0x3F));
+    put(0x80 | (point >> 6 & 0x3F));
+    put(0x80 | (point & 0x3F));
+  }
+  return out;
 }
 
 bool is_digit(char c) {
@@ -99,31 +156,51 @@ bool JsonLine::string_follows() {
 void JsonLine::take_string(std::string& value) {
   if (!string_follows()) fail_here("a string");
   ++at_;
-  value.clear();
+  const std::size_t end = plain_run(line_, at_);
+  value.assign(line_, at_, end - at_);
+  at_ = end;
+  if (at_ < line_.size() && line_[at_] == '"') return void(++at_);
+  take_rest_of_string(value);
+}
+
+// Behind a first plain run. What is left of the line is room enough, since no escape is shorter than what it stands for: bytes
+// are copied there sixteen at a time, with those behind the end of a run, which what follows overwrites.
+void JsonLine::take_rest_of_string(std::string& value) {
+  const std::size_t begin = value.size();
+  value.resize(begin + line_.size() - at_);
+  char* out = value.data() + begin;
   for (;;) {
-    const std::size_t end = plain_run(line_, at_);
-    value.append(line_, at_, end - at_);
-    at_ = end;
+    for (std::size_t plain = 16; plain == 16 && at_ + 16 <= line_.size();) {
+      Bytes bytes;
+      std::memcpy(&bytes, line_.data() + at_, sizeof bytes);
+      std::memcpy(out, &bytes, sizeof bytes);
+      plain = plain_bytes(bytes);
+      at_ += plain;
+      out += plain;
+    }
+    while (at_ < line_.size() && !kEndsRun[static_cast<unsigned char>(line_[at_])]) *out++ = line_[at_++];
     if (at_ == line_.size()) fail("column {}: the string does not end", at_ + 1);
-    if (line_[at_] == '"') return void(++at_);
+    if (line_[at_] == '"') break;
     if (line_[at_] != '\\') fail("column {}: control character in a string", at_ + 1);
-    ++at_;
-    text::append_utf8(value, take_escape());
+    do {  // one escape may follow another, as in text that was written in ASCII alone
+      ++at_;
+      const char simple = at_ < line_.size() ? kSimpleEscapes[static_cast<unsigned char>(line_[at_])] : '\0';
+      if (simple != '\0')
+        *out++ = simple, ++at_;
+      else
+        out = put_utf8(out, take_escape());
+    } while (at_ < line_.size() && line_[at_] == '\\');
   }
+  ++at_;
+  value.resize(static_cast<std::size_t>(out - value.data()));
 }
 
 unsigned JsonLine::take_hex4() {
   unsigned number = 0;
   for (int i = 0; i < 4; ++i, ++at_) {
-    const char c = at_ < line_.size() ? line_[at_] : '\0';
-    if (is_digit(c))
-      number = number * 16 + (c - '0');
-    else if (c >= 'a' && c <= 'f')
-      number = number * 16 + (c - 'a' + 10);
-    else if (c >= 'A' && c <= 'F')
-      number = number * 16 + (c - 'A' + 10);
-    else
-      fail("column {}: expected four hexadecimal digits after \\u", at_ + 1);
+    const unsigned digit = at_ < line_.size() ? kHexDigit[static_cast<unsigned char>(line_[at_])] : 255u;
+    if (digit > 15) fail("column {}: expected four hexadecimal digits after \\u", at_ + 1);
+    number = number * 16 + digit;
   }
   return number;
 }
@@ -131,26 +208,9 @@ unsigned JsonLine::take_hex4() {
 char32_t JsonLine::take_escape() {
   const char c = at_ < line_.size() ? line_[at_] : '\0';
   ++at_;
-  switch (c) {
-    case '"':
-    case '\\':
-    case '/':
-      return c;
-    case 'b':
-      return '\b';
-    case 'f':
-      return '\f';
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    case 'u':
-      break;
-    default:
-      fail("column {}: unknown escape in a string", at_);
-  }
+  if (const char simple = kSimpleEscapes[static_cast<unsigned char>(c)]; simple != '\0')
+    return static_cast<unsigned char>(simple);
+  if (c != 'u') fail("column {}: unknown escape in a string", at_);
   const unsigned high = take_hex4();
   if (high < 0xD800 || high > 0xDFFF) return high;
   // A lone surrogate stands for nothing; writers that cut text in the middle of a pair leave them. It becomes U+FFFD.

@@ -29,6 +29,7 @@ class JsonLine {
   [[noreturn]] void fail_here(std::string_view expected);
   void skip_space();
   void skip_value(int depth);
+  void take_rest_of_string(std::string& value);
   char32_t take_escape();
   unsigned take_hex4();
 
