@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <string>
 
 namespace cairn::data {
 
 namespace {
+
+__extension__ using Wide = unsigned __int128;
 
 constexpr std::string_view kEndOfLine = "</s>";
 constexpr std::string_view kLabelPrefix = "__label__";
@@ -89,20 +93,35 @@ void FastTextModel::build_tree() {
 void FastTextModel::add_character_ngrams(std::string_view token, std::vector<std::int32_t>& rows) const {
   const FastTextArgs& args = file_.args;
   const auto bucket = static_cast<std::uint32_t>(args.bucket);
-  // "<" + token + ">", without putting it together.
+  // hash % bucket by two products (Lemire, Kaser and Kurz 2019).
+  const std::uint64_t inverse = ~std::uint64_t{0} / bucket + 1;
+  const auto bucket_of = [&](std::uint32_t hash) {
+    return static_cast<std::int32_t>(static_cast<Wide>(inverse * hash) * bucket >> 64);
+  };
+  constexpr std::size_t kShort = 64;
+  char room[kShort + 2];
+  std::string long_word;
+  const char* word = room;
   const std::size_t size = token.size() + 2;
-  const auto byte = [&](std::size_t i) { return i == 0 ? '<' : i + 1 == size ? '>' : token[i - 1]; };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
+  if (token.size() <= kShort) {
+    room[0] = '<';
+    std::memcpy(room + 1, token.data(), token.size());
+    room[size - 1] = '>';
+  } else {
+    long_word.append("<").append(token).append(">");
+    word = long_word.data();
+  }
+  const auto continues = [&](std::size_t i) { return (word[i] & 0xC0) == 0x80; };
   for (std::size_t begin = 0; begin < size; ++begin) {
     if (continues(begin)) continue;
     std::uint32_t hash = FastTextDictionary::kBasis;
     std::size_t end = begin;
     for (std::int32_t n = 1; end < size && n <= args.maxn; ++n) {
       do {
-        hash = FastTextDictionary::extend(hash, byte(end++));
+        hash = FastTextDictionary::extend(hash, word[end++]);
       } while (end < size && continues(end));
       if (n < args.minn || (n == 1 && (begin == 0 || end == size))) continue;
-      const std::int32_t row = file_.dictionary.row_of_ngram(static_cast<std::int32_t>(hash % bucket));
+      const std::int32_t row = file_.dictionary.row_of_ngram(bucket_of(hash));
       if (row >= 0) rows.push_back(row);
     }
   }
@@ -116,6 +135,7 @@ void FastTextModel::add_word(std::string_view token, std::int32_t entry, std::ve
 std::vector<std::int32_t> FastTextModel::rows_of(std::string_view text) const {
   const FastTextDictionary& dictionary = file_.dictionary;
   std::vector<std::int32_t> rows;
+  rows.reserve(std::min<std::size_t>(4 * text.size(), 1 << 16));
   std::vector<std::int32_t> hashes;  // of the words, in order
   const auto add = [&](std::string_view token) {
     const std::uint32_t hash = FastTextDictionary::hash(token);
@@ -151,7 +171,7 @@ std::vector<std::int32_t> FastTextModel::rows_of(std::string_view text) const {
 
 std::vector<float> FastTextModel::hidden(const std::vector<std::int32_t>& rows) const {
   std::vector<float> mean(static_cast<std::size_t>(file_.args.dim), 0.0f);
-  for (const std::int32_t row : rows) file_.input.add_row(row, mean);
+  file_.input.add_rows(rows, mean);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(rows.size()));
   for (float& value : mean) value *= scale;
   return mean;

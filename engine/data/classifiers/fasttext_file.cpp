@@ -41,22 +41,51 @@ const float* FastTextMatrix::centroid(std::int32_t part, std::uint8_t code) cons
          static_cast<std::size_t>(code) * static_cast<std::size_t>(part + 1 == parts_ ? last_part_ : part_);
 }
 
-void FastTextMatrix::add_row(std::int64_t row, std::span<float> sum) const {
-  if (dense_ != nullptr) {
-    const char* values = dense_ + 4 * row * columns_;
-    float* const out = sum.data();
-    for (std::int64_t j = 0; j < columns_; ++j) out[j] += float_at(values, j);
-    return;
-  }
+void FastTextMatrix::add_row(std::int64_t row, float* out) const {
   const std::uint8_t* codes = codes_ + row * parts_;
   const float scale = norm(row);
-  float* out = sum.data();
   for (std::int32_t p = 0; p < parts_; ++p) {
     const float* c = centroid(p, codes[p]);
     const std::int32_t size = p + 1 == parts_ ? last_part_ : part_;
     for (std::int32_t j = 0; j < size; ++j) out[j] += scale * c[j];
     out += size;
   }
+}
+
+void FastTextMatrix::unpack() {
+  constexpr std::int64_t kMostFloats = 1 << 24;
+  if (quantised() && rows_ <= kMostFloats / columns_) {
+    unpacked_.resize(static_cast<std::size_t>(rows_ * columns_), 0.0f);
+    for (std::int64_t row = 0; row < rows_; ++row) add_row(row, unpacked_.data() + row * columns_);
+  }
+}
+
+void FastTextMatrix::add_rows(std::span<const std::int32_t> rows, std::span<float> sum) const {
+  const char* const floats = unpacked_.empty() ? dense_ : reinterpret_cast<const char*>(unpacked_.data());
+  if (floats == nullptr) {
+    for (const std::int32_t row : rows) add_row(row, sum.data());
+    return;
+  }
+  using Columns = float __attribute__((vector_size(64)));
+  const auto load = [](const void* from) {
+    Columns columns;
+    std::memcpy(&columns, from, sizeof columns);
+    return columns;
+  };
+  const auto add = [&](std::span<const std::int32_t> some) {
+    std::int64_t j = 0;
+    for (; j + 16 <= columns_; j += 16) {
+      Columns columns = load(sum.data() + j);
+      for (const std::int32_t row : some) columns += load(floats + 4 * (row * columns_ + j));
+      std::memcpy(sum.data() + j, &columns, sizeof columns);
+    }
+    for (; j < columns_; ++j) {
+      for (const std::int32_t row : some) sum[static_cast<std::size_t>(j)] += float_at(floats, row * columns_ + j);
+    }
+  };
+  // Narrow rows (lid.176 has 16 columns): sums stay in registers over all of them. Wide ones: each is read once, in order.
+  if (columns_ <= 32) return add(rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) add(rows.subspan(i, 1));
 }
 
 float FastTextMatrix::dot_row(std::int64_t row, std::span<const float> vector) const {
@@ -110,10 +139,12 @@ void FastTextDictionary::index_entries() {
 
 void FastTextDictionary::index_kept(const std::vector<std::pair<std::int32_t, std::int32_t>>& kept) {
   kept_.resize(slots_for(kept.size()));
+  may_be_kept_.resize(std::bit_ceil(kept.size() / 4 + 1));  // at least sixteen bits for each
   const std::size_t mask = kept_.size() - 1;
   for (const auto& [bucket, row] : kept) {
     std::size_t at = spread(static_cast<std::uint32_t>(bucket)) & mask;
     while (kept_[at].entry >= 0 && kept_[at].hash != static_cast<std::uint32_t>(bucket)) at = (at + 1) & mask;
+    may_be_kept_[(static_cast<std::size_t>(bucket) / 64) & (may_be_kept_.size() - 1)] |= std::uint64_t{1} << (bucket % 64);
     kept_[at] = {static_cast<std::uint32_t>(bucket), row};  // of a bucket named twice the last, as the reference does
   }
 }
@@ -128,6 +159,8 @@ std::int32_t FastTextDictionary::find(std::string_view entry, std::uint32_t hash
 
 std::int32_t FastTextDictionary::row_of_ngram(std::int32_t bucket) const {
   if (!pruned_) return words_ + bucket;
+  const std::uint64_t bits = may_be_kept_[(static_cast<std::size_t>(bucket) / 64) & (may_be_kept_.size() - 1)];
+  if (((bits >> (bucket % 64)) & 1) == 0) return -1;
   const std::size_t mask = kept_.size() - 1;
   for (std::size_t at = spread(static_cast<std::uint32_t>(bucket)) & mask; kept_[at].entry >= 0; at = (at + 1) & mask) {
     if (kept_[at].hash == static_cast<std::uint32_t>(bucket)) return words_ + kept_[at].entry;
@@ -151,6 +184,7 @@ class FastTextReader {
     const bool quantised_output = flag("whether the output is quantised");
     read_matrix(file.output, "output", quantised && quantised_output);
     check(file);
+    file.input.unpack();
     if (at_ != bytes_.size()) refuse(fmt::format("the model ends here, {} bytes follow", bytes_.size() - at_));
     return file;
   }

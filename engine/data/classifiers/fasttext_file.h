@@ -27,8 +27,8 @@ class FastTextMatrix {
   std::int64_t columns() const { return columns_; }
   bool quantised() const { return dense_ == nullptr; }
 
-  // sum[j] += M[row, j]
-  void add_row(std::int64_t row, std::span<float> sum) const;
+  // sum[j] += M[row, j], row after row
+  void add_rows(std::span<const std::int32_t> rows, std::span<float> sum) const;
   // out[i] = sum over j, in that order, of M[first + i, j] * vector[j]
   void dot_rows(std::int64_t first, std::span<const float> vector, std::span<float> out) const;
   float dot_row(std::int64_t row, std::span<const float> vector) const;
@@ -41,7 +41,10 @@ class FastTextMatrix {
   const std::uint8_t* norm_codes_ = nullptr;
   std::int32_t parts_ = 0, part_ = 0, last_part_ = 0;  // how many, columns in each and in the last
   std::vector<float> centroids_, norms_;
+  std::vector<float> unpacked_;  // of a quantised matrix that is small so: its rows, as they are added
 
+  void unpack();
+  void add_row(std::int64_t row, float* sum) const;
   const float* centroid(std::int32_t part, std::uint8_t code) const;
   float norm(std::int64_t row) const { return norm_codes_ ? norms_[norm_codes_[row]] : 1.0f; }
 };
@@ -85,6 +88,8 @@ class FastTextDictionary {
   std::vector<std::string_view> entries_;
   std::vector<std::int64_t> label_counts_;
   std::vector<Slot> slots_, kept_;  // open addressing; sizes are powers of two
+  std::vector<std::uint64_t>
+      may_be_kept_;  // a bit for each bucket modulo their number: most that were dropped need no look at kept_
 };
 
 struct FastTextFile {
