@@ -304,7 +304,7 @@ TEST_CASE("fuzz: filters on any valid UTF-8") {
   const FineWebQualityFilter fineweb({});
   const PiiFilter pii({});
   PiiParams params;
-  params.apertus = true;
+  params.rules = PiiRules::apertus;
   const PiiFilter apertus(params);
   const MinHasher hasher{MinHashParams{}};
   const std::string identifiers =

@@ -60,6 +60,28 @@ int replace_everywhere(std::string& text, std::string_view marker, Find&& find) 
   return static_cast<int>(distinct.size());
 }
 
+// datatrove: each match that counts, where it stands.
+template <typename Find, typename Counts>
+int replace_in_place(std::string& text, std::string_view marker, Find&& find, Counts&& counts) {
+  int replaced = 0;
+  std::string out;
+  std::size_t copied = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const pii::Match match = find(text, at);
+    if (match.end == 0) break;
+    at = match.end;
+    if (!counts(std::string_view(text).substr(match.begin, match.end - match.begin))) continue;
+    out.append(text, copied, match.begin - copied);
+    out += marker;
+    copied = match.end;
+    ++replaced;
+  }
+  if (replaced == 0) return 0;
+  out.append(text, copied);
+  text = std::move(out);
+  return replaced;
+}
+
 }  // namespace
 
 const char* pii_kind_name(PiiKind kind) {
@@ -136,7 +158,12 @@ Judgement PiiFilter::judge(const Document&, TextAnalysis& analysis) const {
   const std::string_view text = analysis.text();
   Counts counts;
   std::string edited, record;
-  if (params_.apertus) {
+  if (params_.rules == PiiRules::datatrove) {
+    edited = text;
+    if (params_.emails)
+      counts.of[0] = replace_in_place(edited, kMarkers[0], pii::find_email, [](std::string_view) { return true; });
+    if (params_.ips) counts.of[1] = replace_in_place(edited, kMarkers[1], pii::find_ipv4_anywhere, pii::is_global_ipv4);
+  } else if (params_.rules == PiiRules::apertus) {
     edited = text;
     if (params_.emails) counts.of[0] = replace_everywhere(edited, kMarkers[0], pii::find_email);
     if (params_.ips) counts.of[1] = replace_everywhere(edited, kMarkers[1], pii::find_ipv4_anywhere);
@@ -158,8 +185,8 @@ Judgement PiiFilter::judge(const Document&, TextAnalysis& analysis) const {
 Variant PiiFilter::variant() {
   return {"pii",
           {
-              field("rules", string().one_of({"cairn", "apertus"}).def("cairn"),
-                    "cairn: with boundaries and checksums; apertus: its patterns"),
+              field("rules", string().one_of({"cairn", "apertus", "datatrove"}).def("cairn"),
+                    "cairn: with boundaries and checksums; apertus: its patterns; datatrove: its patterns, no IBANs"),
               field("emails", boolean().def(true), "e-mail addresses to <email-pii>"),
               field("ips", boolean().def(true), "IP addresses to <ip-pii>"),
               field("ibans", boolean().def(true), "bank account numbers to <iban-pii>"),
@@ -172,7 +199,8 @@ Variant PiiFilter::variant() {
 
 std::unique_ptr<Filter> PiiFilter::make(const Config& config) {
   PiiParams p;
-  p.apertus = config.string("rules") == "apertus";
+  const std::string rules = config.string("rules");
+  p.rules = rules == "apertus" ? PiiRules::apertus : rules == "datatrove" ? PiiRules::datatrove : PiiRules::cairn;
   p.emails = config.boolean("emails");
   p.ips = config.boolean("ips");
   p.ibans = config.boolean("ibans");

@@ -3,7 +3,9 @@
 // Rules "apertus" are those of the Apertus data pipeline (spec/data.md §1.3): its three patterns, each distinct match replaced
 // everywhere in the text. Rules "cairn" (the default) are those of pii_patterns.h: identifiers that stand alone, with the
 // checksums and lengths that their kind has. They keep with the decision where each one stood: "email 12+17, iban 40+26", offset
-// and length in bytes of the text as the filter found it (the first kMostRecorded; the reason counts them all).
+// and length in bytes of the text as the filter found it (the first kMostRecorded; the reason counts them all). Rules "datatrove"
+// are those of its PIIFormatter: the e-mail and IPv4 patterns of Apertus, each match replaced where it stands, only public
+// addresses; with our markers instead of its example addresses.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +24,10 @@ struct PiiSpan {
   bool operator==(const PiiSpan&) const = default;
 };
 
+enum class PiiRules { cairn, apertus, datatrove };
+
 struct PiiParams {
-  bool apertus = false;  // the rules
+  PiiRules rules = PiiRules::cairn;
   bool emails = true, ips = true, ibans = true;
   bool phones = true, cards = true;  // rules "cairn"
   bool public_ips_only = true;  // rules "cairn": leave private, loopback, link-local, documentation and other special addresses

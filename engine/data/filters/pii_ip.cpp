@@ -132,6 +132,11 @@ std::size_t lone_ipv6_length(std::string_view text, std::size_t at, bool public_
 
 }  // namespace
 
+bool is_global_ipv4(std::string_view digits) {
+  const Quad quad = read_quad(digits);
+  return !quad.leading_zero && (is_public(quad.ip) || (quad.ip >> 28) == 14);  // multicast is global
+}
+
 std::size_t lone_ip_length(std::string_view text, std::size_t at, bool public_only) {
   const char c = text[at];
   if (!is(c, kHexBit) && c != ':') return 0;

@@ -19,6 +19,9 @@ struct Match {
 Match find_email(std::string_view text, std::size_t from);
 // Four numbers 0 to 255 joined by dots, whatever stands around them.
 Match find_ipv4_anywhere(std::string_view text, std::size_t from);
+// Whether such a match is an address that datatrove counts as public: the whole IANA says so, as Python's ipaddress reads it, for
+// which numbers with leading zeros are no address.
+bool is_global_ipv4(std::string_view quad);
 // Two capitals, two digits, four groups of a space and four digits, a space, one or two capitals or digits.
 Match find_iban_grouped(std::string_view text, std::size_t from);
 

@@ -20,7 +20,7 @@ std::string scrubbed(const std::string& text, PiiParams params = {}) {
 }
 std::string apertus(const std::string& text) {
   PiiParams params;
-  params.apertus = true;
+  params.rules = PiiRules::apertus;
   return scrubbed(text, params);
 }
 
@@ -41,6 +41,16 @@ TEST_CASE("pii: each distinct match of Apertus' patterns is replaced wherever it
   CHECK(apertus("10.0.0.1 and 210.0.0.1") == "<ip-pii> and 2<ip-pii>");
   CHECK(apertus("a@b.ch, then xa@b.ch") == "<email-pii>, then x<email-pii>");
   CHECK(apertus("xa@b.ch, then a@b.ch") == "<email-pii>, then <email-pii>");
+}
+
+TEST_CASE("pii: rules of datatrove: each match where it stands, public addresses only") {
+  PiiParams params;
+  params.rules = PiiRules::datatrove;
+  CHECK(scrubbed("a@b.ch, then xa@b.ch and 8.8.4.4", params) == "<email-pii>, then <email-pii> and <ip-pii>");
+  CHECK(scrubbed("10.0.0.1 192.168.1.1 127.0.0.1 203.0.113.9 100.64.1.1 240.0.0.1 224.0.0.1", params) ==
+        "10.0.0.1 192.168.1.1 127.0.0.1 203.0.113.9 100.64.1.1 240.0.0.1 <ip-pii>");
+  CHECK(scrubbed("8.8.04.4 and 8.8.0.4 and 300.1.1.1", params) == "8.8.04.4 and <ip-pii> and 300.1.1.1");
+  CHECK(scrubbed("CH93 0076 2011 6238 5295 7", params) == "CH93 0076 2011 6238 5295 7");
 }
 
 TEST_CASE("pii: e-mail addresses between boundaries that make sense") {
