@@ -6,6 +6,7 @@
 #include "engine/data/document.h"
 #include "engine/data/filters/fineweb2.h"
 #include "engine/data/language_words.h"
+#include "engine/data/thai_words.h"
 #include "engine/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -95,4 +96,22 @@ TEST_CASE("fuzz: dictionaries and models of Chinese words, and texts") {
   }
   const ChineseWords chinese(files, "x");
   feed("chinese texts", {prose, ""}, fuzz_rounds(1000), [&](const std::string& bytes) { cut(chinese, text::utf8_lossy(bytes)); });
+}
+
+TEST_CASE("fuzz: dictionaries of Thai words, and texts") {
+  const Json golden = read_json(test::source_folder() / "tests/golden/fineweb2/thai.json");
+  std::string dictionary, prose;
+  for (const Json& word : golden["dictionary"]) dictionary += word.get<std::string>() + "\n";
+  for (std::size_t i = 0; i < 20; ++i) prose += golden["texts"][i].get<std::string>() + "\n";
+  const auto cut = [](const ThaiWords& thai, const std::string& text) {
+    std::vector<std::string_view> words;
+    thai.split(text, words);
+    for (const std::string_view word : words) {
+      CHECK(!word.empty());
+      CHECK(text::valid_utf8_prefix(word) == word.size());
+    }
+  };
+  feed("thai", {dictionary}, fuzz_rounds(300), [&](const std::string& bytes) { cut(ThaiWords(bytes, "x"), prose); });
+  const ThaiWords thai(dictionary, "x");
+  feed("thai texts", {prose, ""}, fuzz_rounds(1000), [&](const std::string& bytes) { cut(thai, text::utf8_lossy(bytes)); });
 }

@@ -103,7 +103,8 @@ FineWeb2Thresholds read_fineweb2_thresholds(const std::string& yaml, const std::
   }
 }
 
-FineWeb2Filter::FineWeb2Filter(const FineWeb2Params& params) : drop_others_(params.drop_others), chinese_(params.chinese) {
+FineWeb2Filter::FineWeb2Filter(const FineWeb2Params& params)
+    : drop_others_(params.drop_others), chinese_(params.chinese), thai_(params.thai) {
   for (const auto& [name, t] : params.thresholds) {
     GopherRepetitionParams repetition;
     repetition.max_dup_paragraphs = repetition.max_dup_paragraph_chars = repetition.max_dup_line_chars = 0;
@@ -149,6 +150,8 @@ Judgement FineWeb2Filter::judge(const Document& document, TextAnalysis& analysis
   std::vector<std::string_view> words;
   if (chinese_ && (document.language == "zh" || document.language.starts_with("zh-")))
     chinese_->split(analysis.text(), words);
+  else if (thai_ && (document.language == "th" || document.language.starts_with("th-")))
+    thai_->split(analysis.text(), words);
   else
     split_words_of(analysis.text(), document.language, words);
   TextAnalysis own(analysis.text(), std::move(words));
@@ -201,6 +204,8 @@ Variant FineWeb2Filter::variant() {
               field("file", string().min(1), "folder of FineWeb-2's configs, one LANGUAGE_Script.yml each"),
               field("chinese_words", string().min(1).def(nullptr),
                     "folder of jieba's dict.txt and finalseg/prob_*.py: Chinese words as it finds them; without it by ICU"),
+              field("thai_words", string().min(1).def(nullptr),
+                    "PyThaiNLP's words_th.txt: Thai words as it finds them; without it by ICU"),
               field("others", string().one_of({"keep", "drop"}).def("keep"), "documents of languages without a file"),
               field("overrides", map(object(std::move(numbers))).def(Json::object()),
                     "other numbers for a language: {\"de\": {\"new_line_ratio\": 0.2}}"),
@@ -211,7 +216,9 @@ Variant FineWeb2Filter::variant() {
 std::unique_ptr<Filter> FineWeb2Filter::make(const Config& config, const std::vector<fs::path>& files) {
   const fs::path& folder = files.at(0);
   FineWeb2Params params;
-  if (files.size() > 1) params.chinese = std::make_shared<const ChineseWords>(files[1]);
+  std::size_t file = 1;
+  if (config.has("chinese_words")) params.chinese = std::make_shared<const ChineseWords>(files.at(file++));
+  if (config.has("thai_words")) params.thai = std::make_shared<const ThaiWords>(files.at(file++));
   params.drop_others = config.string("others") == "drop";
   if (!fs::is_directory(folder)) fail("{}: expected a folder of FineWeb-2's configs", folder.string());
   for (const DiskEntry& entry : real_disk().list(folder)) {

@@ -14,6 +14,7 @@
 #include "engine/data/filters/fineweb_quality.h"
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
+#include "engine/data/thai_words.h"
 
 namespace cairn::data {
 
@@ -35,6 +36,7 @@ struct FineWeb2Params {
   std::map<std::string, FineWeb2Thresholds> thresholds;  // by "deu_Latn"
   bool drop_others = false;                              // documents of languages without thresholds
   std::shared_ptr<const ChineseWords> chinese;           // finds the words of zh; ICU without it
+  std::shared_ptr<const ThaiWords> thai;                 // likewise of th
 };
 
 class FineWeb2Filter : public Filter {
@@ -61,6 +63,7 @@ class FineWeb2Filter : public Filter {
   std::map<std::string, Rules> rules_;
   bool drop_others_;
   std::shared_ptr<const ChineseWords> chinese_;
+  std::shared_ptr<const ThaiWords> thai_;
 };
 
 }  // namespace cairn::data

@@ -104,9 +104,17 @@ std::shared_ptr<const ChineseWords> installed_jieba(const fs::path& folder) {
   return std::make_shared<const ChineseWords>(folder);
 }
 
-FineWeb2Filter filter_of(const fs::path& folder, std::shared_ptr<const ChineseWords> chinese = nullptr) {
+// CAIRN_THAI_WORDS: words_th.txt of the installed package pythainlp.
+std::shared_ptr<const ThaiWords> installed_thai_words() {
+  const char* file = std::getenv("CAIRN_THAI_WORDS");
+  return file == nullptr ? nullptr : std::make_shared<const ThaiWords>(fs::path(file));
+}
+
+FineWeb2Filter filter_of(const fs::path& folder, std::shared_ptr<const ChineseWords> chinese = nullptr,
+                         std::shared_ptr<const ThaiWords> thai = nullptr) {
   FineWeb2Params params;
   params.chinese = std::move(chinese);
+  params.thai = std::move(thai);
   for (const fs::directory_entry& file : fs::directory_iterator(folder))
     params.thresholds.emplace(file.path().stem().string(),
                               read_fineweb2_thresholds(read_file(file.path()), file.path().string()));
@@ -141,7 +149,8 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
   const Json golden = read_json(test::source_folder() / "tests/golden/fineweb2/decisions.json");
   test::TemporaryFolder folder;
   const std::shared_ptr<const ChineseWords> jieba = installed_jieba(folder.path());
-  const FineWeb2Filter filter = filter_of(shared / "data/fineweb2", jieba);
+  const std::shared_ptr<const ThaiWords> thai = installed_thai_words();
+  const FineWeb2Filter filter = filter_of(shared / "data/fineweb2", jieba, thai);
   std::map<std::string, std::vector<std::string>> files;
   struct Count {
     int texts = 0, other_decision = 0, other_rule = 0, with_their_words = 0;
@@ -169,9 +178,12 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
       TextAnalysis theirs(document.text, words_of_lengths(document.text, row[9].get<std::string>()));
       same_words = filter.judge_words(document, theirs).rule;
       all.with_their_words += same_words != expected;
-      if (jieba && language == "cmn_Hani") {
+      if ((jieba && language == "cmn_Hani") || (thai && language == "tha_Thai")) {
         std::vector<std::string_view> found;
-        jieba->split(document.text, found);
+        if (language == "cmn_Hani")
+          jieba->split(document.text, found);
+        else
+          thai->split(document.text, found);
         CHECK_MESSAGE(found == words_of_lengths(document.text, row[9].get<std::string>()), document.text);
       }
     }
@@ -196,6 +208,7 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
   CHECK(all.with_their_words == 0);
   CHECK(all.other_decision * 100 <= all.texts);
   if (jieba) CHECK(counts["cmn_Hani"].other_rule == 0);
+  if (thai) CHECK(counts["tha_Thai"].other_rule == 0);
 }
 
 TEST_CASE("words of languages: hyphens, apostrophes, abbreviations") {
