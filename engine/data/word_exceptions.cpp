@@ -1,6 +1,8 @@
 #include "engine/data/word_exceptions.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace cairn::data {
 
@@ -52,12 +54,43 @@ WordExceptions::WordExceptions(WordStyle style) {
   if (style == WordStyle::german) keep(kGermanWords);
   if (style == WordStyle::french) keep(kFrenchWords);
   if (style == WordStyle::italian) keep(kItalianWords);
+  index();
+}
+
+WordExceptions::Key WordExceptions::Key::of(std::string_view chunk) {
+  const auto load = [&chunk](auto number, std::size_t at) {
+    std::memcpy(&number, chunk.data() + at, sizeof number);
+    return std::uint64_t{number};
+  };
+  // Head and tail overlap in the middle.
+  const std::size_t size = chunk.size();
+  if (size >= 8) return {load(std::uint64_t{}, 0), load(std::uint64_t{}, size - 8)};
+  if (size >= 4) return {load(std::uint32_t{}, 0), load(std::uint32_t{}, size - 4)};
+  return {load(std::uint16_t{}, 0), load(std::uint16_t{}, size - 2)};
+}
+
+void WordExceptions::index() {
+  slots_.resize(std::bit_ceil(4 * all_.size()));
+  for (const auto& [chunk, splits] : all_) {
+    if (chunk.size() < 2 || chunk.size() > 16) continue;
+    const Key key = Key::of(chunk);
+    const std::uint64_t hash = key.hash(chunk.size());
+    may_be_there_.set(hash % may_be_there_.size());
+    std::size_t at = hash & (slots_.size() - 1);
+    while (slots_[at].size != 0) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = {key, static_cast<std::uint8_t>(chunk.size()), splits};
+  }
 }
 
 const WordExceptions::Splits* WordExceptions::find(std::string_view chunk) const {
   if (chunk.size() < 2 || chunk.size() > 16) return nullptr;
-  const auto found = table_.find(chunk);
-  return found == table_.end() ? nullptr : &found->second;
+  const Key key = Key::of(chunk);
+  const std::uint64_t hash = key.hash(chunk.size());
+  if (!may_be_there_[hash % may_be_there_.size()]) return nullptr;
+  for (std::size_t at = hash & (slots_.size() - 1); slots_[at].size != 0; at = (at + 1) & (slots_.size() - 1)) {
+    if (slots_[at].size == chunk.size() && slots_[at].key == key) return &slots_[at].splits;
+  }
+  return nullptr;
 }
 
 const WordExceptions& WordExceptions::of(WordStyle style) {
@@ -68,14 +101,14 @@ const WordExceptions& WordExceptions::of(WordStyle style) {
 }
 
 void WordExceptions::keep(std::string_view words) {
-  for_each_word(words, [this](std::string_view word) { table_[std::string(word)] = {0, 0}; });
+  for_each_word(words, [this](std::string_view word) { all_[std::string(word)] = {0, 0}; });
 }
 
 void WordExceptions::add(std::string chunk, std::size_t first, std::size_t second) {
   const Splits splits = {static_cast<std::uint8_t>(first), static_cast<std::uint8_t>(second)};
-  table_[chunk] = splits;
+  all_[chunk] = splits;
   chunk[0] = static_cast<char>(chunk[0] >= 'a' && chunk[0] <= 'z' ? chunk[0] - 32 : chunk[0]);
-  table_[chunk] = splits;
+  all_[chunk] = splits;
 }
 
 void WordExceptions::contract(const std::string& word, const std::vector<std::string>& endings, bool with_have) {
@@ -114,7 +147,7 @@ void WordExceptions::add_english() {
   keep(kEnglishWords);
   for (const char* inherited :
        {"Ill", "ill", "Its", "its", "Hell", "hell", "Shell", "shell", "Shed", "shed", "were", "Were", "Well", "well"}) {
-    table_.erase(inherited);
+    all_.erase(inherited);
   }
 }
 

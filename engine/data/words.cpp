@@ -111,8 +111,8 @@ constexpr std::string_view kUnits[] = {  // longest first among those that end a
 // One chunk between white space, as characters.
 class ChunkSplitter {
  public:
-  ChunkSplitter(WordStyle style, RunSegmenter* segmenter, std::vector<std::string_view>& words)
-      : style_(style), segmenter_(segmenter), exceptions_(WordExceptions::of(style)), words_(words) {}
+  ChunkSplitter(WordStyle style, RunSegmenter* segmenter, Unspaced unspaced, std::vector<std::string_view>& words)
+      : style_(style), segmenter_(segmenter), unspaced_(unspaced), exceptions_(WordExceptions::of(style)), words_(words) {}
 
   void split() {
     letters_.clear();
@@ -124,7 +124,7 @@ class ChunkSplitter {
       unspaced |= (letters_.back().bits & kUnspaced) != 0;
       at += length;
     }
-    if (!unspaced) return split_range(0, letters_.size());
+    if (!unspaced || unspaced_ == Unspaced::whole) return split_range(0, letters_.size());
     // Letters of scripts without spaces, one by one with the marks on them; what stands between them as usual.
     std::size_t begin = 0;
     for (std::size_t i = 0; i < letters_.size();) {
@@ -434,6 +434,7 @@ class ChunkSplitter {
 
   WordStyle style_;
   RunSegmenter* segmenter_;
+  Unspaced unspaced_;
   const WordExceptions& exceptions_;
   std::string_view chunk_;
   std::vector<std::string_view>& words_;
@@ -444,63 +445,165 @@ class ChunkSplitter {
   void set_chunk(std::string_view chunk) { chunk_ = chunk; }
 };
 
-constexpr std::array<bool, 256> kAsciiLetter = [] {
-  std::array<bool, 256> letters{};
-  for (int c = 'a'; c <= 'z'; ++c) letters[c] = letters[c - 32] = true;
-  return letters;
+// Bytes by what they are in a chunk.
+enum ByteKind : std::uint8_t { kLetterByte, kDigitByte, kMarkByte, kWideByte, kSpaceByte };  // wide: of a character beyond ASCII
+constexpr std::array<std::uint8_t, 256> kByteKind = [] {
+  std::array<std::uint8_t, 256> kinds{};
+  for (int c = 0; c < 256; ++c) kinds[c] = c >= 0x80 ? kWideByte : kMarkByte;
+  for (int c = 'a'; c <= 'z'; ++c) kinds[c] = kinds[c - 32] = kLetterByte;
+  for (int c = '0'; c <= '9'; ++c) kinds[c] = kDigitByte;
+  for (const int c : {0x9, 0xA, 0xB, 0xC, 0xD, 0x1C, 0x1D, 0x1E, 0x1F, 0x20}) kinds[c] = kSpaceByte;  // kSpace of ASCII
+  return kinds;
 }();
+std::uint8_t kind_of(char c) {
+  return kByteKind[static_cast<unsigned char>(c)];
+}
 
-}  // namespace
+// The common chunks that are not letters alone: a core of letters, or of digits, with at most one mark that opens it and one that
+// closes it. They are parted here as ChunkSplitter would, without its machinery; false: not one of those.
+bool split_simple(std::string_view chunk, WordStyle style, Unspaced unspaced, const WordExceptions& exceptions,
+                  std::vector<std::string_view>& words) {
+  std::size_t begin = 0, end = chunk.size();
+  if (kind_of(chunk.front()) == kMarkByte) {
+    if (!(character_bits(static_cast<unsigned char>(chunk.front())) & (kSymbol | kIcon | kCurrency))) return false;
+    begin = 1;
+  }
+  bool dot = false;
+  if (end - begin >= 2 && kind_of(chunk.back()) == kMarkByte) {
+    dot = chunk.back() == '.';
+    if (!dot && !(character_bits(static_cast<unsigned char>(chunk.back())) & (kSymbol | kIcon))) return false;
+    --end;
+  }
+  if (begin == end) return false;
+  const std::string_view core = chunk.substr(begin, end - begin);
+  bool last_is_lower = false, last_is_upper = false, two_upper = false;
+  if (kind_of(core.front()) == kDigitByte) {
+    for (const char c : core) {
+      if (kind_of(c) != kDigitByte) return false;
+    }
+    if (dot && style == WordStyle::german) return false;
+    last_is_lower = true;  // as good as a small letter before a dot
+  } else {
+    for (std::size_t at = 0; at < core.size();) {
+      int length = 1;
+      std::uint16_t bits;
+      if (const std::uint8_t kind = kind_of(core[at]); kind == kLetterByte) {
+        bits = core[at] >= 'a' ? kAlpha | kLowerCase : kAlpha | kUpperCase;
+      } else if (kind == kWideByte) {
+        bits = character_bits(decode_valid(core.data() + at, length));
+        if (!(bits & kAlpha) || (bits & (kSymbol | kIcon | kCurrency))) return false;
+        if ((bits & kUnspaced) && unspaced == Unspaced::letters) return false;
+      } else {
+        return false;
+      }
+      at += static_cast<std::size_t>(length);
+      two_upper = last_is_upper && !(bits & kLowerCase);
+      last_is_upper = !(bits & kLowerCase);
+      last_is_lower = !(bits & kUpperCase);
+    }
+  }
+  if (dot && !last_is_lower && !two_upper) return false;
+  const bool opened = begin > 0, closed = end < chunk.size();
+  if (exceptions.find(chunk) || exceptions.find(core)) return false;
+  if (opened && closed && (exceptions.find(chunk.substr(0, end)) || exceptions.find(chunk.substr(begin)))) return false;
+  if (opened) words.push_back(chunk.substr(0, 1));
+  words.push_back(core);
+  if (closed) words.push_back(chunk.substr(end));
+  return true;
+}
 
-void split_words(std::string_view text, std::vector<std::string_view>& words, WordStyle style, RunSegmenter* segmenter) {
-  ChunkSplitter splitter(style, segmenter, words);
-  const WordExceptions& whole = WordExceptions::of(style);
-  for (std::size_t at = 0; at < text.size();) {
+// Calls take(chunk, letters) for each chunk between white space; `letters`: it has nothing but a to z, A to Z.
+template <typename Take>
+void for_each_chunk(std::string_view text, Take&& take) {
+  const char* at = text.data();
+  const char* const stop = at + text.size();
+  while (at < stop) {
+    std::uint8_t kind = kind_of(*at);
     int length = 1;
-    const auto byte = static_cast<unsigned char>(text[at]);
-    if (byte < 0x80 ? (character_bits(byte) & kSpace) != 0
-                    : (character_bits(decode_valid(text.data() + at, length)) & kSpace) != 0) {
+    if (kind == kSpaceByte || (kind == kWideByte && (character_bits(decode_valid(at, length)) & kSpace))) {
       at += length;
       continue;
     }
-    const std::size_t begin = at;
-    bool plain = true;  // nothing but a to z, A to Z: the common case, done without a second look
-    for (; at < text.size(); at += length) {
-      const auto c = static_cast<unsigned char>(text[at]);
-      length = 1;
-      if (kAsciiLetter[c]) continue;
-      if (c > 0x20 && c < 0x7F) {
-        plain = false;
-        continue;
-      }
-      if (character_bits(c < 0x80 ? c : decode_valid(text.data() + at, length)) & kSpace) break;
-      plain = false;
+    const char* const begin = at;
+    std::uint8_t others = 0;
+    for (;;) {
+      while (at < stop && (kind = kind_of(*at)) <= kMarkByte) others |= kind, ++at;
+      if (at == stop || kind == kSpaceByte) break;
+      if (character_bits(decode_valid(at, length)) & kSpace) break;
+      others |= kWideByte;
+      at += length;
     }
-    const std::string_view chunk = text.substr(begin, at - begin);
-    if (plain && (chunk.size() < 2 || chunk.size() > 11 || !whole.find(chunk))) {
-      words.push_back(chunk);
-    } else {
-      splitter.set_chunk(chunk);
-      splitter.split();
-    }
+    take(std::string_view(begin, static_cast<std::size_t>(at - begin)), others == 0);
   }
 }
 
-int count_sentences(const std::vector<std::string_view>& words) {
+}  // namespace
+
+void split_words(std::string_view text, std::vector<std::string_view>& words, WordStyle style, RunSegmenter* segmenter,
+                 Unspaced unspaced) {
+  ChunkSplitter splitter(style, segmenter, unspaced, words);
+  const WordExceptions& exceptions = WordExceptions::of(style);
+  for_each_chunk(text, [&](std::string_view chunk, bool letters) {
+    // Letters alone are the common case, done without a second look.
+    if (letters && (chunk.size() < 2 || chunk.size() > 11 || !exceptions.find(chunk))) return words.push_back(chunk);
+    if (style != WordStyle::indic && split_simple(chunk, style, unspaced, exceptions, words)) return;
+    splitter.set_chunk(chunk);
+    splitter.split();
+  });
+}
+
+void split_words_by_rules(std::string_view text, std::vector<std::string_view>& words, WordStyle style, Unspaced unspaced) {
+  ChunkSplitter splitter(style, nullptr, unspaced, words);
+  for_each_chunk(text, [&](std::string_view chunk, bool) {
+    splitter.set_chunk(chunk);
+    splitter.split();
+  });
+}
+
+namespace {
+
+constexpr std::array<std::uint8_t, 128> kAsciiFacts = [] {
+  std::array<std::uint8_t, 128> facts{};
+  for (int c = 'a'; c <= 'z'; ++c) facts[c] = facts[c - 32] = kHasLetter | kHasOther | kHasNoMark;
+  for (int c = '0'; c <= '9'; ++c) facts[c] = kHasOther | kHasNoMark;
+  return facts;
+}();
+
+std::uint8_t facts_of_character(std::uint16_t bits) {
+  return static_cast<std::uint8_t>((bits & kAlpha ? kHasLetter : 0) | (bits & (kPunctuation | kTerminal) ? 0 : kHasOther) |
+                                   (bits & (kPunctuation | kSymbol | kTerminal) ? 0 : kHasNoMark));
+}
+
+}  // namespace
+
+WordFacts facts_of(std::string_view word) {
+  WordFacts facts;
+  bool terminal = false;
+  for (std::size_t at = 0; at < word.size();) {
+    const auto byte = static_cast<unsigned char>(word[at]);
+    ++facts.characters;
+    if (byte < 0x80 && kAsciiFacts[byte] != 0) {
+      facts.bits |= kAsciiFacts[byte];
+      terminal = false;
+      ++at;
+      continue;
+    }
+    int length;
+    const std::uint16_t bits = character_bits(decode_valid(word.data() + at, length));
+    facts.bits |= facts_of_character(bits);
+    terminal = bits & kTerminal;
+    at += static_cast<std::size_t>(length);
+  }
+  if (terminal) facts.bits |= kEndsTerminal;
+  return facts;
+}
+
+int count_sentences(std::span<const WordFacts> words) {
   int sentences = 0;
   bool ended = true;
-  for (const std::string_view word : words) {
-    bool terminal = false, punctuation = true;
-    std::size_t count = 0;
-    for (std::size_t at = 0; at < word.size(); ++count) {
-      int length;
-      const std::uint16_t bits = character_bits(decode_valid(word.data() + at, length));
-      terminal = bits & kTerminal;
-      punctuation &= (bits & (kPunctuation | kSymbol | kTerminal)) != 0;
-      at += length;
-    }
-    terminal &= count == 1;
-    if (sentences == 0 || (ended && !terminal && !punctuation)) {
+  for (const WordFacts& word : words) {
+    const bool terminal = (word.bits & kEndsTerminal) && word.characters == 1;
+    if (sentences == 0 || (ended && !terminal && (word.bits & kHasNoMark))) {
       ++sentences;
       ended = terminal;
     } else if (terminal) {
@@ -508,6 +611,12 @@ int count_sentences(const std::vector<std::string_view>& words) {
     }
   }
   return std::max(sentences, 1);
+}
+
+int count_sentences(const std::vector<std::string_view>& words) {
+  std::vector<WordFacts> facts;
+  for (const std::string_view word : words) facts.push_back(facts_of(word));
+  return count_sentences(facts);
 }
 
 const std::vector<std::string_view>& TextAnalysis::words() {
@@ -519,9 +628,44 @@ const std::vector<std::string_view>& TextAnalysis::words() {
   return *words_;
 }
 
+const std::vector<WordFacts>& TextAnalysis::facts() {
+  if (!facts_) {
+    facts_.emplace();
+    facts_->reserve(words().size());
+    for (const std::string_view word : words()) facts_->push_back(facts_of(word));
+  }
+  return *facts_;
+}
+
 std::size_t TextAnalysis::characters() {
   if (!characters_) characters_ = count_characters(text_);
   return *characters_;
+}
+
+TextAnalysis& TextAnalysis::reading(Unspaced unspaced) {
+  if (unspaced == Unspaced::letters) return *this;
+  if (!has_unspaced_) {
+    has_unspaced_ = false;
+    for (std::size_t at = 0; at < text_.size();) {
+      if (static_cast<unsigned char>(text_[at]) < 0xE0) {  // such scripts begin behind U+0800
+        ++at;
+        continue;
+      }
+      int length;
+      if (character_bits(decode_valid(text_.data() + at, length)) & kUnspaced) {
+        has_unspaced_ = true;
+        break;
+      }
+      at += static_cast<std::size_t>(length);
+    }
+  }
+  if (!*has_unspaced_) return *this;
+  if (!whole_) {
+    std::vector<std::string_view> words;
+    split_words(text_, words, WordStyle::english, nullptr, Unspaced::whole);
+    whole_ = std::make_unique<TextAnalysis>(text_, std::move(words));
+  }
+  return *whole_;
 }
 
 int TextAnalysis::unspaced_scale() {

@@ -10,7 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -36,12 +38,36 @@ class RunSegmenter {
   virtual void segment(std::string_view run, std::vector<std::string_view>& words) = 0;
 };
 
+// What a run of letters of scripts without spaces is, where no dictionary is at hand.
+enum class Unspaced {
+  letters,  // as many words as letters
+  whole,    // part of the chunk, a word if nothing else parts it: spaCy's English tokenizer knows no such scripts
+};
+
 // Views into `text`, which is valid UTF-8, appended to `words`. White space is never part of a word.
 void split_words(std::string_view text, std::vector<std::string_view>& words, WordStyle style = WordStyle::english,
-                 RunSegmenter* segmenter = nullptr);
+                 RunSegmenter* segmenter = nullptr, Unspaced unspaced = Unspaced::letters);
+
+// The same by all the rules for each chunk of text, without the short cuts that split_words takes for common ones: to test those.
+void split_words_by_rules(std::string_view text, std::vector<std::string_view>& words, WordStyle style,
+                          Unspaced unspaced = Unspaced::letters);
+
+// What filters ask of a word.
+enum WordBits : std::uint8_t {
+  kHasLetter = 1,
+  kHasOther = 2,      // a character that is neither punctuation nor a terminal mark
+  kHasNoMark = 4,     // a character that is not punctuation, symbol or terminal mark
+  kEndsTerminal = 8,  // its last character is a terminal mark
+};
+struct WordFacts {
+  std::uint32_t characters = 0;
+  std::uint8_t bits = 0;
+};
+WordFacts facts_of(std::string_view word);
 
 // Sentences, from the words of a text: one ends after a terminal mark (. ? ! 。 ...) when another word than punctuation follows.
 // At least 1.
+int count_sentences(std::span<const WordFacts> words);
 int count_sentences(const std::vector<std::string_view>& words);
 
 // A text with what several filters want to know of it, worked out once and when asked. The text must outlive it unchanged.
@@ -62,16 +88,22 @@ class TextAnalysis {
   std::vector<Measure>& measures() { return measures_; }
 
   const std::vector<std::string_view>& words();
-  std::size_t characters();  // code points of the text
+  const std::vector<WordFacts>& facts();  // of the words
+  std::size_t characters();               // code points of the text
+  // The same text with words as `unspaced` has them: mostly this one itself. Measures are noted here all the same.
+  TextAnalysis& reading(Unspaced unspaced);
   // 2 when most words are single letters of a script without spaces, else 1: how many of our words make one of the reader's.
   int unspaced_scale();
 
  private:
   std::string_view text_;
   std::optional<std::vector<std::string_view>> words_;
+  std::optional<std::vector<WordFacts>> facts_;
   std::vector<Measure> measures_;
   std::optional<std::size_t> characters_;
   std::optional<int> unspaced_scale_;
+  std::unique_ptr<TextAnalysis> whole_;
+  std::optional<bool> has_unspaced_;
 };
 
 }  // namespace cairn::data

@@ -1,5 +1,6 @@
-// What tests/bench/curate.py runs: parts of the data engine on given files, timed, one JSON line each on standard output.
-//   bench_data extract FOLDER OUT.jsonl      main content of FOLDER/*.html.gz as {"id", "text"}
+// What tests/bench/curate.py and others run: parts of the data engine on given files, timed, one JSON line each on standard
+// output.
+//   bench_data extract FOLDER OUT.jsonl      main content of FOLDER's pages, perhaps .gz, as {"id", "text"}, and libxml2's parse alone
 //   bench_data robots FOLDER                  decisions by FOLDER/HOST (robots.txt files) for a list of agents
 //   bench_data warc FILE                      records and documents of a web archive
 //   bench_data language MODEL TEXTS.jsonl     languages by a fastText model
@@ -7,6 +8,8 @@
 //   bench_data pii TEXTS.jsonl RULES OUT      spans of personal identifiers by rules cairn or apertus, a line a text
 //   bench_data licences CASES.json            the licence of each case by its marks, then how fast
 //   bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps, outputs under OUT
+#include <libxml/HTMLparser.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -54,10 +57,15 @@ void extract(const fs::path& folder, const fs::path& out) {
   std::sort(files.begin(), files.end());
   std::ofstream lines(out);
   std::size_t bytes = 0;
-  double seconds = 0;
+  double seconds = 0, parse_seconds = 0;
   for (const fs::path& path : files) {
     const MappedFile file(path);
     const std::string page = decompress_all(file.text(), path.filename().string(), 1 << 28);
+    const auto parsing = std::chrono::steady_clock::now();
+    xmlFreeDoc(
+        htmlReadMemory(page.data(), static_cast<int>(page.size()), nullptr, "UTF-8",
+                       HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_COMPACT));
+    parse_seconds += seconds_since(parsing);
     const auto start = std::chrono::steady_clock::now();
     const HtmlText text = extract_html(page);
     seconds += seconds_since(start);
@@ -69,7 +77,8 @@ void extract(const fs::path& folder, const fs::path& out) {
     append_json_string(line, text.text);
     lines << line << "}\n";
   }
-  fmt::print("{{\"pages\": {}, \"mb\": {:.2f}, \"seconds\": {:.4f}}}\n", files.size(), bytes / 1e6, seconds);
+  fmt::print("{{\"pages\": {}, \"mb\": {:.2f}, \"seconds\": {:.4f}, \"parse_seconds\": {:.4f}, \"peak_mb\": {}}}\n", files.size(),
+             bytes / 1e6, seconds, parse_seconds, peak_resident_bytes() / 1'000'000);
 }
 
 // Each file's hosts asked for addresses that its own rules name and for others, for the 15 agents of Apertus.
@@ -106,10 +115,10 @@ void robots(const fs::path& folder) {
     }
     const double seconds = seconds_since(start);
     fmt::print(
-        "{{\"reading\": \"{}\", \"files\": {}, \"parse_mb_per_s\": {:.1f}, \"documents_per_s\": {:.0f}, "
+        "{{\"reading\": \"{}\", \"peak_mb\": {}, \"files\": {}, \"parse_mb_per_s\": {:.1f}, \"documents_per_s\": {:.0f}, "
         "\"agent_decisions_per_s\": {:.0f}, \"blocked\": {:.3f}}}\n",
-        reading == RobotsReading::rfc ? "rfc" : "protego", hosts.size(), bytes / 1e6 / parsed, decisions / seconds,
-        decisions * agents.size() / seconds, static_cast<double>(blocked) / static_cast<double>(decisions));
+        reading == RobotsReading::rfc ? "rfc" : "protego", peak_resident_bytes() / 1'000'000, hosts.size(), bytes / 1e6 / parsed,
+        decisions / seconds, decisions * agents.size() / seconds, static_cast<double>(blocked) / static_cast<double>(decisions));
   }
 }
 
@@ -132,9 +141,9 @@ void warc(const fs::path& path) {
   }
   fmt::print(
       "{{\"records\": {}, \"documents\": {}, \"unpacked_mb\": {:.2f}, \"records_mb_per_s\": {:.1f}, \"documents_mb_per_s\": "
-      "{:.1f}}}\n",
+      "{:.1f}, \"peak_mb\": {}}}\n",
       count.documents + count.others, count.documents, plain.size() / 1e6, plain.size() / 1e6 / seconds_since(again),
-      plain.size() / 1e6 / seconds);
+      plain.size() / 1e6 / seconds, peak_resident_bytes() / 1'000'000);
 }
 
 // One step without a ledger.
@@ -199,7 +208,8 @@ void judge_texts(const fs::path& file, const std::function<void(const Document&)
   for (; rounds == 0 || seconds_since(start) < 2; ++rounds) {
     for (const Document& document : documents) judge(document);
   }
-  std::cout << fmt::format("{{\"mb_per_s\": {}}}\n", static_cast<double>(bytes * rounds) / seconds_since(start) / 1e6);
+  std::cout << fmt::format("{{\"mb_per_s\": {}, \"peak_mb\": {}}}\n",
+                           static_cast<double>(bytes * rounds) / seconds_since(start) / 1e6, peak_resident_bytes() / 1'000'000);
 }
 
 void language(const fs::path& file, const fs::path& texts) {

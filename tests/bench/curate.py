@@ -1,10 +1,9 @@
 """Ingest and curate beside datatrove's equivalent chain (Trafilatura, PII, Gopher quality and repetition, C4, MinHash signatures), one thread
-each, same pages, in turn; and main-content extraction beside trafilatura on the gold texts of ../shared. One JSON line a figure.
+each, same pages, in turn. One JSON line a figure.
 Ours is the two steps as they run, files, compression, decisions and report included; the peer's part is its components' own functions on
-pages in memory, without reading, writing or clustering. Usage: curate.py --build BUILD [--docs DIR ...] [--pages 400] [--shared ../shared]
+pages in memory, without reading, writing or clustering. Usage: curate.py --build BUILD [--docs DIR ...] [--pages 400]
 Needs datatrove with trafilatura and spacy (CAIRN_PYTHON names the Python of ./run bench); without them the peer's part is left out."""
-import argparse, gzip, json, logging, os, pathlib, re, shutil, statistics, subprocess, sys, tempfile, time
-from collections import Counter
+import argparse, json, logging, os, pathlib, shutil, statistics, subprocess, sys, tempfile, time
 
 from support.figure import figure
 
@@ -13,7 +12,6 @@ for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 root = pathlib.Path(__file__).resolve().parents[2]
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", type=pathlib.Path, default=root / "build")
-ap.add_argument("--shared", type=pathlib.Path, default=root.parent / "shared")
 ap.add_argument("--docs", type=pathlib.Path, nargs="*", default=[pathlib.Path("/usr/share/doc/debian-handbook/html"), pathlib.Path("/usr/share/doc/installation-guide-amd64"),
                                                                  pathlib.Path("/usr/share/doc/debian/FAQ")])
 ap.add_argument("--pages", type=int, default=400)
@@ -94,46 +92,8 @@ def curation(work):
             kept = sum(peer.one(page) for page in pages)
             theirs.append(len(pages) / (time.perf_counter() - start))
     figure("ingest + curate, one thread", statistics.median(mine), "documents/s", "datatrove " + datatrove.__version__ if peer and hasattr(datatrove, "__version__") else "datatrove" if peer else None,
-           statistics.median(theirs) if theirs else None, pages=len(pages), mb=round(sum(map(len, pages)) / 1e6, 1), summary=steps[-1]["summary"], peer_kept=kept if peer else None)
-
-
-def grams(text, n=4):
-    words = re.findall(r"\w+", text)
-    return Counter(tuple(words[i:i + n]) for i in range(max(1, len(words) - n + 1))) if words else Counter()
-
-
-def f1(gold, texts):
-    precision = recall = 0
-    for row in gold:
-        want, got = grams(row["text"]), grams(texts.get(row["id"], ""))
-        hit = sum((want & got).values())
-        precision += hit / max(1, sum(got.values()))
-        recall += hit / max(1, sum(want.values()))
-    p, r = precision / len(gold), recall / len(gold)
-    return round(2 * p * r / max(1e-9, p + r), 4)
-
-
-def extraction(work):
-    folder = a.shared / "data/extraction"
-    if not folder.is_dir():
-        print("note: no ../shared/data/extraction; extraction is left out", file=sys.stderr)
-        return
-    gold = [json.loads(line) for line in gzip.open(folder / "gold.jsonl.gz", "rt")]
-    out = work / "extracted.jsonl"
-    runs = [json.loads(subprocess.run([program, "extract", folder / "html", out], check=True, capture_output=True, text=True).stdout) for _ in range(a.runs)]
-    value = statistics.median(run["pages"] / run["seconds"] for run in runs)
-    texts = {row["id"]: row["text"] for row in map(json.loads, open(out))}
-    peer_value = peer_f1 = None
-    if datatrove:
-        from trafilatura import extract
-        pages = {row["id"]: gzip.open(folder / "html" / (row["id"] + ".html.gz")).read().decode("utf-8", "replace") for row in gold}
-        start = time.perf_counter()
-        peer_texts = {k: extract(p, favor_precision=True, include_comments=False, deduplicate=True) or "" for k, p in pages.items()}
-        peer_value, peer_f1 = len(pages) / (time.perf_counter() - start), f1(gold, peer_texts)
-    figure("main-content extraction, one thread", value, "pages/s", "trafilatura" if datatrove else None, peer_value)
-    figure("main-content extraction, F1 on 4-grams of words", f1(gold, texts), "F1", "trafilatura" if datatrove else None, peer_f1)
+           statistics.median(theirs) if theirs else None, pages=len(pages), mb=round(sum(map(len, pages)) / 1e6, 1), summary=steps[-1]["summary"], peak_mb=max(step["peak_mb"] for step in steps), peer_kept=kept if peer else None)
 
 
 with tempfile.TemporaryDirectory() as temporary:
     curation(pathlib.Path(temporary))
-    extraction(pathlib.Path(temporary))

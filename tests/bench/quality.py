@@ -80,4 +80,4 @@ with tempfile.TemporaryDirectory() as scratch:
     for what, kind, data, peer, rate in (("languages by lid.176.ftz", "language", "langid/lid.176.ftz", "fasttext", fasttext_rate),
                                          ("FineWeb-2's rules, words of eleven languages", "fineweb2", "fineweb2", "datatrove", datatrove_rate)):
         ours = json.loads(subprocess.run([program, kind, a.shared / "data" / data, path], check=True, capture_output=True, text=True).stdout)
-        figure(what, ours["mb_per_s"], "MB/s", peer, rate(rows))
+        figure(what, ours["mb_per_s"], "MB/s", peer, rate(rows), peak_mb=ours["peak_mb"])

@@ -1,6 +1,8 @@
 #include "engine/data/filters/c4.h"
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -20,9 +22,10 @@ struct LineWords {
   std::int64_t longest = 0;  // characters
 };
 
-// Words between white space.
-LineWords count_white_space_words(std::string_view line) {
+// Words between white space; in a line too short for a word of more than `max_length` characters only as far as `enough` of them.
+LineWords count_white_space_words(std::string_view line, std::int64_t enough, std::int64_t max_length) {
   LineWords words;
+  const bool any_length = max_length <= 0 || static_cast<std::int64_t>(line.size()) <= max_length;
   std::int64_t length_of_word = 0;
   for (std::size_t at = 0; at < line.size();) {
     int length;
@@ -32,7 +35,10 @@ LineWords count_white_space_words(std::string_view line) {
       length_of_word = 0;
       continue;
     }
-    if (length_of_word++ == 0) ++words.count;
+    if (length_of_word++ == 0) {
+      ++words.count;
+      if (any_length && words.count >= enough) break;
+    }
     words.longest = std::max(words.longest, length_of_word);
   }
   return words;
@@ -68,6 +74,54 @@ bool ends_a_sentence(std::string_view line) {
   return !line.empty() && std::string_view(".?!\"'").find(line.back()) != std::string_view::npos && !line.ends_with("...");
 }
 
+// Words that make a line or document suspect, each by two of its letters that seldom stand so far apart in other words.
+struct Suspect {
+  std::string_view word;
+  std::size_t first, second;  // places of the two in the word
+};
+constexpr Suspect kSuspects[] = {
+    {"lorem ipsum", 4, 7}, {"javascript", 0, 4}, {"terms of use", 3, 7}, {"privacy policy", 3, 8}, {"cookie", 0, 3}};
+
+// Whether any of them occurs in `text`, whatever the case of its letters. Sixteen bytes at a time: nearly all texts have none.
+bool has_suspect(std::string_view text) {
+  using Bytes = unsigned char __attribute__((vector_size(16)));
+  const auto matches = [&text](const Suspect& s, std::size_t at) {
+    for (std::size_t i = 0; i < s.word.size(); ++i) {
+      const char c = text[at + i];
+      if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != s.word[i]) return false;
+    }
+    return true;
+  };
+  const auto load = [&text](std::size_t at) {
+    Bytes bytes;
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    return bytes | 0x20;
+  };
+  constexpr std::size_t kReach = 16 + 14;  // of a load behind the letter that is farthest from a word's beginning
+  std::size_t at = 0;
+  for (; at + kReach + 16 <= text.size(); at += 16) {
+    Bytes found = {};
+    for (const Suspect& s : kSuspects) {
+      const auto first = static_cast<unsigned char>(s.word[s.first]), second = static_cast<unsigned char>(s.word[s.second]);
+      found |= reinterpret_cast<Bytes>((load(at + s.first) == first) & (load(at + s.second) == second));
+    }
+    std::uint64_t halves[2];
+    std::memcpy(halves, &found, sizeof halves);
+    if ((halves[0] | halves[1]) == 0) continue;
+    for (std::size_t i = at; i < at + 16; ++i) {
+      for (const Suspect& s : kSuspects) {
+        if (matches(s, i)) return true;
+      }
+    }
+  }
+  for (; at < text.size(); ++at) {
+    for (const Suspect& s : kSuspects) {
+      if (at + s.word.size() <= text.size() && matches(s, at)) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Judgement C4Filter::judge(const Document&, TextAnalysis& analysis) const {
@@ -76,10 +130,16 @@ Judgement C4Filter::judge(const Document&, TextAnalysis& analysis) const {
   kept.reserve(text.size());
   std::int64_t sentences = 0, removed = 0;
   bool any = false;
-  std::vector<std::string_view> words;
+  const bool suspect = has_suspect(text), bracket = text.find('{') != std::string_view::npos;
+  TextAnalysis& reading = analysis.reading(params_.unspaced);
+  std::vector<std::string_view> words_of_line;
+  std::size_t word = 0;  // of the text, the first that is not before the line
+  std::string lower;
   for (std::string_view line : split_lines(text)) {
     line = strip(line);
-    const LineWords counts = count_white_space_words(line);
+    const std::string_view whole = line;
+    const LineWords counts =
+        count_white_space_words(line, std::max<std::int64_t>(params_.min_words_per_line, 1), params_.max_word_length);
     const auto remove = [&removed, &counts] { removed += counts.count > 0; };
     if (params_.max_word_length > 0 && counts.longest > params_.max_word_length) {
       remove();
@@ -90,22 +150,34 @@ Judgement C4Filter::judge(const Document&, TextAnalysis& analysis) const {
       remove();
       continue;
     }
-    const std::string lower = lower_case_ascii(line);
-    if (params_.lorem_ipsum && lower.find("lorem ipsum") != std::string::npos) return drop("lorem_ipsum", "holds 'lorem ipsum'");
-    if (params_.javascript && lower.find("javascript") != std::string::npos) {
+    if (suspect) lower = lower_case_ascii(line);
+    if (suspect && params_.lorem_ipsum && lower.find("lorem ipsum") != std::string::npos)
+      return drop("lorem_ipsum", "holds 'lorem ipsum'");
+    if (suspect && params_.javascript && lower.find("javascript") != std::string::npos) {
       remove();
       continue;
     }
-    if (params_.curly_bracket && line.find('{') != std::string_view::npos) return drop("curly_bracket", "holds a curly bracket");
-    if (params_.policy && std::any_of(std::begin(kPolicies), std::end(kPolicies),
-                                      [&lower](std::string_view policy) { return lower.find(policy) != std::string::npos; })) {
+    if (bracket && params_.curly_bracket && line.find('{') != std::string_view::npos)
+      return drop("curly_bracket", "holds a curly bracket");
+    if (suspect && params_.policy && std::any_of(std::begin(kPolicies), std::end(kPolicies), [&lower](std::string_view policy) {
+          return lower.find(policy) != std::string::npos;
+        })) {
       remove();
       continue;
     }
     if (params_.min_sentences > 0) {
-      words.clear();
-      split_words(line, words);
-      sentences += count_sentences(words);
+      // White space ends lines and words alike, so a line's words are words of the text, unless something was taken out of it.
+      if (line.data() == whole.data() && line.size() == whole.size()) {
+        const std::vector<std::string_view>& words = reading.words();
+        while (word < words.size() && words[word].data() < line.data()) ++word;
+        const std::size_t begin = word;
+        while (word < words.size() && words[word].data() < line.data() + line.size()) ++word;
+        sentences += count_sentences(std::span(reading.facts()).subspan(begin, word - begin));
+      } else {
+        words_of_line.clear();
+        split_words(line, words_of_line, WordStyle::english, nullptr, params_.unspaced);
+        sentences += count_sentences(words_of_line);
+      }
     }
     if (any) kept += '\n';
     kept += line;
@@ -145,6 +217,7 @@ Variant C4Filter::variant() {
               field("min_sentences", integer().min(0).def(d.min_sentences), "fewest sentences left; 0 = no test"),
               field("min_words_per_line", integer().min(0).def(d.min_words_per_line), "drop shorter lines; 0 = no test"),
               field("max_word_length", integer().min(0).def(d.max_word_length), "drop lines with a longer word; 0 = no test"),
+              unspaced_field(),
           },
           "line and document rules of C4, as in datatrove"};
 }
@@ -160,6 +233,7 @@ std::unique_ptr<Filter> C4Filter::make(const Config& config) {
   p.min_sentences = config.integer("min_sentences");
   p.min_words_per_line = config.integer("min_words_per_line");
   p.max_word_length = config.integer("max_word_length");
+  p.unspaced = read_unspaced(config);
   return std::make_unique<C4Filter>(p);
 }
 

@@ -10,9 +10,10 @@ struct C4Params {
   bool terminal_punctuation = true;  // drop lines that do not end in . ? ! " ' (FineWeb runs without this rule)
   bool citations = true;             // remove [12], [edit], [citation needed]
   bool lorem_ipsum = true, javascript = true, curly_bracket = true, policy = true;
-  std::int64_t min_sentences = 5;       // 0 = no test
-  std::int64_t min_words_per_line = 3;  // by white space; 0 = no test
-  std::int64_t max_word_length = 1000;  // characters; 0 = no test
+  std::int64_t min_sentences = 5;         // 0 = no test
+  std::int64_t min_words_per_line = 3;    // by white space; 0 = no test
+  std::int64_t max_word_length = 1000;    // characters; 0 = no test
+  Unspaced unspaced = Unspaced::letters;  // scripts without spaces
 };
 
 class C4Filter : public Filter {

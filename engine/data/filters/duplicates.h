@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -14,35 +15,56 @@ struct DuplicateCount {
 };
 DuplicateCount count_duplicates(const std::vector<std::string_view>& parts);
 
-// A set of 64-bit hashes that counts; cleared and grown without giving memory back.
-class HashCounts {
+// Hashes of the runs of `n` consecutive words of a text, by prefix sums: any run in constant time.
+class WordHashes {
  public:
-  void reset(std::size_t expected);
-  // How often `hash` has been added, this time included. `first` gets the position given when it was added first.
-  std::uint32_t add(std::uint64_t hash, std::uint32_t position, std::uint32_t& first);
+  explicit WordHashes(std::span<const std::string_view> words);
+  std::size_t words() const { return words_.size() - 1; }
 
- private:
-  struct Slot {
-    std::uint64_t hash = 0;
-    std::uint32_t count = 0;
-    std::uint32_t first = 0;
-  };
-  std::vector<Slot> slots_;
-  std::uint64_t mask_ = 0;
-};
-
-// Hashes of any run of consecutive words in constant time: a polynomial over bytes modulo 2^64 whose prefix sums are kept.
-// Without `separator` runs are compared as words run together ("ab" "c" equals "a" "bc"), with it as words joined by spaces.
-class RunHashes {
- public:
-  RunHashes(const std::vector<std::string_view>& words, bool separator);
-  std::uint64_t of(std::size_t begin, std::size_t end) const {  // words [begin, end)
-    const std::uint64_t hash = (sums_[end] - sums_[begin]) * inverse_powers_[begin];
-    return hash ^ (hash >> 29);
+  // Of words joined by spaces; `power` is power_of(n).
+  std::uint64_t spaced(std::size_t begin, std::size_t n, std::uint64_t power) const {
+    return mixed(words_[begin + n] - words_[begin] * power);
+  }
+  static std::uint64_t power_of(std::size_t n);
+  // Of words run together: "ab" "c" equals "a" "bc".
+  std::uint64_t joined(std::size_t begin, std::size_t n) const {
+    return mixed((bytes_[begin + n].sum - bytes_[begin].sum) * bytes_[begin].inverse_power);
   }
 
  private:
-  std::vector<std::uint64_t> sums_, inverse_powers_;
+  struct Bytes {  // of all bytes before a word: a polynomial modulo 2^64, and what moves it to the beginning
+    std::uint64_t sum = 0, inverse_power = 1;
+  };
+  static std::uint64_t mixed(std::uint64_t hash) { return hash ^ (hash >> 29); }
+
+  std::vector<std::uint64_t> words_;
+  std::vector<Bytes> bytes_;
+};
+
+// Which runs of words were seen before: places by hash. `hash_of` gives a place's hash again; a slot keeps half of it.
+class SeenRuns {
+ public:
+  void reset(std::size_t expected);
+
+  // The place where `hash` was first added, `place` when that is now.
+  template <typename HashOf>
+  std::uint32_t first(std::uint64_t hash, std::uint32_t place, HashOf&& hash_of) {
+    const std::uint64_t half = hash & 0xFFFFFFFF00000000u;
+    for (std::uint64_t at = hash & mask_;; at = (at + 1) & mask_) {
+      const std::uint64_t slot = slots_[at];
+      if (slot == 0) {
+        slots_[at] = half | (place + 1);
+        return place;
+      }
+      if ((slot & 0xFFFFFFFF00000000u) != half) continue;
+      const auto found = static_cast<std::uint32_t>(slot) - 1;
+      if (hash_of(found) == hash) return found;
+    }
+  }
+
+ private:
+  std::vector<std::uint64_t> slots_;  // upper half of the hash, place + 1; 0: empty
+  std::uint64_t mask_ = 0;
 };
 
 }  // namespace cairn::data

@@ -47,4 +47,8 @@ class Filter {
   virtual std::vector<Statistic> statistics() const { return {}; }
 };
 
+// The config field of filters that count words: what they are in scripts without spaces.
+Field unspaced_field();
+Unspaced read_unspaced(const Config& config);
+
 }  // namespace cairn::data

@@ -57,7 +57,7 @@ Judgement FineWebQualityFilter::judge(const Document&, TextAnalysis& analysis) c
     return drop("char_dup_ratio",
                 fmt::format("repeated lines cover {:.3f} of characters, limit {}", duplicated, params_.max_dup_line_chars));
   }
-  const std::size_t words = analysis.words().size();
+  const std::size_t words = analysis.reading(params_.unspaced).words().size();
   const double per_word = static_cast<double>(newlines) / static_cast<double>(std::max<std::size_t>(words, 1));
   analysis.measured(newlines_per_word, per_word);
   if (per_word > params_.max_newlines_per_word) {
@@ -108,6 +108,7 @@ Variant FineWebQualityFilter::variant() {
           field("short_line", integer().min(0).def(d.short_line), "characters of a short line, at most"),
           field("max_dup_line_chars", number().min(0).max(1).def(d.max_dup_line_chars), "share of characters in repeated lines"),
           field("max_newlines_per_word", number().min(0).def(d.max_newlines_per_word), "newlines per word"),
+          unspaced_field(),
       },
       "quality rules of FineWeb, as in datatrove"};
 }
@@ -120,6 +121,7 @@ std::unique_ptr<Filter> FineWebQualityFilter::make(const Config& config) {
   p.short_line = config.integer("short_line");
   p.max_dup_line_chars = config.number("max_dup_line_chars");
   p.max_newlines_per_word = config.number("max_newlines_per_word");
+  p.unspaced = read_unspaced(config);
   return std::make_unique<FineWebQualityFilter>(p);
 }
 

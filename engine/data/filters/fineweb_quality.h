@@ -12,6 +12,7 @@ struct FineWebQualityParams {
   std::int64_t short_line = 30;
   double max_dup_line_chars = 0.01;  // characters in repeated lines, of the text without newlines
   double max_newlines_per_word = 0.3;
+  Unspaced unspaced = Unspaced::letters;  // scripts without spaces
 };
 
 class FineWebQualityFilter : public Filter {

@@ -51,23 +51,15 @@ struct WordCounts {
   std::int64_t not_punctuation = 0, their_characters = 0;
 };
 
-WordCounts count_words(const std::vector<std::string_view>& words) {
+WordCounts count_words(std::span<const WordFacts> words) {
   WordCounts counts;
-  for (const std::string_view word : words) {
-    bool letter = false, other = false;
-    std::int64_t characters = 0;
-    for (std::size_t at = 0; at < word.size(); ++characters) {
-      int length;
-      const std::uint16_t bits = character_bits(text::decode_valid(word.data() + at, length));
-      letter |= (bits & kAlpha) != 0;
-      other |= (bits & (kPunctuation | kTerminal)) == 0;
-      at += length;
-    }
-    ++counts.words;
-    counts.with_letter += letter;
-    counts.not_punctuation += other;
-    if (other) counts.their_characters += characters;
+  for (const WordFacts& word : words) {
+    counts.with_letter += (word.bits & kHasLetter) != 0;
+    if (!(word.bits & kHasOther)) continue;
+    ++counts.not_punctuation;
+    counts.their_characters += word.characters;
   }
+  counts.words = static_cast<std::int64_t>(words.size());
   return counts;
 }
 
@@ -75,8 +67,9 @@ WordCounts count_words(const std::vector<std::string_view>& words) {
 
 Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& analysis) const {
   const std::string_view text = analysis.text();
-  const std::vector<std::string_view>& words = analysis.words();
-  const WordCounts counts = count_words(words);
+  TextAnalysis& reading = analysis.reading(params_.unspaced);
+  const std::vector<std::string_view>& words = reading.words();
+  const WordCounts counts = count_words(reading.facts());
 
   analysis.measured(Measured::words, static_cast<double>(counts.not_punctuation));
   if (params_.min_words > 0 && counts.not_punctuation < params_.min_words) {
@@ -87,7 +80,7 @@ Judgement GopherQualityFilter::judge(const Document& document, TextAnalysis& ana
   }
   if (counts.words == 0) return drop("short_doc", "no words");
 
-  if (analysis.unspaced_scale() == 1 && counts.not_punctuation > 0) {
+  if (reading.unspaced_scale() == 1 && counts.not_punctuation > 0) {
     const double mean = static_cast<double>(counts.their_characters) / static_cast<double>(counts.not_punctuation);
     analysis.measured(Measured::mean_length, mean);
     const double least = least_mean_length(params_.min_mean_word_length, document.language);
@@ -237,6 +230,7 @@ Variant GopherQualityFilter::variant() {
               field("min_stop_words", integer().min(0).def(d.min_stop_words), "fewest different stop words; 0 = no test"),
               field("stop_words", list(string().min(1)).def(Json::array()),
                     "stop words of all languages; empty = the built-in lists"),
+              unspaced_field(),
           },
           "quality rules of Gopher, as in datatrove"};
 }
@@ -253,6 +247,7 @@ std::unique_ptr<Filter> GopherQualityFilter::make(const Config& config) {
   p.min_alpha_words = config.number("min_alpha_words");
   p.min_stop_words = config.integer("min_stop_words");
   p.stop_words = config.strings("stop_words");
+  p.unspaced = read_unspaced(config);
   return std::make_unique<GopherQualityFilter>(std::move(p));
 }
 

@@ -15,9 +15,10 @@ struct GopherQualityParams {
   double min_mean_word_length = 3, max_mean_word_length = 10;
   double max_symbol_ratio = 0.1;  // '#', and ellipses, per word
   double max_bullet_lines = 0.9, max_ellipsis_lines = 0.3;
-  double min_alpha_words = 0.8;         // words with a letter, of all words (punctuation marks count as words)
-  std::int64_t min_stop_words = 2;      // distinct
-  std::vector<std::string> stop_words;  // for all languages; empty = the table
+  double min_alpha_words = 0.8;           // words with a letter, of all words (punctuation marks count as words)
+  std::int64_t min_stop_words = 2;        // distinct
+  std::vector<std::string> stop_words;    // for all languages; empty = the table
+  Unspaced unspaced = Unspaced::letters;  // scripts without spaces
 };
 
 class GopherQualityFilter : public Filter {

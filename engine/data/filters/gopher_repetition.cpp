@@ -49,37 +49,53 @@ double share(std::size_t part, std::size_t whole) {
 }
 
 // Characters of words [0, i), for all i.
-std::vector<std::uint32_t> character_sums(const std::vector<std::string_view>& words) {
+std::vector<std::uint32_t> character_sums(std::span<const WordFacts> words) {
   std::vector<std::uint32_t> sums(words.size() + 1, 0);
-  for (std::size_t i = 0; i < words.size(); ++i) sums[i + 1] = sums[i] + static_cast<std::uint32_t>(count_characters(words[i]));
+  for (std::size_t i = 0; i < words.size(); ++i) sums[i + 1] = sums[i] + words[i].characters;
   return sums;
 }
 
+// Runs of words in one text, and what it takes to find those that repeat.
+struct Runs {
+  const WordHashes& hashes;
+  const std::vector<std::uint32_t>& sums;
+  SeenRuns seen = {};
+  std::vector<std::uint32_t> counts = {};
+
+  std::size_t characters(std::size_t begin, std::size_t n) const { return sums[begin + n] - sums[begin]; }
+};
+
 // Length of the most frequent n-gram, its words joined by spaces, times its count; the first of equally frequent ones.
-std::size_t top_n_gram_characters(std::size_t words, std::size_t n, const RunHashes& hashes,
-                                  const std::vector<std::uint32_t>& sums, HashCounts& counts) {
-  counts.reset(words);
-  std::uint32_t best = 0, best_first = 0;
+std::size_t top_n_gram_characters(std::size_t n, Runs& runs) {
+  const std::size_t words = runs.hashes.words();
+  runs.seen.reset(words);
+  runs.counts.assign(words, 1);
+  const std::uint64_t power = WordHashes::power_of(n);
+  const auto hash_of = [&](std::size_t place) { return runs.hashes.spaced(place, n, power); };
+  std::uint32_t best = 1, best_first = 0;
   for (std::size_t i = 0; i + n <= words; ++i) {
-    std::uint32_t first;
-    const std::uint32_t count = counts.add(hashes.of(i, i + n), static_cast<std::uint32_t>(i), first);
+    const auto place = static_cast<std::uint32_t>(i);
+    const std::uint32_t first = runs.seen.first(hash_of(i), place, hash_of);
+    if (first == place) continue;
+    const std::uint32_t count = ++runs.counts[first];
     if (count > best || (count == best && first < best_first)) {
       best = count;
       best_first = first;
     }
   }
-  return static_cast<std::size_t>(best) * (sums[best_first + n] - sums[best_first] + n - 1);
+  return best * (runs.characters(best_first, n) + n - 1);
 }
 
 // Characters in n-grams seen before; after one, the walk goes on behind it.
-std::size_t duplicated_n_gram_characters(std::size_t words, std::size_t n, const RunHashes& hashes,
-                                         const std::vector<std::uint32_t>& sums, HashCounts& counts) {
-  counts.reset(words);
+std::size_t duplicated_n_gram_characters(std::size_t n, Runs& runs) {
+  const std::size_t words = runs.hashes.words();
+  runs.seen.reset(words);
+  const auto hash_of = [&](std::size_t place) { return runs.hashes.joined(place, n); };
   std::size_t repeated = 0;
   for (std::size_t i = 0; i + n <= words;) {
-    std::uint32_t first;
-    const bool seen = counts.add(hashes.of(i, i + n), static_cast<std::uint32_t>(i), first) > 1;
-    if (seen) repeated += sums[i + n] - sums[i];
+    const auto place = static_cast<std::uint32_t>(i);
+    const bool seen = runs.seen.first(hash_of(i), place, hash_of) != place;
+    if (seen) repeated += runs.characters(i, n);
     i += seen ? n : 1;
   }
   return repeated;
@@ -140,30 +156,26 @@ Judgement GopherRepetitionFilter::judge(const Document&, TextAnalysis& analysis)
                 fmt::format("repeated lines cover {:.2f} of characters, limit {:.2f}", s, params_.max_dup_line_chars));
   }
 
-  const std::vector<std::string_view>& words = analysis.words();
-  const std::vector<std::uint32_t> sums = character_sums(words);
-  const auto scale = static_cast<std::size_t>(analysis.unspaced_scale());
-  HashCounts counts;
-  if (!params_.top_n_grams.empty()) {
-    const RunHashes hashes(words, true);
-    for (const auto& [n, limit] : params_.top_n_grams) {
-      if (words.size() < n * scale) continue;
-      const double s = share(top_n_gram_characters(words.size(), n * scale, hashes, sums, counts), characters);
-      analysis.measured(measured_of(top_n_gram, n), s);
-      if (s > limit)
-        return drop(fmt::format("top_{}_gram", n),
-                    fmt::format("top {}-gram covers {:.2f} of characters, limit {:.2f}", n, s, limit));
-    }
+  TextAnalysis& reading = analysis.reading(params_.unspaced);
+  const std::vector<std::string_view>& words = reading.words();
+  const std::vector<std::uint32_t> sums = character_sums(reading.facts());
+  const auto scale = static_cast<std::size_t>(reading.unspaced_scale());
+  const WordHashes hashes(words);
+  Runs runs{hashes, sums};
+  for (const auto& [n, limit] : params_.top_n_grams) {
+    if (words.size() < n * scale) continue;
+    const double s = share(top_n_gram_characters(n * scale, runs), characters);
+    analysis.measured(measured_of(top_n_gram, n), s);
+    if (s > limit)
+      return drop(fmt::format("top_{}_gram", n),
+                  fmt::format("top {}-gram covers {:.2f} of characters, limit {:.2f}", n, s, limit));
   }
-  if (!params_.dup_n_grams.empty()) {
-    const RunHashes hashes(words, false);
-    for (const auto& [n, limit] : params_.dup_n_grams) {
-      const double s = share(duplicated_n_gram_characters(words.size(), n * scale, hashes, sums, counts), characters);
-      analysis.measured(measured_of(dup_n_gram, n), s);
-      if (s > limit) {
-        return drop(fmt::format("duplicated_{}_n_grams", n),
-                    fmt::format("repeated {}-grams cover {:.2f} of characters, limit {:.2f}", n, s, limit));
-      }
+  for (const auto& [n, limit] : params_.dup_n_grams) {
+    const double s = share(duplicated_n_gram_characters(n * scale, runs), characters);
+    analysis.measured(measured_of(dup_n_gram, n), s);
+    if (s > limit) {
+      return drop(fmt::format("duplicated_{}_n_grams", n),
+                  fmt::format("repeated {}-grams cover {:.2f} of characters, limit {:.2f}", n, s, limit));
     }
   }
   return keep();
@@ -203,6 +215,7 @@ Variant GopherRepetitionFilter::variant() {
                     "share of characters in them; 0 = no test"),
               field("top_n_grams", limits(d.top_n_grams), "[n, limit] pairs: share of characters in the most frequent n-gram"),
               field("dup_n_grams", limits(d.dup_n_grams), "[n, limit] pairs: share of characters in n-grams seen before"),
+              unspaced_field(),
           },
           "repetition rules of Gopher, as in datatrove"};
 }
@@ -215,6 +228,7 @@ std::unique_ptr<Filter> GopherRepetitionFilter::make(const Config& config) {
   p.max_dup_line_chars = config.number("max_dup_line_chars");
   p.top_n_grams = read_limits(config, "top_n_grams");
   p.dup_n_grams = read_limits(config, "dup_n_grams");
+  p.unspaced = read_unspaced(config);
   return std::make_unique<GopherRepetitionFilter>(std::move(p));
 }
 

@@ -17,6 +17,7 @@ struct GopherRepetitionParams {
   double max_dup_lines = 0.30, max_dup_line_chars = 0.20;
   std::vector<NGramLimit> top_n_grams = {{2, 0.20}, {3, 0.18}, {4, 0.16}};
   std::vector<NGramLimit> dup_n_grams = {{5, 0.15}, {6, 0.14}, {7, 0.13}, {8, 0.12}, {9, 0.11}, {10, 0.10}};
+  Unspaced unspaced = Unspaced::letters;  // scripts without spaces
 };
 
 class GopherRepetitionFilter : public Filter {
