@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <memory>
 #include <set>
 
 #include <fmt/format.h>
@@ -153,16 +155,35 @@ void complete(Document& document, const Source& source, const File& file, std::s
   if (document.retrieved.empty()) document.retrieved = source.retrieved;
 }
 
+// How much text the files of a batch hold in memory together. A small file may unpack to more than any memory: beyond `most`
+// bytes, files put what they have read so far on disk.
+struct Room {
+  std::uint64_t most;
+  std::uint64_t least_of_file;  // a file that holds less keeps it
+  std::atomic<std::uint64_t> held{0};
+};
+
 // What a file gave.
 class ReadFile : public Intake {
  public:
-  explicit ReadFile(bool skip_damaged = true) : skip_damaged_(skip_damaged) {}
+  // Of a file that goes to disk, `scratch` is the folder.
+  ReadFile(const Source& source, const File& file, bool skip_damaged, Room& room, Disk& disk, fs::path scratch)
+      : source_(source), file_(file), skip_damaged_(skip_damaged), room_(room), disk_(disk), scratch_(std::move(scratch)) {}
+
   void document(Document&& document) override {
     ++records;
-    if (document.text.find_first_not_of(" \t\r\n") == std::string::npos)
+    if (document.text.find_first_not_of(" \t\r\n") == std::string::npos) {
       ++empty;
-    else
-      documents.push_back(std::move(document));
+      return;
+    }
+    held_ += document.text.size();
+    room_.held += document.text.size();
+    held_documents_.push_back(std::move(document));
+    if (held_documents_.size() > 1 && room_.held > room_.most && held_ >= room_.least_of_file) {
+      disk_failed_ = true;  // unless it comes back
+      put_on_disk();
+      disk_failed_ = false;
+    }
   }
   void skipped(std::string_view reason) override {
     ++records;
@@ -175,31 +196,74 @@ class ReadFile : public Intake {
     if (damage.size() < kListed) damage.push_back(message);
   }
 
-  std::vector<Document> documents;
+  // Whether it was our own disk that ended the reading.
+  bool disk_failed() const { return disk_failed_; }
+  void finish() {
+    complete_held();
+    if (on_disk_) on_disk_->finish();
+  }
+  std::int64_t documents() const { return on_disk_documents_ + static_cast<std::int64_t>(held_documents_.size()); }
+  // In order; once, after finish().
+  template <typename Take>
+  void for_each_document(Take&& take) {
+    if (on_disk_) {
+      DocumentReader reader(scratch_);
+      for (Document document; reader.next(document);) take(document);
+      on_disk_.reset();
+      disk_.remove_tree(scratch_);
+    }
+    for (const Document& document : held_documents_) take(document);
+  }
+
   std::int64_t records = 0, empty = 0;
   std::uint64_t bytes = 0;
   std::map<std::string, std::int64_t> skipped_by, damaged_by;
   std::vector<std::string> damage;  // in words
 
  private:
+  void complete_held() {
+    auto index = static_cast<std::size_t>(on_disk_documents_);
+    for (Document& document : held_documents_) complete(document, source_, file_, index++, static_cast<std::size_t>(documents()));
+  }
+  void put_on_disk() {
+    complete_held();
+    if (!on_disk_) {
+      disk_.remove_tree(scratch_);  // of an attempt that was killed
+      on_disk_ = std::make_unique<DocumentWriter>(disk_, scratch_, ~std::uint64_t{0});
+    }
+    for (const Document& document : held_documents_) on_disk_->append(document);
+    on_disk_documents_ += static_cast<std::int64_t>(held_documents_.size());
+    held_documents_.clear();
+    room_.held -= held_;
+    held_ = 0;
+  }
+
+  const Source& source_;
+  const File& file_;
   bool skip_damaged_;
+  Room& room_;
+  Disk& disk_;
+  fs::path scratch_;
+  bool disk_failed_ = false;
+  std::vector<Document> held_documents_;
+  std::uint64_t held_ = 0;  // bytes of their texts
+  std::unique_ptr<DocumentWriter> on_disk_;
+  std::int64_t on_disk_documents_ = 0;
 };
 
-ReadFile read_one(const Source& source, const File& file, bool skip_damaged) {
-  ReadFile result(skip_damaged);
+void read_one(const Source& source, const File& file, bool skip_damaged, ReadFile& result) {
   const std::string name = source.name + "/" + file.member;
   try {
     const MappedFile mapped(file.path);
     result.bytes = mapped.size();
     source_reader(source.kind, file.member, mapped.text()).read(mapped.text(), name, result);
   } catch (const Error& error) {  // what was read before it stays
+    if (result.disk_failed()) throw;
     const Error told = named(error, name);
     if (!skip_damaged || error.code() != ExitCode::failed) throw told;
     result.damaged("file", told.what());
   }
-  const std::size_t count = result.documents.size();
-  for (std::size_t i = 0; i < count; ++i) complete(result.documents[i], source, file, i, count);
-  return result;
+  result.finish();
 }
 
 // Files from `begin` on that are read side by side: bounded in number and, but for the last, in bytes.
@@ -267,6 +331,7 @@ void ingest(steps::StepContext& ctx) {
   std::vector<File> files;
   for (const std::vector<File>& of_source : files_by_source) files.insert(files.end(), of_source.begin(), of_source.end());
   const bool skip_damaged = ctx.config().string("damaged") == "skip";
+  const auto memory = static_cast<std::uint64_t>(ctx.runtime().integer("memory"));
 
   DocumentWriter writer(ctx.disk(), ctx.staging("documents"), static_cast<std::uint64_t>(ctx.config().integer("shard_bytes")));
   std::map<std::string, Tally> by_source, by_language, by_licence;
@@ -278,30 +343,35 @@ void ingest(steps::StepContext& ctx) {
   std::map<std::pair<std::string, std::string>, steps::SourcePosting> postings;
   for (std::size_t begin = 0, count = 0; begin < files.size(); begin += count) {
     count = batch_end(files, begin, ctx.threads().threads()) - begin;
-    std::vector<ReadFile> batch(count);
+    Room room{memory, memory / (8 * static_cast<std::uint64_t>(ctx.threads().threads()))};
+    std::vector<std::unique_ptr<ReadFile>> batch;
+    for (std::size_t i = begin; i < begin + count; ++i)
+      batch.push_back(std::make_unique<ReadFile>(sources[files[i].source], files[i], skip_damaged, room, ctx.disk(),
+                                                 ctx.scratch() / fmt::format("file-{}", i)));
     ctx.threads().parallel_for(static_cast<std::int64_t>(count), [&](std::int64_t i) {
       const File& file = files[begin + static_cast<std::size_t>(i)];
-      batch[static_cast<std::size_t>(i)] = read_one(sources[file.source], file, skip_damaged);
+      read_one(sources[file.source], file, skip_damaged, *batch[static_cast<std::size_t>(i)]);
       progress.add();
     });
     for (std::size_t i = 0; i < count; ++i) {
       const File& file = files[begin + i];
       const std::string name = sources[file.source].name + "/" + file.member;
+      ReadFile& read = *batch[i];
       Tally& tally = by_source[sources[file.source].name];
       ++tally.files, ++total.files;
-      tally.bytes += batch[i].bytes, total.bytes += batch[i].bytes;
-      if (batch[i].empty > 0 && without_text.size() < kListed) without_text.push_back(text::utf8_lossy(name));
+      tally.bytes += read.bytes, total.bytes += read.bytes;
+      if (read.empty > 0 && without_text.size() < kListed) without_text.push_back(text::utf8_lossy(name));
       for (Tally* t : {&tally, &total}) {
-        t->records += batch[i].records;
-        t->read += static_cast<std::int64_t>(batch[i].documents.size());
-        t->empty += batch[i].empty;
-        add(t->skipped, batch[i].skipped_by);
-        add(t->damaged, batch[i].damaged_by);
+        t->records += read.records;
+        t->read += read.documents();
+        t->empty += read.empty;
+        add(t->skipped, read.skipped_by);
+        add(t->damaged, read.damaged_by);
       }
-      for (const std::string& what : batch[i].damage) {
+      for (const std::string& what : read.damage) {
         if (damaged.size() < kListed) damaged.push_back(text::utf8_lossy(what));
       }
-      for (const Document& document : batch[i].documents) {
+      read.for_each_document([&](const Document& document) {
         writer.append(document);
         count_marks(document, signals, licence_marks);
         for (Tally* t : {&by_source[document.source], &by_language[document.language], &by_licence[document.licence], &total}) {
@@ -312,7 +382,8 @@ void ingest(steps::StepContext& ctx) {
         const auto [posting, fresh] = postings.try_emplace({shard, document.source});
         if (fresh) posting->second = {document.source, "documents", shard, writer.ordinal(), 0, 0};
         ++posting->second.documents;
-      }
+      });
+      batch[i].reset();
     }
     ctx.stop_if_asked();
   }
@@ -381,6 +452,9 @@ const steps::StepSpec kIngest{
               "a record or file that cannot be read: fail, or skip, count and name it in the report"),
         field("shard_bytes", integer().min(1).def(64'000'000), "text in one shard, at most"),
     }),
+    .runtime =
+        object({field("memory", integer().min(0).def(1'000'000'000),
+                      "bytes of text that the files read side by side may hold; beyond them they go through scratch files")}),
     .exactness = steps::Exactness::everywhere,
     .externals = externals,
     .run = ingest,
