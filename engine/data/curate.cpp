@@ -24,6 +24,7 @@
 #include "engine/data/document.h"
 #include "engine/data/filter_chain.h"
 #include "engine/data/sample_text.h"
+#include "engine/data/token_counter.h"
 #include "engine/data/words.h"
 #include "engine/data/xxhash64.h"
 #include "engine/steps/step_context.h"
@@ -63,13 +64,16 @@ void add_measures(StatisticTally& statistics, std::uint32_t number, const NamedF
 // Runs the filters of a stage over a document that is still in, and appends what becomes of it.
 // `before`: nullptr where nobody has looked at it; what it came in with otherwise.
 void judge(Document& document, const CuratedRow* before, std::string edits, std::string edited_by, std::string evidence,
-           const Stage& stage, StatisticTally& statistics, CuratedPieceWriter& out) {
+           const Stage& stage, const TokenCounter& tokens, StatisticTally& statistics, CuratedPieceWriter& out) {
   CuratedRow row;
   Judgement last;
   std::string_view dropped_by;
+  bool edited = false;
   std::optional<TextAnalysis> analysis(std::in_place, document.text);
   row.bytes_in = before != nullptr ? before->bytes_in : document.text.size();
   row.words_in = before != nullptr ? before->words_in : analysis->words().size();
+  row.tokens = tokens.count(document.text);
+  row.tokens_in = before != nullptr ? before->tokens_in : row.tokens;
   for (std::uint32_t number = 0; number < stage.filters.size(); ++number) {
     const NamedFilter& filter = stage.filters[number];
     last = filter.filter->judge(document, *analysis);
@@ -91,6 +95,7 @@ void judge(Document& document, const CuratedRow* before, std::string edits, std:
       edited_by += (edited_by.empty() ? "" : " ") + filter.name;
       document.text = std::move(last.text);
       analysis.emplace(document.text);
+      edited = true;
     }
   }
   row.id = document.id;
@@ -112,6 +117,7 @@ void judge(Document& document, const CuratedRow* before, std::string edits, std:
   std::vector<std::uint64_t> keys;
   if (!dropped_by.empty()) {
     row.dropped = true;
+    row.tokens = 0;
     row.filter = dropped_by;
     row.rule = last.rule;
     row.reason = last.reason;
@@ -120,6 +126,7 @@ void judge(Document& document, const CuratedRow* before, std::string edits, std:
   } else {
     row.text = document.text;
     row.words = analysis->words().size();
+    if (edited) row.tokens = tokens.count(document.text);
     row.reason = edits;
     keys = stage_keys(document, stage.deduplicators);
     row.keys = keys;
@@ -130,7 +137,7 @@ void judge(Document& document, const CuratedRow* before, std::string edits, std:
 // ---- what the deduplicators of a stage drop and cut
 
 void deduplicate(steps::StepContext& ctx, std::vector<DedupRow>& rows,
-                 const std::vector<std::unique_ptr<Deduplicator>>& deduplicators) {
+                 const std::vector<std::unique_ptr<Deduplicator>>& deduplicators, std::vector<MeasuredStatistic>& measured) {
   if (rows.size() >= kNoDocument)
     fail("curate: {} documents; at most {} can be compared in one run", rows.size(), kNoDocument - 1);
   for (std::size_t part = 0; part < deduplicators.size(); ++part) {
@@ -143,6 +150,7 @@ void deduplicate(steps::StepContext& ctx, std::vector<DedupRow>& rows,
                           static_cast<std::uint64_t>(ctx.runtime().integer("dedup_memory")),
                           ctx.stop_token()};
     deduplicators[part]->compare(comparison);
+    for (MeasuredStatistic& statistic : deduplicators[part]->measured(comparison)) measured.push_back(std::move(statistic));
     ctx.stop_if_asked();
   }
 }
@@ -259,13 +267,15 @@ Decision decision_of(const DedupRow& row, bool held_out, const std::vector<Dedup
 }
 
 // `text`: as it is written; of a dropped document nothing.
-void tally(CurateReport& report, const DedupRow& row, std::string_view text, const Decision& decision) {
-  const Amount in{1, static_cast<std::int64_t>(row.row->bytes_in), static_cast<std::int64_t>(row.row->words_in)};
+void tally(CurateReport& report, const DedupRow& row, std::string_view text, const Decision& decision,
+           const TokenCounter& counter) {
+  const Amount in{1, static_cast<std::int64_t>(row.row->bytes_in), static_cast<std::int64_t>(row.row->words_in),
+                  static_cast<std::int64_t>(row.row->tokens_in)};
   Amount out;
   if (decision.verdict != Verdict::dropped) {
-    std::uint64_t words = row.row->words;
-    if (row.cuts) words = TextAnalysis(text).words().size();
-    out = {1, static_cast<std::int64_t>(text.size()), static_cast<std::int64_t>(words)};
+    std::uint64_t words = row.row->words, tokens = row.row->tokens;
+    if (row.cuts) words = TextAnalysis(text).words().size(), tokens = counter.count(text);
+    out = {1, static_cast<std::int64_t>(text.size()), static_cast<std::int64_t>(words), static_cast<std::int64_t>(tokens)};
   }
   for (GroupTally* group : {&report.total, &report.by_language[decision.language], &report.by_source[decision.source]}) {
     group->in += in;
@@ -274,7 +284,7 @@ void tally(CurateReport& report, const DedupRow& row, std::string_view text, con
       continue;
     }
     (decision.verdict == Verdict::kept ? group->kept : group->held_out) += out;
-    if (decision.edited) group->edited += {1, in.bytes - out.bytes, in.words - out.words};
+    if (decision.edited) group->edited += {1, in.bytes - out.bytes, in.words - out.words, in.tokens - out.tokens};
   }
   if (decision.verdict == Verdict::kept) report.kept_samples.offer(decision, text);
   for (const std::string& name : report.filters) {
@@ -321,7 +331,7 @@ struct StageBefore {
 
 // All pieces of one stage, filtered, from scratch files or anew. `before`: without pieces in the first stage.
 std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& folder, const Stage& stage,
-                                    const InputPieces& pieces, const StageBefore& before) {
+                                    const InputPieces& pieces, const StageBefore& before, const TokenCounter& tokens) {
   ctx.disk().make_directories(folder);
   const auto path_of = [&folder](std::size_t piece) { return folder / fmt::format("piece-{:06d}", piece); };
   Progress& progress = ctx.progress("curate", "pieces");
@@ -332,7 +342,7 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
       CuratedPieceWriter out;
       StatisticTally statistics;
       if (before.begins.empty()) {
-        for (Document& document : pieces.read(piece)) judge(document, nullptr, "", "", "", stage, statistics, out);
+        for (Document& document : pieces.read(piece)) judge(document, nullptr, "", "", "", stage, tokens, statistics, out);
       } else {
         for (std::size_t i = before.begins[piece]; i < before.begins[piece + 1]; ++i) {
           const DedupRow& row = before.rows[i];
@@ -352,7 +362,8 @@ std::vector<CuratedPiece> run_stage(steps::StepContext& ctx, const fs::path& fol
                             std::string(carried.record_place), std::string(carried.content_type),
                             std::string(carried.signals),      std::string(carried.licence_evidence),
                             unpack_scores(carried.scores)};
-          judge(document, &carried, edits_of(row), edited_by_of(row), evidence_of(row, before.rows), stage, statistics, out);
+          judge(document, &carried, edits_of(row), edited_by_of(row), evidence_of(row, before.rows), stage, tokens, statistics,
+                out);
         }
       }
       out.set_statistics(statistics.pack());
@@ -378,12 +389,14 @@ void curate(steps::StepContext& ctx) {
   const std::vector<Stage> stages = make_filter_chain(ctx.config().objects("filters"), files);
   const auto piece_bytes = static_cast<std::uint64_t>(ctx.runtime().integer("piece_bytes"));
   const InputPieces pieces(ctx.inputs("documents"), piece_bytes);
+  const TokenCounter tokens(ctx);
 
   // Rows stay numbered as the input is; a row that a deduplicator removes keeps its removal through the stages behind.
   StageBefore last;
   std::vector<std::vector<CuratedPiece>> done;
+  std::vector<MeasuredStatistic> compared;
   for (std::size_t s = 0; s < stages.size(); ++s) {
-    done.push_back(run_stage(ctx, ctx.scratch() / fmt::format("stage-{}-{}", s, piece_bytes), stages[s], pieces, last));
+    done.push_back(run_stage(ctx, ctx.scratch() / fmt::format("stage-{}-{}", s, piece_bytes), stages[s], pieces, last, tokens));
     StageBefore now;
     for (const CuratedPiece& piece : done.back()) {
       now.begins.push_back(now.rows.size());
@@ -394,7 +407,7 @@ void curate(steps::StepContext& ctx) {
     }
     now.begins.push_back(now.rows.size());
     last = std::move(now);
-    deduplicate(ctx, last.rows, stages[s].deduplicators);
+    deduplicate(ctx, last.rows, stages[s].deduplicators, compared);
   }
   const std::vector<DedupRow>& rows = last.rows;
 
@@ -411,6 +424,8 @@ void curate(steps::StepContext& ctx) {
 
   OutputWriter kept(ctx, "documents"), held_out_writer(ctx, "held_out");
   CurateReport report;
+  report.tokens = tokens.counts();
+  report.compared = std::move(compared);
   for (const std::string& name : filter_names(stages)) {  // a filter may stand twice in a chain; it is one line of the report
     if (!report.by_filter.contains(name)) report.filters.push_back(name);
     report.by_filter[name];
@@ -426,7 +441,7 @@ void curate(steps::StepContext& ctx) {
       text = text_after(rows[i]);
       (decision.verdict == Verdict::kept ? kept : held_out_writer).append(*rows[i].row, text, decision);
     }
-    tally(report, rows[i], text, decision);
+    tally(report, rows[i], text, decision, tokens);
     decisions.push_back(std::move(decision));
     progress.add();
   }
@@ -457,11 +472,12 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 10,
+    .version = 11,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",
-                "files that filters name: robots.txt files, a public suffix list, an opt-out register, models", true, true}},
+                "files that filters name: robots.txt files, a public suffix list, an opt-out register, models", true, true},
+               {"tokenizer", "tokenizer", "to count tokens with, in the report alone", true, false}},
     .outputs = {{"documents", "documents", "kept documents, clustered by source, sorted by address"},
                 {"held_out", "documents", "documents set aside for evaluation, never to be trained on"},
                 {"decisions", "decisions", "what became of every document, and why (docs/format/decisions.md)"},

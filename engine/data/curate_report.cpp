@@ -18,11 +18,12 @@ namespace {
 constexpr std::size_t kKeptSamples = 10;
 constexpr std::size_t kSampleBytes = 300;
 
-Json amount_json(const Amount& amount) {
-  return {{"documents", amount.documents}, {"text_bytes", amount.bytes}, {"words", amount.words}};
-}
-
-Json group_json(const GroupTally& group) {
+Json group_json(const GroupTally& group, bool tokens) {
+  const auto amount_json = [tokens](const Amount& amount) {
+    Json json = {{"documents", amount.documents}, {"text_bytes", amount.bytes}, {"words", amount.words}};
+    if (tokens) json["tokens"] = amount.tokens;
+    return json;
+  };
   Json dropped_by = Json::object(), amounts = Json::object();
   for (const auto& [filter, amount] : group.dropped_by) {
     dropped_by[filter] = amount.documents;
@@ -47,7 +48,10 @@ void check_group(const std::string& name, const GroupTally& group) {
   out += group.dropped();
   out.bytes += group.edited.bytes;
   out.words += group.edited.words;
+  out.tokens += group.edited.tokens;
   if (out == group.in) return;
+  if (out.tokens != group.in.tokens)
+    fail("curate: the funnel of {} does not add up: {} tokens came in, {} are accounted for", name, group.in.tokens, out.tokens);
   fail("curate: the funnel of {} does not add up: {} documents, {} bytes and {} words came in, {}, {} and {} are accounted for",
        name, group.in.documents, group.in.bytes, group.in.words, out.documents, out.bytes, out.words);
 }
@@ -58,6 +62,7 @@ Amount& Amount::operator+=(const Amount& other) {
   documents += other.documents;
   bytes += other.bytes;
   words += other.words;
+  tokens += other.tokens;
   return *this;
 }
 
@@ -110,6 +115,7 @@ std::vector<MeasuredStatistic> measured_statistics(const CurateReport& report) {
       if (histogram != nullptr) all.push_back({filter, statistic, *histogram});
     }
   }
+  all.insert(all.end(), report.compared.begin(), report.compared.end());
   return all;
 }
 
@@ -131,7 +137,7 @@ Json report_json(const CurateReport& report) {
                        {"rules", tally.rules},
                        {"samples", samples}});
   }
-  Json out = {{"total", group_json(report.total)},
+  Json out = {{"total", group_json(report.total, report.tokens)},
               {"text_bytes_in", report.total.in.bytes},
               {"filters", filters},
               {"clusters", clusters_json(report.clusters)},
@@ -146,7 +152,7 @@ Json report_json(const CurateReport& report) {
     out["language_word_rules"] = language_words_version();
   for (const auto& [key, groups] : {std::pair{"by_language", &report.by_language}, std::pair{"by_source", &report.by_source}}) {
     out[key] = Json::object();
-    for (const auto& [name, group] : *groups) out[key][name] = group_json(group);
+    for (const auto& [name, group] : *groups) out[key][name] = group_json(group, report.tokens);
   }
   return out;
 }

@@ -27,15 +27,16 @@ struct FilterTally {
 
 struct Amount {
   std::int64_t documents = 0, bytes = 0, words = 0;  // words: as words.h finds them
+  std::int64_t tokens = 0;                           // 0 without a tokenizer
   Amount& operator+=(const Amount& other);
   bool operator==(const Amount&) const = default;
 };
 
-// Of a language or source. All that comes in is accounted for: in = kept + held out + dropped, and of bytes and words what edits
-// took away (less than nothing where they added).
+// Of a language or source. All that comes in is accounted for: in = kept + held out + dropped, and of bytes, words and tokens
+// what edits took away (less than nothing where they added).
 struct GroupTally {
   Amount in, kept, held_out;
-  Amount edited;                             // documents that were edited and stayed; bytes and words that they lost
+  Amount edited;                             // documents that were edited and stayed; what they lost
   std::map<std::string, Amount> dropped_by;  // filter; as they came in
   Amount dropped() const;
 };
@@ -55,6 +56,7 @@ class KeptSamples {
 };
 
 struct CurateReport {
+  bool tokens = false;               // whether they were counted
   std::vector<std::string> filters;  // in order of the chain
   std::map<std::string, FilterTally> by_filter;
   std::map<std::string, GroupTally> by_language, by_source;
@@ -64,6 +66,7 @@ struct CurateReport {
   KeptSamples kept_samples;
   StatisticTally statistics;
   std::vector<std::pair<std::string, std::vector<Statistic>>> filters_measured;  // numbered as in `statistics`
+  std::vector<MeasuredStatistic> compared;                                       // of what compares documents
 };
 
 // Error when something that came in has no fate, or two: in documents, bytes and words, in total and for each language and

@@ -79,20 +79,22 @@ void add_funnel(std::string& out, const CurateReport& report) {
   const auto share = [&](std::int64_t documents) {
     return 100 * static_cast<double>(documents) / static_cast<double>(std::max<std::int64_t>(total.in.documents, 1));
   };
+  const auto tokens_cell = [&](const Amount& amount) { return report.tokens ? number_cell(words_text(amount.tokens)) : ""; };
   const auto left_cells = [&](std::int64_t dropped) {
     return fmt::format(
-        "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td><div class=\"bar\"><i class=\"k\" "
+        "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>{}<td><div class=\"bar\"><i class=\"k\" "
         "style=\"width:{:.2f}%\"></i><i class=\"d\" style=\"width:{:.2f}%\"></i></div></td>",
-        left.documents, bytes_text(left.bytes), words_text(left.words), share(left.documents), share(dropped));
+        left.documents, bytes_text(left.bytes), words_text(left.words), tokens_cell(left), share(left.documents), share(dropped));
   };
-  out +=
-      "<h2>Step by step</h2><p class=\"lead\">What each filter dropped, and what was left behind it. Text and words are those "
+  out += fmt::format(
+      "<h2>Step by step</h2><p class=\"lead\">What each filter dropped, and what was left behind it. Text, words{} are those "
       "that "
-      "documents came in with; words are counted as the filters find them (each letter is one in scripts without spaces), since "
-      "no "
-      "tokenizer is known yet.</p><div class=\"wide\"><table><tr><th>filter</th><th class=\"n\">edited</th><th "
-      "class=\"n\">dropped</th><th class=\"n\">left</th><th class=\"n\">text</th><th class=\"n\">words</th><th>of all</th><th>by "
-      "rule</th></tr>";
+      "documents came in with; words are counted as the filters find them (each letter is one in scripts without "
+      "spaces){}.</p><div "
+      "class=\"wide\"><table><tr><th>filter</th><th class=\"n\">edited</th><th class=\"n\">dropped</th><th "
+      "class=\"n\">left</th><th class=\"n\">text</th><th class=\"n\">words</th>{}<th>of all</th><th>by rule</th></tr>",
+      report.tokens ? " and tokens" : "", report.tokens ? "" : ", since no tokenizer was given",
+      report.tokens ? "<th class=\"n\">tokens</th>" : "");
   out += "<tr class=\"sum\"><td>came in</td><td></td><td></td>" + left_cells(0) + "<td></td></tr>";
   for (const std::string& name : report.filters) {
     const FilterTally& tally = report.by_filter.at(name);
@@ -100,14 +102,15 @@ void add_funnel(std::string& out, const CurateReport& report) {
       left.documents -= dropped->second.documents;
       left.bytes -= dropped->second.bytes;
       left.words -= dropped->second.words;
+      left.tokens -= dropped->second.tokens;
     }
     out += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>{}<td class=\"rules\">{}</td></tr>",
                        column_name(name), tally.edited, tally.dropped, left_cells(tally.dropped), rules_text(tally));
   }
   const auto rest = [&](const char* name, const Amount& amount, bool documents) {
-    out += fmt::format("<tr class=\"sum\"><td>{}</td><td class=\"n\">{}</td><td></td>{}{}{}<td></td><td></td></tr>", name,
+    out += fmt::format("<tr class=\"sum\"><td>{}</td><td class=\"n\">{}</td><td></td>{}{}{}{}<td></td><td></td></tr>", name,
                        documents ? "" : count_text(amount.documents), number_cell(documents ? count_text(amount.documents) : ""),
-                       number_cell(bytes_text(amount.bytes)), number_cell(words_text(amount.words)));
+                       number_cell(bytes_text(amount.bytes)), number_cell(words_text(amount.words)), tokens_cell(amount));
   };
   if (total.edited.documents > 0) rest("edited away", total.edited, false);
   if (total.held_out.documents > 0) rest("held out", total.held_out, true);
@@ -141,7 +144,7 @@ void add_amounts(std::string& out, std::string_view title, std::string_view colu
 
 // The columns of filters, of those that dropped something, are below: there may be many of them.
 void add_groups(std::string& out, std::string_view title, std::string_view column,
-                const std::map<std::string, GroupTally>& groups, std::vector<std::string> filters) {
+                const std::map<std::string, GroupTally>& groups, std::vector<std::string> filters, bool tokens) {
   std::erase_if(filters, [&](const std::string& filter) {
     return std::none_of(groups.begin(), groups.end(),
                         [&](const auto& group) { return group.second.dropped_by.contains(filter); });
@@ -163,6 +166,7 @@ void add_groups(std::string& out, std::string_view title, std::string_view colum
   add_amounts(out, "What each filter dropped, in documents", column, rows, filters, &Amount::documents, count_text);
   add_amounts(out, "In bytes of text", column, rows, filters, &Amount::bytes, bytes_text);
   add_amounts(out, "In words", column, rows, filters, &Amount::words, words_text);
+  if (tokens) add_amounts(out, "In tokens", column, rows, filters, &Amount::tokens, words_text);
 }
 
 // ---- samples
@@ -189,8 +193,8 @@ std::string report_html(const CurateReport& report) {
       total.held_out.documents, total.dropped().documents);
   out += bar(total);
   add_funnel(out, report);
-  add_groups(out, "Languages", "language", report.by_language, report.filters);
-  add_groups(out, "Sources", "source", report.by_source, report.filters);
+  add_groups(out, "Languages", "language", report.by_language, report.filters, report.tokens);
+  add_groups(out, "Sources", "source", report.by_source, report.filters, report.tokens);
   out += statistics_html(measured_statistics(report));
   out += clusters_html(report.clusters);
   out += contamination_html(report.contamination);

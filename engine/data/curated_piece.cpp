@@ -68,6 +68,8 @@ void CuratedPieceWriter::append(const CuratedRow& row) {
   put(bytes_, row.bytes_in);
   put(bytes_, row.words_in);
   put(bytes_, row.words);
+  put(bytes_, row.tokens_in);
+  put(bytes_, row.tokens);
   for_each_string(row, [this](std::string_view text) {
     put(bytes_, text.size());
     bytes_ += text;
@@ -103,7 +105,9 @@ CuratedPiece::CuratedPiece(const std::filesystem::path& path) : file_(path) {
     row.bytes_in = get(bytes, at + 8);
     row.words_in = get(bytes, at + 16);
     row.words = get(bytes, at + 24);
-    at += 32;
+    row.tokens_in = get(bytes, at + 32);
+    row.tokens = get(bytes, at + 40);
+    at += 48;
     for_each_string(row, [&](std::string_view& text) {
       const std::uint64_t size = get(bytes, at);
       text = bytes.substr(at + 8, size);

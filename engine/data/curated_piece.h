@@ -27,6 +27,7 @@ struct CuratedRow {
   std::span<const std::uint64_t> keys;       // what the stage's deduplicators compare, one after the other
   std::uint64_t bytes_in = 0, words_in = 0;  // of its text as it came in
   std::uint64_t words = 0;                   // of its text as it stands; 0 once dropped
+  std::uint64_t tokens_in = 0, tokens = 0;   // likewise; 0 without a tokenizer
   bool dropped = false;
 };
 

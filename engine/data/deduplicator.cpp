@@ -34,6 +34,26 @@ std::uint64_t bytes_of(const std::vector<Cut>& cuts) {
   return bytes;
 }
 
+MeasuredStatistic measured_cuts(const Comparison& c, const Deduplicator& by, double drop_share) {
+  Statistic share{0, "cut_share", "share of bytes that stand elsewhere", Statistic::Scale::share, 1, {}, {}};
+  share.limits = {drop_share};
+  StatisticTally tally;
+  for (std::size_t i = 0; i < c.rows.size(); ++i) {
+    if (!c.seen(i, by)) continue;
+    const DedupRow& row = c.rows[i];
+    double value = 0;
+    if (row.removal) {
+      value = static_cast<double>(row.removal.detail) / 100;
+      share.rules = {by.rule(row.removal)};
+    } else if (row.cut_by == &by && row.cuts) {
+      value = static_cast<double>(bytes_of(*row.cuts)) / static_cast<double>(row.row->text.size());
+    }
+    tally.add(0, share, value, static_cast<bool>(row.removal));
+  }
+  const Histogram* histogram = tally.find(0, 0);
+  return {by.name(), share, histogram ? *histogram : Histogram{}};
+}
+
 void cut_or_remove(std::vector<DedupRow>& rows, std::uint32_t document, const Deduplicator& by, std::vector<Cut> cuts,
                    double drop_share) {
   std::erase_if(cuts, [](const Cut& cut) { return cut.begin == cut.end; });

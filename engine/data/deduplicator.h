@@ -20,6 +20,7 @@
 #include "base/thread_pool.h"
 #include "engine/data/curated_piece.h"
 #include "engine/data/document.h"
+#include "engine/data/statistics.h"
 
 namespace cairn::data {
 
@@ -59,6 +60,8 @@ struct Comparison {
   StopToken& stop;
 
   bool in(std::size_t document) const { return !rows[document].row->dropped && !rows[document].removal; }
+  // After compare(): whether `by` looked at a document.
+  bool seen(std::size_t document, const Deduplicator& by) const { return in(document) || rows[document].removal.by == &by; }
   std::span<const std::uint64_t> keys(std::size_t document) const;  // of a document that is in
 };
 
@@ -75,6 +78,8 @@ class Deduplicator {
   // Which rule removed a document, and why in words; `kept_url` is the address of removal.kept, or empty.
   virtual std::string rule(const Removal& removal) const = 0;
   virtual std::string reason(const Removal& removal, std::string_view kept_url) const = 0;
+  // After compare(): what it found, as histograms for the report.
+  virtual std::vector<MeasuredStatistic> measured(const Comparison&) const { return {}; }
   // What was cut, in a few words: "3 paragraphs, 412 bytes".
   virtual std::string cut_reason(const std::vector<Cut>&) const { return {}; }
 
@@ -90,6 +95,8 @@ std::vector<std::uint64_t> stage_keys(const Document& document, const std::vecto
 void cut_or_remove(std::vector<DedupRow>& rows, std::uint32_t document, const Deduplicator& by, std::vector<Cut> cuts,
                    double drop_share);
 std::uint64_t bytes_of(const std::vector<Cut>& cuts);
+// Of documents that `by` looked at: which share of each it cut, or would have cut of those that it removed.
+MeasuredStatistic measured_cuts(const Comparison& comparison, const Deduplicator& by, double drop_share);
 // The text without what was cut out of it.
 std::string text_after(const DedupRow& row);
 // Where, for the first few also of what: "paragraph_dedup: bytes 0-120 (first in a.html), 300-420".

@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <random>
@@ -245,6 +246,25 @@ std::string MinHashDedup::reason(const Removal& removal, std::string_view kept_u
   if (removal.detail & 1)
     return fmt::format("linked by near-duplicates to {}, {} of {} hash values agree", kept_url, equal, params_.values());
   return fmt::format("near-duplicate of {}: {} of {} hash values agree", kept_url, equal, params_.values());
+}
+
+std::vector<MeasuredStatistic> MinHashDedup::measured(const Comparison& c) const {
+  Statistic similarity{0,
+                       "similarity",
+                       "share of hash values that near-duplicates have in common with the document that is kept",
+                       Statistic::Scale::share,
+                       1,
+                       {},
+                       {"near_duplicate"}};
+  // Where the chance to be a candidate rises most (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4.2).
+  similarity.limits = {rounded_score(std::pow(1.0 / params_.bands, 1.0 / params_.rows_per_band))};
+  StatisticTally tally;
+  for (const DedupRow& row : c.rows) {
+    if (row.removal.by == this) tally.add(0, similarity, static_cast<double>(row.removal.detail >> 1) / params_.values(), true);
+  }
+  const Histogram* histogram = tally.find(0, 0);
+  if (histogram == nullptr) return {};
+  return {{name(), similarity, *histogram}};
 }
 
 Variant MinHashDedup::variant() {

@@ -69,6 +69,7 @@ class MinHashDedup : public Deduplicator {
   std::string rule(const Removal& removal) const override;
   // Also how many values agree with those of the document that is kept. Documents may be linked by others only.
   std::string reason(const Removal& removal, std::string_view kept_url) const override;
+  std::vector<MeasuredStatistic> measured(const Comparison& comparison) const override;
 
   static Variant variant();
   static std::unique_ptr<Deduplicator> make(const Config& config);

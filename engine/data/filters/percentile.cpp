@@ -1,8 +1,10 @@
 #include "engine/data/filters/percentile.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -64,6 +66,28 @@ std::string PercentileRule::reason(const Removal& removal, std::string_view) con
   return fmt::format("{} {:.6g} is among the {} {:.3g}% of {}, limit {:.6g}", params_.score, score_of(removal.detail >> 32),
                      params_.highest ? "highest" : "lowest", 100 * params_.share,
                      params_.by_language ? "its language" : "all documents", score_of(removal.detail));
+}
+
+std::vector<MeasuredStatistic> PercentileRule::measured(const Comparison& c) const {
+  Statistic score{0, params_.score, "score '" + params_.score + "'", Statistic::Scale::share, 1, {}, {rule({})}};
+  const auto for_each = [&](auto&& fn) {
+    for (std::size_t i = 0; i < c.rows.size(); ++i) {
+      if (!c.seen(i, *this)) continue;
+      const std::span<const std::uint64_t> keys = c.keys(i);
+      if (!keys.empty()) fn(c.rows[i].removal, static_cast<double>(score_of(keys[0])));
+    }
+  };
+  std::set<double> borders;
+  for_each([&](const Removal& removal, double value) {
+    if (std::isfinite(value)) score.most = std::max(score.most, value);
+    if (removal) borders.insert(static_cast<double>(score_of(removal.detail)));
+  });
+  score.limits.assign(borders.begin(), borders.end());
+  StatisticTally tally;
+  for_each([&](const Removal& removal, double value) { tally.add(0, score, value, static_cast<bool>(removal)); });
+  const Histogram* histogram = tally.find(0, 0);
+  if (histogram == nullptr) return {};
+  return {{name(), score, *histogram}};
 }
 
 Variant PercentileRule::variant() {

@@ -37,6 +37,9 @@ class SubstringDedup : public Deduplicator {
   std::string rule(const Removal& removal) const override;
   std::string reason(const Removal& removal, std::string_view kept_url) const override;
   std::string cut_reason(const std::vector<Cut>& cuts) const override;
+  std::vector<MeasuredStatistic> measured(const Comparison& comparison) const override {
+    return {measured_cuts(comparison, *this, params_.drop_share)};
+  }
 
   static Variant variant();
   static std::unique_ptr<Deduplicator> make(const Config& config);

@@ -15,7 +15,12 @@
 #include "engine/data/document.h"
 #include "engine/data/ingest.h"
 #include "engine/data/words.h"
+#include "engine/text/tokenizer.h"
 #include "tests/support/run_step.h"
+
+namespace cairn::data {
+extern const steps::StepSpec kTrainTokenizer;
+}
 
 using namespace cairn;
 using namespace cairn::data;
@@ -406,6 +411,36 @@ TEST_CASE("ingest: sources with their licences, languages and addresses; the sam
   CHECK(again.threads(5).run().digest("documents") == run.digest("documents"));
 }
 
+TEST_CASE("ingest: files that unpack to more than memory may hold go through the disk, to the same bits") {
+  TemporaryFolder folder;
+  fs::create_directories(folder.path() / "in");
+  for (int file = 0; file < 3; ++file) {
+    std::string lines;
+    for (int i = 0; i < 200; ++i) {
+      Document document;
+      document.text = prose(1000 * file + i) + (i % 7 == 0 ? " \u2028 \"quoted\" \\ and \t tabs" : "");
+      document.scores = {{"quality", 0.1 + i}};
+      if (i % 3 == 0) document.url = fmt::format("https://example.org/{}", i);
+      append_document_line(lines, document);
+      lines += i % 50 == 9 ? "\n{\"text\": 1}\n{\"text\": \" \"}\n" : "\n";
+    }
+    write_file_atomically(folder.path() / "in" / fmt::format("{}.jsonl", file), lines);
+  }
+  write_file_atomically(folder.path() / "in" / "one.txt", "one document alone");
+  const Json config = {{"sources", {{{"name", "rows"}, {"path", (folder.path() / "in").string()}, {"retrieved", "2024-05-06"}}}}};
+  StepRun all(kIngest, config);
+  all.run();
+  CHECK(read_json(all.output("report"))["records"]["in"] == 3 * 208 + 1);
+  for (const std::uint64_t memory : {0, 1, 50'000}) {
+    Json some = config;
+    some["runtime"] = {{"memory", memory}};
+    StepRun run(kIngest, some);
+    run.threads(2).run();
+    CHECK(run.digest("documents") == all.digest("documents"));
+    CHECK(run.digest("report") == all.digest("report"));
+  }
+}
+
 TEST_CASE("ingest: a damaged file fails the step, or is skipped and listed") {
   TemporaryFolder folder;
   write_file_atomically(folder.path() / "a.jsonl", "{\"text\": \"one\"}\n");
@@ -491,6 +526,75 @@ TEST_CASE("curate: histograms count each document that came as far as a rule, an
     CHECK(of("sentences", "passed") == report["filters"][5]["seen"].get<int>() - 20);  // a curly bracket drops before it
     CHECK(report["statistics"][0]["limits"] == Json::array({50.0, 100000.0}));
   }
+}
+
+TEST_CASE("curate: with a tokenizer the funnel is told in tokens, too, and adds up") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", mixed_documents());
+  StepRun trained(kTrainTokenizer, R"({"vocab_size": 400})");
+  trained.input("documents", folder.path() / "in").run();
+  const auto tokenizer = text::Tokenizer::load(trained.output("tokenizer"));
+  Json config = Json::parse(kChain);
+  config["filters"].push_back({{"filter", "paragraph_dedup"}, {"of", "lines"}});
+  StepRun run(kCurate, config), without(kCurate, config);
+  run.input("documents", folder.path() / "in").input("tokenizer", trained.output("tokenizer")).run();
+  without.input("documents", folder.path() / "in").run();
+  CHECK(run.digest("documents") + run.digest("decisions") == without.digest("documents") + without.digest("decisions"));
+  CHECK_FALSE(read_json(without.output("report") / "report.json")["total"]["funnel"]["kept"].contains("tokens"));
+  const Json funnel = read_json(run.output("report") / "report.json")["total"]["funnel"];
+  const auto tokens_of = [&](const std::vector<Document>& documents) {
+    std::size_t tokens = 0;
+    for (const Document& document : documents) tokens += tokenizer.encode(document.text).size();
+    return tokens;
+  };
+  CHECK(funnel["in"]["tokens"] == tokens_of(mixed_documents()));
+  CHECK(funnel["kept"]["tokens"] == tokens_of(documents_of(run.output("documents"))));
+  CHECK(funnel["held_out"]["tokens"] == tokens_of(documents_of(run.output("held_out"))));
+  std::int64_t out = 0;
+  for (const char* part : {"kept", "held_out", "edited_away"}) out += funnel[part]["tokens"].get<std::int64_t>();
+  for (const Json& amount : funnel["dropped_by"]) out += amount["tokens"].get<std::int64_t>();
+  CHECK(funnel["in"]["tokens"] == out);
+  const std::string page = read_file(run.output("report") / "report.html");
+  CHECK(page.find("In tokens") != std::string::npos);
+  CHECK(page.find("no tokenizer was given") == std::string::npos);
+}
+
+TEST_CASE("curate: what compares documents has histograms with its limits, too") {
+  TemporaryFolder folder;
+  std::vector<Document> in = mixed_documents();
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    in[i].scores = {{"toxicity", static_cast<double>(i) / 400}};
+    in[i].language = i % 2 ? "de" : "en";
+    if (i % 8 == 0) in[i].text = "One line of some words that stands in many texts.\n" + in[i].text;
+  }
+  write_documents(folder.path() / "in", in);
+  StepRun run(kCurate, R"({"filters": [{"filter": "percentile", "score": "toxicity", "share": 0.1}, {"filter": "minhash"},
+                           {"filter": "paragraph_dedup", "of": "lines", "drop_share": 0.9}]})");
+  run.input("documents", folder.path() / "in").run();
+  const Json report = read_json(run.output("report") / "report.json");
+  const auto find = [&](const std::string& filter) {
+    for (const Json& statistic : report["statistics"]) {
+      if (statistic["filter"] == filter) return statistic;
+    }
+    return Json();
+  };
+  const auto count = [](const Json& statistic, const char* what) {
+    std::int64_t all = 0;
+    for (const Json& row : statistic["classes"]) all += row[what].get<std::int64_t>();
+    return all;
+  };
+  const Json percentile = find("percentile"), similar = find("minhash"), cuts = find("paragraph_dedup");
+  CHECK(percentile["statistic"] == "toxicity");
+  CHECK(percentile["limits"].size() == 2);  // a border for each language
+  CHECK(count(percentile, "dropped") == report["filters"][0]["dropped"]);
+  CHECK(count(percentile, "passed") + count(percentile, "dropped") == 400);
+  CHECK(count(similar, "dropped") == report["filters"][1]["dropped"]);
+  CHECK(count(similar, "dropped") > 10);
+  CHECK(similar["limits"][0].get<double>() == doctest::Approx(0.719).epsilon(0.001));
+  for (const Json& row : similar["classes"]) CHECK(row["from"].get<double>() > 0.3);
+  CHECK(cuts["limits"] == Json::array({0.9}));
+  CHECK(count(cuts, "passed") + count(cuts, "dropped") == report["filters"][2]["seen"]);
+  CHECK(count(cuts, "dropped") == report["filters"][2]["dropped"]);
 }
 
 TEST_CASE("statistics: classes meet without a gap, and a value lies between the ends of its class") {
