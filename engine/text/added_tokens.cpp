@@ -18,10 +18,7 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* norma
     any_single_word |= token.single_word;
     matcher.add(content, i);
   }
-  if (any_single_word) {
-    starts_with_word_.emplace("\\A\\w", "added_tokens");
-    ends_with_word_.emplace("\\w\\z", "added_tokens");
-  }
+  if (any_single_word) is_word_.emplace("\\A\\w", "added_tokens");
 }
 
 void AddedTokens::Matcher::add(std::string_view content, std::size_t token) {
@@ -78,8 +75,9 @@ void AddedTokens::cut_with(const Matcher& matcher, std::string_view text, bool s
     at = end;
     if (skip_special && found->special) continue;
     if (found->single_word) {
-      const bool open_before = begin == 0 || !matches(*ends_with_word_, text.substr(0, begin));
-      const bool open_after = end == text.size() || !matches(*starts_with_word_, text.substr(end));
+      const std::string_view before = text.substr(0, begin);
+      const bool open_before = begin == 0 || !matches(*is_word_, before.substr(last_character_at(before)));
+      const bool open_after = end == text.size() || !matches(*is_word_, text.substr(end));
       if (!open_before || !open_after) continue;
     }
     if (found->lstrip) begin = std::max(done, begin - run_at_end(text.substr(0, begin), is_white_space));

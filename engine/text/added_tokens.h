@@ -64,7 +64,7 @@ class AddedTokens {
   std::vector<AddedToken> tokens_;
   Matcher plain_, normalized_;
   bool any_normalized_ = false;
-  std::optional<Regex> starts_with_word_, ends_with_word_;
+  std::optional<Regex> is_word_;  // a text that begins with a word character
 };
 
 }  // namespace cairn::text

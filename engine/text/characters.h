@@ -30,6 +30,13 @@ inline std::size_t first_character_bytes(std::string_view text) {
   return static_cast<std::size_t>(length);
 }
 
+// Where the last character of `text`, which is not empty, begins.
+inline std::size_t last_character_at(std::string_view text) {
+  std::size_t at = text.size() - 1;
+  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+  return at;
+}
+
 // Bytes of the characters at the start (at the end) of `text` for which `test` holds.
 template <typename Test>
 std::size_t run_at_start(std::string_view text, Test&& test) {
@@ -43,8 +50,7 @@ template <typename Test>
 std::size_t run_at_end(std::string_view text, Test&& test) {
   std::size_t end = text.size();
   while (end > 0) {
-    std::size_t at = end - 1;
-    while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+    const std::size_t at = last_character_at(text.substr(0, end));
     int length;
     if (!test(decode_valid(text.data() + at, length))) break;
     end = at;

@@ -12,9 +12,12 @@
 #include "engine/text/characters.h"
 #include "engine/text/json_fields.h"
 #include "engine/text/normalizer.h"
+#include "engine/text/replacement.h"
 
 namespace cairn::text {
 namespace {
+
+constexpr std::size_t kMostTextBytes = 512;  // one character's; the longest of NFKC has 33
 
 // Fields of a unit (Darts-clone).
 std::uint32_t offset_of(std::uint32_t unit) {
@@ -39,6 +42,27 @@ Charsmap::Charsmap(std::string_view blob, std::string_view origin) : origin_(ori
   units_.resize(trie_bytes / 4);
   std::memcpy(units_.data(), blob.data() + 4, trie_bytes);
   texts_ = blob.substr(4 + trie_bytes);
+  check_leaves();
+}
+
+void Charsmap::check_leaves() const {
+  for (std::size_t at = 0; at < units_.size(); ++at) {
+    const std::uint32_t unit = units_[at];
+    if (!has_leaf(unit) || label_of(unit) > 0xFF) continue;
+    const std::size_t leaf = at ^ offset_of(unit);
+    if (leaf >= units_.size()) fail("{}: unit {} of the character map points to unit {} of {}", origin_, at, leaf, units_.size());
+    const std::size_t begin = text_of(units_[leaf]);
+    if (begin > texts_.size()) fail("{}: the character map points to text {} of {}", origin_, begin, texts_.size());
+    const std::string_view text = text_at(begin);
+    if (text.size() > kMostTextBytes)
+      fail("{}: the character map's text {} has more than {} bytes", origin_, begin, kMostTextBytes);
+    if (find_invalid_utf8(text) != std::string_view::npos) fail("{}: the character map's text {} is not UTF-8", origin_, begin);
+  }
+}
+
+std::string_view Charsmap::text_at(std::size_t begin) const {
+  const std::string_view rest = std::string_view(texts_).substr(begin, kMostTextBytes + 1);
+  return rest.substr(0, rest.find('\0'));
 }
 
 std::optional<Charsmap::Match> Charsmap::find(std::string_view text, bool longest) const {
@@ -53,14 +77,9 @@ std::optional<Charsmap::Match> Charsmap::find(std::string_view text, bool longes
     at ^= offset_of(unit);
     if (!has_leaf(unit)) continue;
     if (at >= units_.size()) break;
-    const std::size_t begin = units_[at] & 0x7FFFFFFF;
-    if (begin > texts_.size()) fail("{}: the character map points to text {} of {}", origin_, begin, texts_.size());
-    const std::size_t end = std::min(texts_.find('\0', begin), texts_.size());
-    const std::string_view replacement = std::string_view(texts_).substr(begin, end - begin);
-    if (find_invalid_utf8(replacement) != std::string_view::npos) {
-      fail("{}: the character map's text {} is not UTF-8", origin_, begin);
-    }
-    found = Match{i + 1, replacement};
+    const bool inside_character = i + 1 < text.size() && (static_cast<std::uint8_t>(text[i + 1]) & 0xC0) == 0x80;
+    if (inside_character) continue;
+    found = Match{i + 1, text_at(text_of(units_[at]))};
     if (!longest) break;
   }
   return found;
@@ -87,9 +106,11 @@ class Precompiled : public Normalizer {
     breaks->setText(opened.get(), error);
     if (U_FAILURE(error)) fail("graphemes of a text of {} bytes: {}", text.size(), u_errorName(error));
     std::string out;
+    const std::size_t most = Replacement::most_bytes(text.size());
     std::int32_t begin = breaks->first();
     for (std::int32_t end = breaks->next(); end != icu::BreakIterator::DONE; begin = end, end = breaks->next()) {
       cluster(std::string_view(text).substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), out);
+      if (out.size() > most) fail("the character map makes more than {} bytes of {}", most, text.size());
     }
     text = std::move(out);
   }

@@ -19,9 +19,22 @@ std::string join(const std::vector<std::string>& tokens) {
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  if (from.empty()) return;
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
+  std::size_t at = from.empty() ? std::string::npos : text.find(from);
+  if (at == std::string::npos) return;
+  std::string out;
+  std::size_t done = 0;
+  for (; at != std::string::npos; at = text.find(from, done)) {
+    out.append(text, done, at - done).append(to);
+    done = at + from.size();
+  }
+  out.append(text, done);
+  text = std::move(out);
+}
+
+std::size_t bytes_of(const std::vector<std::string>& tokens) {
+  std::size_t bytes = 0;
+  for (const std::string& token : tokens) bytes += token.size();
+  return bytes;
 }
 
 // English punctuation and contractions without the space that tokens were joined with.
@@ -176,7 +189,11 @@ class Sequence : public Decoder {
  public:
   explicit Sequence(std::vector<DecoderPtr> parts) : parts_(std::move(parts)) {}
   void apply(std::vector<std::string>& tokens) const override {
-    for (const DecoderPtr& part : parts_) part->apply(tokens);
+    const std::size_t before = bytes_of(tokens), most = Replacement::most_bytes(before);
+    for (const DecoderPtr& part : parts_) {
+      part->apply(tokens);
+      if (bytes_of(tokens) > most) fail("the decoder makes more than {} bytes of {}", most, before);
+    }
   }
 
  private:

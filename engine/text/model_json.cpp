@@ -42,6 +42,7 @@ Merges read_merges(const Json& model, const Vocabulary& vocabulary, const std::v
   for (std::size_t i = 0; i < list.size(); ++i) {
     const auto where = [&] { return fmt::format("{}.merges[{}]", place, i); };
     const auto [left, right] = read_merge(list[i], where);
+    if (left.empty() || right.empty()) fail("{}: a token without text cannot be merged", where());
     const auto id_of = [&](const std::string& token, const char* what) {
       const TokenId id = vocabulary.id_of(token);
       if (id < 0) fail("{}: {} \"{}\" is not in the vocabulary", where(), what, token);

@@ -7,6 +7,8 @@
 namespace cairn::text {
 namespace {
 
+constexpr std::size_t kMostItems = 100;  // of a template: each may be a copy of the text
+
 TokenId token_id(const Json& value, std::int64_t vocab_size, const std::string& place) {
   const TokenId id = id_value(value, place);
   if (id >= vocab_size) fail("{}: no token has id {}; the vocabulary ends at {}", place, id, vocab_size - 1);
@@ -60,6 +62,7 @@ void PostProcessor::read(const Json& json, std::int64_t vocab_size, const std::s
   const Json& table = object_field(json, "special_tokens", origin);
   for (const auto& [key, form] : {std::pair("single", &single_), std::pair("pair", &pair_)}) {
     const Json& list = array_field(json, key, origin);
+    if (list.size() > kMostItems) fail("{}.{}: {} items; expected at most {}", origin, key, list.size(), kMostItems);
     form->clear();
     for (std::size_t i = 0; i < list.size(); ++i) {
       const std::string place = fmt::format("{}.{}[{}]", origin, key, i);

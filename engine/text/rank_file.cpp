@@ -92,6 +92,16 @@ std::vector<AddedToken> special_tokens_of(const KnownFile& known, const std::vec
   return special;
 }
 
+// Error when two ranks have the same bytes; `place_of(i)` names the i-th token.
+template <typename Place>
+void require_distinct(const std::vector<RankedToken>& tokens, const Place& place_of) {
+  std::unordered_map<std::string_view, std::size_t> first;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto [known, is_new] = first.emplace(tokens[i].bytes, i);
+    if (!is_new) fail("{}: the same bytes as rank {}", place_of(i), tokens[known->second].id);
+  }
+}
+
 constexpr const char* kTekkenSpecial[] = {"<unk>",
                                           "<s>",
                                           "</s>",
@@ -165,6 +175,7 @@ RankFile read_tiktoken(std::string_view text, const std::string& origin) {
     last = rank;
     file.tokens.push_back({token_of_base64(std::string(line.substr(0, space)), place), rank});
   }
+  require_distinct(file.tokens, [&](std::size_t i) { return fmt::format("{}: rank {}", origin, file.tokens[i].id); });
   const std::vector<KnownFile> known = known_files();
   const auto found =
       std::find_if(known.begin(), known.end(), [&](const KnownFile& one) { return one.tokens == file.tokens.size(); });
@@ -202,9 +213,11 @@ RankFile read_tekken(const Json& json, const std::string& origin) {
     const std::string where = fmt::format("{}: vocab[{}]", origin, i);
     if (id_value(vocab[i].is_object() ? vocab[i].value("rank", Json()) : Json(), where + ".rank") != static_cast<TokenId>(i))
       fail("{}.rank: expected {}", where, i);
-    file.tokens.push_back({token_of_base64(string_field(vocab[i], "token_bytes", where), where + ".token_bytes"),
-                           static_cast<TokenId>(i + special)});
+    file.tokens.push_back(
+        {token_of_base64(string_field(vocab[i], "token_bytes", where), where + ".token_bytes"), static_cast<TokenId>(i)});
   }
+  require_distinct(file.tokens, [&](std::size_t i) { return fmt::format("{}: vocab[{}].token_bytes", origin, i); });
+  for (RankedToken& token : file.tokens) token.id += static_cast<TokenId>(special);
   return file;
 }
 

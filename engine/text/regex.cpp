@@ -14,6 +14,11 @@ struct FreeCode {
 struct FreeMatch {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
 };
+struct FreeContext {
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
+constexpr std::uint32_t kMostHeapKib = 256 * 1024;  // of one search; PCRE2's own limit is 20 GB
 
 // The pattern as PCRE2 must read it to mean what Oniguruma does.
 std::string translate(std::string_view pattern, std::string_view origin) {
@@ -80,11 +85,12 @@ std::string translate(std::string_view pattern, std::string_view origin) {
 
 struct Regex::State {
   std::unique_ptr<pcre2_code, FreeCode> code;
-  std::string pattern;
+  std::string pattern, origin;
 };
 
 Regex::Regex(std::string_view pattern, std::string_view origin) : state_(std::make_unique<State>()) {
   state_->pattern = translate(pattern, origin);
+  state_->origin = origin;
   int number = 0;
   PCRE2_SIZE offset = 0;
   state_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(state_->pattern.data()), state_->pattern.size(),
@@ -104,13 +110,22 @@ Regex& Regex::operator=(Regex&&) noexcept = default;
 
 bool Regex::find(std::string_view text, std::size_t from, std::size_t& begin, std::size_t& end) const {
   static thread_local const std::unique_ptr<pcre2_match_data, FreeMatch> data(pcre2_match_data_create(32, nullptr));
-  const int found = pcre2_match(state_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                                PCRE2_NO_UTF_CHECK, data.get(), nullptr);
+  static thread_local const std::unique_ptr<pcre2_match_context, FreeContext> limits = [] {
+    std::unique_ptr<pcre2_match_context, FreeContext> made(pcre2_match_context_create(nullptr));
+    pcre2_set_heap_limit(made.get(), kMostHeapKib);
+    return made;
+  }();
+  const auto match = [&](std::uint32_t options) {
+    return pcre2_match(state_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                       PCRE2_NO_UTF_CHECK | options, data.get(), limits.get());
+  };
+  int found = match(0);
+  if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);  // the interpreter's stack is on the heap
   if (found == PCRE2_ERROR_NOMATCH) return false;
   if (found < 0) {
     PCRE2_UCHAR reason[256] = {};
     pcre2_get_error_message(found, reason, sizeof reason);
-    fail("regular expression {} failed on a text of {} bytes: {}", state_->pattern, text.size(),
+    fail("{}: the regular expression {} failed on a text of {} bytes: {}", state_->origin, state_->pattern, text.size(),
          reinterpret_cast<const char*>(reason));
   }
   const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(data.get());

@@ -20,7 +20,8 @@ class Regex {
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
 
-  // The first match that starts at or after `from`; `text` must be valid UTF-8. Any thread.
+  // The first match that starts at or after `from`; `text` must be valid UTF-8. Any thread. Error naming the origin when the
+  // search runs into PCRE2's limits of steps or memory: a pattern that backtracks without end never cuts text wrongly in silence.
   bool find(std::string_view text, std::size_t from, std::size_t& begin, std::size_t& end) const;
 
  private:

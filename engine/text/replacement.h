@@ -22,8 +22,8 @@ class Replacement {
   // Error when the result would be longer than most_bytes.
   void apply(std::string& text) const;
 
-  // What a text of so many bytes may become: a hundred times as long, or 16 MB. More is an attack.
-  static std::size_t most_bytes(std::size_t bytes) { return bytes > 160'000 ? 100 * bytes : 16'000'000; }
+  // What a text of so many bytes may become: sixteen times as long and 16 MB. More is an attack.
+  static std::size_t most_bytes(std::size_t bytes) { return 16 * bytes + 16'000'000; }
 
  private:
   std::unique_ptr<const Regex> regex_;  // null: literal_

@@ -2,10 +2,12 @@
 
 #include <optional>
 
+#include "base/error.h"
 #include "engine/text/added_tokens.h"
 #include "engine/text/characters.h"
 #include "engine/text/charsmap.h"
 #include "engine/text/metaspace.h"
+#include "engine/text/replacement.h"
 
 namespace cairn::text {
 namespace {
@@ -26,6 +28,7 @@ class SentencePieceNormalizer : public Normalizer {
 
   void apply(std::string& text) const override {
     std::string out;
+    const std::size_t most = Replacement::most_bytes(text.size());
     std::vector<Segment> segments;
     symbols_.cut(text, false, segments);
     bool began = false, after_space = trim_;
@@ -57,6 +60,7 @@ class SentencePieceNormalizer : public Normalizer {
         const std::size_t bytes = match ? match->bytes : first_character_bytes(rest);
         put(match ? match->replacement : rest.substr(0, bytes));
         rest.remove_prefix(bytes);
+        if (out.size() > most) fail("the character map makes more than {} bytes of {}", most, text.size());
       }
     }
     while (trim_ && out.size() >= space_.size() && out.compare(out.size() - space_.size(), space_.size(), space_) == 0)

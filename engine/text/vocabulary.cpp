@@ -6,9 +6,17 @@
 #include "base/error.h"
 
 namespace cairn::text {
+namespace {
+
+// The longest of the usual vocabularies are runs of some hundred spaces. What is decoded is bounded by it.
+constexpr std::size_t kMostTokenBytes = 16'384;
+
+}  // namespace
 
 void Vocabulary::add_unfindable(const std::string& token, TokenId id, const std::string& place) {
   const auto at = static_cast<std::size_t>(id);
+  if (token.size() > kMostTokenBytes)
+    fail("{}: the token with id {} has {} bytes; expected at most {}", place, id, token.size(), kMostTokenBytes);
   if (at >= limit_) fail("{}: id {} of \"{}\" leaves a gap: there are only {} tokens", place, id, token, limit_);
   if (at >= written_.size()) written_.resize(at + 1), known_.resize(written_.size());
   if (known_[at]) fail("{}: id {} belongs to both \"{}\" and \"{}\"", place, id, written_[at], token);

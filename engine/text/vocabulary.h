@@ -17,7 +17,7 @@ class Vocabulary {
   // `limit`: how many tokens there can be; ids are below it.
   explicit Vocabulary(std::size_t limit = 0) : index_(limit), limit_(limit) {}
 
-  // Error beginning with `place` on an id that is taken or leaves a gap.
+  // Error beginning with `place` on an id that is taken or leaves a gap, and on a token of more than 16 kB.
   void add(const std::string& token, TokenId id, const std::string& place);
   // As add, for a token that shares its text with one before it: it has an id, and is never found by text.
   void add_unfindable(const std::string& token, TokenId id, const std::string& place);

@@ -126,6 +126,12 @@ TEST_CASE("tokenizer kinds: what cannot be is refused with the key, the place an
        "no token has id 99999");
   says(error_after(unigram, [](Json& j) { j["post_processor"]["special_tokens"] = Json::object(); }),
        "special_tokens[\"</s>\"]: is missing");
+  says(error_after(unigram,
+                   [](Json& j) {
+                     Json& single = j["post_processor"]["single"];
+                     while (single.size() < 101) single.push_back(single[0]);
+                   }),
+       "post_processor.single: 101 items; expected at most 100");
   says(error_after(bert, [](Json& j) { j["model"]["unk_token"] = nullptr; }), "model.unk_token: is missing");
   says(error_after(bert, [](Json& j) { j["model"]["max_input_chars_per_word"] = -1; }), "max_input_chars_per_word");
   says(error_after(bert, [](Json& j) { j["normalizer"]["lowercase"] = "yes"; }), "normalizer.lowercase: expected true or false");
@@ -146,7 +152,11 @@ TEST_CASE("tokenizer kinds: a text that a normalizer would blow up is refused") 
   for (int i = 0; i < 60; ++i) parts.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
   json["added_tokens"] = Json::array();
   const Tokenizer tokenizer = Tokenizer::from_json(json, "t.json");
-  CHECK(test::error_of([&] { tokenizer.encode("aaaa"); }).find("the normalizer makes more than 16000000 bytes of 4") !=
+  json["decoder"] = {{"type", "Sequence"}, {"decoders", parts}};
+  const Tokenizer growing = Tokenizer::from_json(json, "t.json");
+  const TokenId a = growing.require("a");
+  CHECK(test::error_of([&] { growing.decode(std::vector<TokenId>{a}); }).find("the decoder makes more than 16000016 bytes of 1") != std::string::npos);
+  CHECK(test::error_of([&] { tokenizer.encode("aaaa"); }).find("the normalizer makes more than 16000064 bytes of 4") !=
         std::string::npos);
 }
 

@@ -153,6 +153,36 @@ TEST_CASE("tokenizer: long words take no quadratic time and merge as short ones 
   CHECK(std::equal(part.begin(), part.end() - 3, ids.begin()));
 }
 
+TEST_CASE("tokenizer: many places where a token must stand alone are looked at in linear time") {
+  Json json = gpt2_case();
+  json["added_tokens"].push_back({{"id", json["model"]["vocab"].size()}, {"content", "<w>"}, {"single_word", true}});
+  const Tokenizer tokenizer = Tokenizer::from_json(json, "t.json");
+  const TokenId token = tokenizer.require("<w>");
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += i % 2 ? "\xC3\xA9<w> " : "-<w>.";
+  const auto ids = tokenizer.encode(text);
+  CHECK(std::count(ids.begin(), ids.end(), token) == 100'000);  // not behind a letter
+}
+
+TEST_CASE("tokenizer: a pattern that backtracks without end is an error, one that only goes deep is not") {
+  const auto with_pattern = [](const std::string& pattern) {
+    Json json = gpt2_case();
+    json["pre_tokenizer"] = {
+        {"type", "Sequence"},
+        {"pretokenizers",
+         {{{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}},
+          {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}}}};
+    return Tokenizer::from_json(json, "t.json");
+  };
+  const std::string error = test::error_of([&] { with_pattern("(?:a|aa|aaa)+[bc]").encode(std::string(5'000, 'a')); });
+  CHECK(error.find("t.json: pre_tokenizer.pretokenizers[0].pattern.Regex: the regular expression (?:a|aa|aaa)+[bc] failed on a text "
+                   "of 5000 bytes: match limit exceeded") == 0);
+  std::string deep;
+  for (int i = 0; i < 50'000; ++i) deep += i % 3 ? "a" : "b ";
+  const Tokenizer tokenizer = with_pattern("(?:(a)|(b)| )*x?");
+  CHECK(tokenizer.decode(tokenizer.encode(deep)) == deep);
+}
+
 TEST_CASE("tokenizer: two tokenizers on one thread, and one on two threads, do not disturb each other") {
   const Tokenizer a = Tokenizer::from_json(gpt2_case(), "a"), b = Tokenizer::from_json(case_named("digits"), "b");
   const std::string text = "the year 12345 the year";
@@ -196,6 +226,9 @@ TEST_CASE("tokenizer: a damaged tokenizer.json is refused with the key, the plac
        "model.merges[0]: the result \"qq\" is not in the vocabulary");
   says(error_after([](Json& j) { j["model"]["merges"][1] = "abc"; }),
        "model.merges[1]: expected two tokens with one space between");
+  says(error_after([](Json& j) { j["model"]["merges"][1] = "the "; }), "model.merges[1]: a token without text cannot be merged");
+  says(error_after([](Json& j) { j["model"]["vocab"][std::string(16'385, 'x')] = 330; }),
+       "has 16385 bytes; expected at most 16384");
   says(error_after([](Json& j) { j["model"]["merges"][1] = 7; }), "model.merges[1]: expected \"left right\"");
   says(error_after([](Json& j) { j["model"]["merges"] = nullptr; }), "model.merges: expected a list");
   says(error_after([](Json& j) { j["model"]["dropout"] = 0.1; }), "model.dropout: 0.1 is not supported");
