@@ -45,8 +45,8 @@ void read_trainer(ProtobufReader message, SentencePieceFile& file) {
   while (message.next()) {
     if (message.field() == 3) {
       const int type = message.integer();
-      if (type != 1 && type != 2)
-        fail("{}: model type {} is not supported; expected 1 (unigram) or 2 (bpe)", message.place(), type);
+      if (type < 1 || type > 4)
+        fail("{}: model type {} is not known; expected 1 (unigram), 2 (bpe), 3 (word) or 4 (char)", message.place(), type);
       file.algorithm = static_cast<SentencePieceFile::Algorithm>(type);
     } else if (message.field() == 24 && message.boolean()) {
       fail("{}: treat_whitespace_as_suffix is not supported", message.place());
@@ -129,27 +129,38 @@ Json decoder_of(const SentencePieceFile& file) {
   return {{"type", "Sequence"}, {"decoders", parts}};
 }
 
-Json bpe_model(const SentencePieceFile& file) {
-  Json vocab = Json::object(), merges = Json::array();
+Json vocabulary_of(const SentencePieceFile& file) {
+  Json vocab = Json::object();
   for (std::size_t id = 0; id < file.pieces.size(); ++id) {
     const std::string& text = file.pieces[id].text;
     if (vocab.contains(text))
       fail("pieces {} and {} are both \"{}\", which a tokenizer.json cannot say", vocab[text].dump(), id, text);
     vocab[text] = id;
   }
-  for (const RankedMerge& merge : sentencepiece_merges(file)) {
+  return vocab;
+}
+
+std::string unknown_of(const SentencePieceFile& file) {
+  return file.pieces[static_cast<std::size_t>(file.unknown)].text;
+}
+
+// Also of characters: BPE without merges.
+Json bpe_model(const SentencePieceFile& file) {
+  Json merges = Json::array();
+  const bool merges_pieces = file.algorithm == SentencePieceFile::Algorithm::bpe;
+  for (const RankedMerge& merge : merges_pieces ? sentencepiece_merges(file) : std::vector<RankedMerge>()) {
     const auto text = [&](TokenId id) { return file.pieces[static_cast<std::size_t>(id)].text; };
     merges.push_back({text(merge.left), text(merge.right)});
   }
   return {{"type", "BPE"},
           {"dropout", nullptr},
-          {"unk_token", file.pieces[static_cast<std::size_t>(file.unknown)].text},
+          {"unk_token", unknown_of(file)},
           {"continuing_subword_prefix", nullptr},
           {"end_of_word_suffix", nullptr},
           {"fuse_unk", true},
           {"byte_fallback", file.byte_fallback},
           {"ignore_merges", false},
-          {"vocab", vocab},
+          {"vocab", vocabulary_of(file)},
           {"merges", merges}};
 }
 
@@ -160,15 +171,26 @@ Json unigram_model(const SentencePieceFile& file) {
   return {{"type", "Unigram"}, {"unk_id", file.unknown}, {"byte_fallback", file.byte_fallback}, {"vocab", vocab}};
 }
 
+Json word_cutter() {
+  return {{"type", "Split"}, {"pattern", {{"String", kMetaspace}}}, {"behavior", "MergedWithNext"}, {"invert", false}};
+}
+
+Json word_model(const SentencePieceFile& file) {
+  return {{"type", "WordLevel"}, {"unk_token", unknown_of(file)}, {"vocab", vocabulary_of(file)}};
+}
+
 }  // namespace
 
 Json tokenizer_json_of(const SentencePieceFile& file) {
-  const bool bpe = file.algorithm == SentencePieceFile::Algorithm::bpe;
+  using Algorithm = SentencePieceFile::Algorithm;
+  const bool words = file.algorithm == Algorithm::words;
+  const bool cuts_symbols = file.algorithm == Algorithm::bpe || file.algorithm == Algorithm::characters;
+  if (words && file.byte_fallback) fail("a model of words with byte fallback has no form as tokenizer.json");
   Json added = Json::array();
   for (std::size_t id = 0; id < file.pieces.size(); ++id) {
     const SentencePieceFile::Piece& piece = file.pieces[id];
     const bool special = piece.type == Type::control || piece.type == Type::unknown;
-    if (!special && !(bpe && piece.type == Type::user_defined)) continue;
+    if (!special && !(cuts_symbols && piece.type == Type::user_defined)) continue;
     added.push_back({{"id", id},
                      {"content", piece.text},
                      {"single_word", false},
@@ -182,10 +204,12 @@ Json tokenizer_json_of(const SentencePieceFile& file) {
           {"padding", nullptr},
           {"added_tokens", added},
           {"normalizer", normalizer_of(file)},
-          {"pre_tokenizer", nullptr},
+          {"pre_tokenizer", words ? word_cutter() : Json()},
           {"post_processor", nullptr},
           {"decoder", decoder_of(file)},
-          {"model", bpe ? bpe_model(file) : unigram_model(file)}};
+          {"model", words          ? word_model(file)
+                    : cuts_symbols ? bpe_model(file)
+                                   : unigram_model(file)}};
 }
 
 }  // namespace cairn::text

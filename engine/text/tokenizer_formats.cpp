@@ -15,6 +15,7 @@
 #include "engine/text/sentencepiece_normalizer.h"
 #include "engine/text/tokenizer_state.h"
 #include "engine/text/unigram.h"
+#include "engine/text/whole_pieces.h"
 
 namespace cairn::text {
 namespace {
@@ -95,7 +96,7 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::from_ranks(const RankF
   bpe->byte_ids.fill(-1);
   for (const RankedToken& token : file.tokens) {
     add(vocabulary, to_alphabet(token.bytes), token.id, origin);
-    std::string& bytes = state->bytes[static_cast<std::size_t>(token.id)] = token.bytes;
+    const std::string& bytes = state->bytes[static_cast<std::size_t>(token.id)] = token.bytes;
     if (bytes.size() == 1) bpe->byte_ids[static_cast<std::uint8_t>(bytes[0])] = token.id;
     state->whole_words.emplace(bytes, token.id);
   }
@@ -118,7 +119,9 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::from_sentencepiece(con
   using Type = SentencePieceFile::Type;
   const std::string origin(origin_view);
   const std::size_t size = file.pieces.size();
-  const bool bpe = file.algorithm == SentencePieceFile::Algorithm::bpe;
+  using Algorithm = SentencePieceFile::Algorithm;
+  const bool bpe = file.algorithm == Algorithm::bpe, words = file.algorithm == Algorithm::words;
+  const bool cuts_symbols = bpe || file.algorithm == Algorithm::characters;
   auto state = std::make_shared<State>();
   state->origin = origin;
   state->serial = next_serial();
@@ -133,8 +136,9 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::from_sentencepiece(con
     const bool symbol = piece.type == Type::user_defined;
     add(vocabulary, piece.text, static_cast<TokenId>(id), fmt::format("{}: piece {}", origin, id));
     state->special[id] = special;
-    hidden[id] = piece.type != Type::normal && !(symbol && !bpe);
-    if (!special && !(bpe && symbol)) continue;
+    const bool unused = piece.type == Type::unused && file.algorithm != Algorithm::unigram;  // which text may become in words
+    hidden[id] = piece.type != Type::normal && !unused && !(symbol && !cuts_symbols);
+    if (!special && !(cuts_symbols && symbol)) continue;
     AddedToken token;
     token.id = static_cast<TokenId>(id);
     token.content = piece.text;
@@ -156,6 +160,13 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::from_sentencepiece(con
     const TokenId space = vocabulary.id_of(kMetaspace);
     if (!crosses && space >= 0 && !hidden[static_cast<std::size_t>(space)]) state->cut_before = kMetaspace;
     state->model = std::make_unique<CharacterBpe>(vocabulary, hidden, table_of(merges), std::move(options));
+  } else if (words || cuts_symbols) {
+    WholePieces::Options options;
+    options.words = words;
+    options.byte_ids = byte_ids;
+    options.byte_fallback = file.byte_fallback;
+    options.unknown = file.unknown;
+    state->model = std::make_unique<WholePieces>(vocabulary, hidden, std::move(options));
   } else {
     Unigram::Options options;
     options.byte_ids = byte_ids;
@@ -187,6 +198,8 @@ fs::path tokenizer_file(const fs::path& path) {
 }
 
 TokenizerFile read_tokenizer_file(std::string_view bytes, const std::string& origin) {
+  if (bytes.substr(0, 3) == "\xEF\xBB\xBF")
+    fail("{}: begins with a byte order mark (EF BB BF); expected the file without it", origin);
   const std::size_t first = bytes.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && bytes[first] == '{') {
     Json json = parse_json(bytes, origin);

@@ -8,6 +8,7 @@ import base64, hashlib, json, pathlib, re, struct, sys, tempfile
 import sentencepiece as spm
 import tiktoken
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+from sentencepiece import sentencepiece_model_pb2 as pb
 from tiktoken.load import load_tiktoken_bpe
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
@@ -27,7 +28,11 @@ def sentencepiece(**options):
     if options.pop("rules", False):
         options["normalization_rule_tsv"] = str(tsv)
     spm.SentencePieceTrainer.train(input=str(text), model_prefix=str(folder / "m"), character_coverage=0.98, hard_vocab_limit=False, minloglevel=2, **options)
-    return (folder / "m.model").read_bytes()
+    model = pb.ModelProto.FromString((folder / "m.model").read_bytes())
+    model.trainer_spec.ClearField("input")  # names of temporary files
+    model.trainer_spec.ClearField("model_prefix")
+    model.normalizer_spec.ClearField("normalization_rule_tsv")
+    return model.SerializeToString(deterministic=True)
 
 
 def digest(ids):
@@ -49,6 +54,11 @@ for name, options in {
     "bpe, no prefix": dict(model_type="bpe", vocab_size=500, add_dummy_prefix=False, split_digits=True, rules=True, allow_whitespace_only_pieces=True, remove_extra_whitespaces=False),
     "unigram": dict(model_type="unigram", vocab_size=450, rules=True),
     "unigram, byte fallback, symbols": dict(model_type="unigram", vocab_size=700, byte_fallback=True, user_defined_symbols=["[INST]", "<|t|>", "oo"], normalization_rule_name="identity"),
+    "words": dict(model_type="word", vocab_size=300, user_defined_symbols=["[INST]"], rules=True),
+    "words, spaces kept": dict(model_type="word", vocab_size=300, normalization_rule_name="identity", remove_extra_whitespaces=False, add_dummy_prefix=False),
+    "characters": dict(model_type="char", vocab_size=90, user_defined_symbols=["[INST]", "<|t|>", "oo"], rules=True),
+    "characters, spaces kept": dict(model_type="char", vocab_size=90, normalization_rule_name="identity", remove_extra_whitespaces=False),
+    "characters, byte fallback": dict(model_type="char", vocab_size=340, byte_fallback=True, normalization_rule_name="identity"),
     "unigram, spaces kept": dict(model_type="unigram", vocab_size=450, normalization_rule_name="identity", remove_extra_whitespaces=False, allow_whitespace_only_pieces=True),
 }.items():
     data = sentencepiece(**options)
