@@ -66,6 +66,7 @@ void train_tokenizer(steps::StepContext& ctx) {
   text::BpeTrainer trainer({.vocab_size = config.integer("vocab_size"),
                             .pattern = config.string("pattern"),
                             .digits = static_cast<int>(config.integer("digits")),
+                            .digits_from_right = config.string("digits_from") == "right",
                             .special_tokens = special,
                             .plain_tokens = block ? text::apertus_plain_tokens() : config.strings("plain_tokens"),
                             .min_frequency = config.integer("min_frequency"),
@@ -77,7 +78,7 @@ void train_tokenizer(steps::StepContext& ctx) {
 
   Progress& progress = ctx.progress("train-tokenizer: merges", "merges");
   progress.set_total(static_cast<std::uint64_t>(config.integer("vocab_size")) - special.size() - 256);
-  const text::TrainedBpe bpe = trainer.train([&](std::int64_t merges) {
+  const text::TrainedBpe bpe = trainer.train(ctx.threads(), [&](std::int64_t merges) {
     progress.set(static_cast<std::uint64_t>(merges));
     ctx.stop_if_asked();
   });
@@ -108,6 +109,8 @@ const steps::StepSpec kTrainTokenizer{
         field("pattern", string().min(1).def("apertus"),
               "how text is cut into words: apertus, gpt2, cl100k, qwen2, o200k, or a regular expression"),
         field("digits", integer().min(0).max(9).def(0), "digits in one word, at most; 0 = as the pattern has it"),
+        field("digits_from", string().one_of({"left", "right"}).def("left"),
+              "right = a longer number is cut into groups from its end: 1 234 567"),
         field("special_layout", string().one_of({"listed", "apertus"}).def("listed"),
               "listed = special_tokens and plain_tokens; apertus = the 1000 ids of the released Apertus tokenizer"),
         field("special_block", integer().min(0).max(100'000).def(0),

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <deque>
 #include <numeric>
-#include <queue>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -11,7 +10,7 @@
 #include "base/json.h"
 #include "engine/text/added_tokens.h"
 #include "engine/text/byte_alphabet.h"
-#include "engine/text/pair_counts.h"
+#include "engine/text/pair_merger.h"
 #include "engine/text/pre_tokenizer.h"
 #include "engine/text/tokenizer_files.h"
 #include "engine/text/unicode.h"
@@ -53,13 +52,6 @@ void check(const BpeTrainerOptions& options) {
   }
 }
 
-// A word as symbols; `at` and `size` are in one big array of symbols.
-struct Word {
-  std::size_t at;
-  std::uint32_t size;
-  std::int64_t count;
-};
-
 }  // namespace
 
 struct BpeTrainer::State {
@@ -97,8 +89,9 @@ struct BpeTrainer::State {
   static void count_pieces(std::string_view text, const KnownPattern& pattern, WordTable& table) {
     const std::uint8_t* classes = CharacterClasses::get().data();
     const char* end = text.data() + text.size();
+    const char* number_end = nullptr;
     for (const char* p = text.data(); p < end;) {
-      const char* next = next_piece(pattern, p, end, classes);
+      const char* next = next_piece(pattern, p, end, classes, number_end);
       table.add({p, static_cast<std::size_t>(next - p)}, 1);
       p = next;
     }
@@ -107,7 +100,7 @@ struct BpeTrainer::State {
 
 BpeTrainer::BpeTrainer(BpeTrainerOptions options) {
   check(options);
-  PreTokenizer pre_tokenizer(parse_json(pre_tokenizer_json(options.pattern, options.digits), "pattern"), "pattern");
+  PreTokenizer pre_tokenizer(parse_json(pre_tokenizer_json(options), "pattern"), "pattern");
   AddedTokens cut(cut_tokens(options));
   auto counter = std::make_unique<WordCounter>(options.scratch, options.memory_bytes);
   state_ = std::make_unique<State>(State{.options = std::move(options),
@@ -133,108 +126,7 @@ std::int64_t BpeTrainer::distinct_words() {
   return state_->counter->distinct();
 }
 
-namespace {
-
-// The merging itself, over the words' symbols.
-class Merger {
- public:
-  Merger(const WordTable& table, const std::array<TokenId, 256>& byte_ids) {
-    table.each([&](std::string_view word, std::int64_t count) {
-      if (word.size() < 2) return;
-      words_.push_back({symbols_.size(), static_cast<std::uint32_t>(word.size()), count});
-      for (const char c : word) symbols_.push_back(byte_ids[static_cast<std::uint8_t>(c)]);
-    });
-    for (std::size_t w = 0; w < words_.size(); ++w) {
-      const TokenId* symbols = symbols_.data() + words_[w].at;
-      for (std::size_t i = 0; i + 1 < words_[w].size; ++i) change(symbols[i], symbols[i + 1], words_[w].count, w);
-    }
-    push_touched();
-  }
-
-  // The most frequent pair, by the rule of bpe_trainer.h; its count, 0 when there is none.
-  std::int64_t best(TokenId& left, TokenId& right) {
-    while (!heap_.empty()) {
-      const Candidate top = heap_.top();
-      heap_.pop();
-      const std::int64_t now = pairs_[top.pair].count;
-      if (now == top.count) return left = top.left, right = top.right, now;
-      // Counts in the heap may be too high, never too low: put it back where it belongs.
-      if (now > 0 && now < top.count) heap_.push({now, top.left, top.right, top.pair});
-    }
-    return 0;
-  }
-
-  void merge(TokenId left, TokenId right, TokenId result) {
-    const std::size_t pair = pairs_.index(left, right);
-    const std::vector<std::uint32_t> where = std::move(pairs_[pair].words);
-    pairs_[pair].words.clear();
-    for (const std::uint32_t w : where) merge_in(w, left, right, result);
-    pairs_[pair].count = 0;
-    push_touched();
-  }
-
- private:
-  struct Candidate {
-    std::int64_t count;
-    TokenId left, right;
-    std::size_t pair;
-    bool operator<(const Candidate& other) const {
-      if (count != other.count) return count < other.count;
-      return left != other.left ? left > other.left : right > other.right;
-    }
-  };
-
-  void change(TokenId left, TokenId right, std::int64_t by, std::size_t word) {
-    const std::size_t index = pairs_.index(left, right);
-    PairCounts::Pair& pair = pairs_[index];
-    pair.count += by;
-    if (by <= 0) return;
-    if (pair.words.empty() || pair.words.back() != word) pair.words.push_back(static_cast<std::uint32_t>(word));
-    if (!pair.touched) pair.touched = true, touched_.push_back(index);
-  }
-
-  void push_touched() {
-    for (const std::size_t index : touched_) {
-      PairCounts::Pair& pair = pairs_[index];
-      pair.touched = false;
-      if (pair.count > 0) heap_.push({pair.count, pair.left, pair.right, index});
-    }
-    touched_.clear();
-  }
-
-  void merge_in(std::size_t w, TokenId left, TokenId right, TokenId result) {
-    Word& word = words_[w];
-    TokenId* symbols = symbols_.data() + word.at;
-    std::uint32_t size = 0;
-    for (std::uint32_t i = 0; i < word.size; ++i) {
-      if (i + 1 == word.size || symbols[i] != left || symbols[i + 1] != right) {
-        symbols[size++] = symbols[i];
-        continue;
-      }
-      if (size > 0) {
-        change(symbols[size - 1], left, -word.count, w);
-        change(symbols[size - 1], result, word.count, w);
-      }
-      if (i + 2 < word.size) {
-        change(right, symbols[i + 2], -word.count, w);
-        change(result, symbols[i + 2], word.count, w);
-      }
-      symbols[size++] = result;
-      ++i;
-    }
-    word.size = size;
-  }
-
-  std::vector<TokenId> symbols_;
-  std::vector<Word> words_;
-  PairCounts pairs_;
-  std::vector<std::size_t> touched_;  // pairs whose count grew since the last push
-  std::priority_queue<Candidate> heap_;
-};
-
-}  // namespace
-
-TrainedBpe BpeTrainer::train(const std::function<void(std::int64_t)>& progress) {
+TrainedBpe BpeTrainer::train(ThreadPool& pool, const std::function<void(std::int64_t)>& progress) {
   const BpeTrainerOptions& options = state_->options;
   TrainedBpe trained;
   trained.tokens = options.special_tokens;
@@ -254,7 +146,7 @@ TrainedBpe BpeTrainer::train(const std::function<void(std::int64_t)>& progress) 
     ids.emplace(from_alphabet(written).value_or(written), id);
   }
 
-  Merger merger(state_->finish(), byte_ids);
+  PairMerger merger(state_->finish(), byte_ids, pool);
   std::unordered_set<std::uint64_t> merged;
   while (static_cast<std::int64_t>(trained.tokens.size()) < options.vocab_size) {
     TokenId left = 0, right = 0;

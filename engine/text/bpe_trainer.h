@@ -23,6 +23,7 @@ struct BpeTrainerOptions {
   std::int64_t vocab_size = 8192;                // special tokens, the 256 bytes and merged tokens
   std::string pattern = "apertus";               // name (known_patterns.h), or a regular expression of one's own
   int digits = 0;                                // digits in one word, at most; 0: as the named pattern has it
+  bool digits_from_right = false;                // a number is cut into groups of so many from its end
   std::vector<std::string> special_tokens = {};  // take ids 0, 1, ...
   std::vector<std::string> plain_tokens = {};  // those of special_tokens that text may hold (PII markers): not "special", cut out
                                                // of the text before counting
@@ -61,7 +62,7 @@ class BpeTrainer {
 
   // `progress(merges)` is called now and then and may throw to stop. Fewer than vocab_size tokens come out when the words run out
   // of pairs as frequent as min_frequency.
-  TrainedBpe train(const std::function<void(std::int64_t)>& progress = {});
+  TrainedBpe train(ThreadPool& pool, const std::function<void(std::int64_t)>& progress = {});
 
   const BpeTrainerOptions& options() const;
 

@@ -77,6 +77,24 @@ const char* numbers(const char* p, const char* end, const std::uint8_t* classes,
   return p;
 }
 
+// The same from the right: the first group takes what is over, so that all others are full. `number_end` keeps the end of the
+// number from its first group on, for to look for it in each would take quadratic time.
+const char* numbers_from_right(const char* p, const char* end, const std::uint8_t* classes, int limit, const char*& number_end) {
+  if (number_end && p < number_end) return numbers(p, end, classes, limit);
+  std::size_t count = 0;
+  const char* q = p;
+  for (int length; q < end && class_at(q, classes, length) & kNumber; q += length) ++count;
+  number_end = q;
+  const auto over = static_cast<int>(count % static_cast<std::size_t>(limit));
+  return numbers(p, end, classes, over > 0 ? over : limit);
+}
+
+const char* next_number(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes,
+                        const char*& number_end) {
+  if (pattern.digits_from_right) return numbers_from_right(p, end, classes, pattern.digits, number_end);
+  return numbers(p, end, classes, pattern.digits);
+}
+
 const char* next_gpt2(const char* p, const char* end, const std::uint8_t* classes) {
   if (*p == '\'') {
     const char* after = contraction(p, end, false);
@@ -93,7 +111,8 @@ const char* next_gpt2(const char* p, const char* end, const std::uint8_t* classe
   return spaces(p, end, classes, false);
 }
 
-const char* next_cl100k(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes) {
+const char* next_cl100k(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes,
+                        const char*& number_end) {
   if (*p == '\'') {
     const char* after = contraction(p, end, true);
     if (after != p) return after;
@@ -101,7 +120,7 @@ const char* next_cl100k(const KnownPattern& pattern, const char* p, const char* 
   int length, following;
   const unsigned kind = class_at(p, classes, length);
   if (kind & kLetter) return skip(p + length, end, kLetter, classes);
-  if (kind & kNumber) return numbers(p, end, classes, pattern.digits);
+  if (kind & kNumber) return next_number(pattern, p, end, classes, number_end);
   const char* q = p + length;
   if (!(kind & kNewline) && q < end && class_at(q, classes, following) & kLetter)
     return skip(q + following, end, kLetter, classes);
@@ -134,10 +153,11 @@ const char* cased_word(const char* p, const char* end, const std::uint8_t* class
   return q;
 }
 
-const char* next_tekken(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes) {
+const char* next_tekken(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes,
+                        const char*& number_end) {
   int length, following;
   const unsigned kind = class_at(p, classes, length);
-  if (kind & kNumber) return numbers(p, end, classes, pattern.digits);
+  if (kind & kNumber) return next_number(pattern, p, end, classes, number_end);
   const char* word = p;
   bool ends_lower = false, without_lower = false;
   if (kind & kLetter) {
@@ -172,14 +192,15 @@ constexpr std::string_view kContractionText = R"((?i:'s|'t|'re|'ve|'m|'ll|'d))";
 
 }  // namespace
 
-const char* next_piece(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes) {
+const char* next_piece(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes,
+                       const char*& number_end) {
   switch (pattern.family) {
     case PatternFamily::gpt2:
       return next_gpt2(p, end, classes);
     case PatternFamily::cl100k:
-      return next_cl100k(pattern, p, end, classes);
+      return next_cl100k(pattern, p, end, classes, number_end);
     case PatternFamily::tekken:
-      return next_tekken(pattern, p, end, classes);
+      return next_tekken(pattern, p, end, classes, number_end);
   }
   return end;
 }
@@ -188,7 +209,8 @@ std::string pattern_regex(const KnownPattern& pattern) {
   if (pattern.family == PatternFamily::gpt2) {
     return R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
   }
-  const std::string numbers = pattern.digits == 1 ? std::string(R"(\p{N})") : fmt::format(R"(\p{{N}}{{1,{}}})", pattern.digits);
+  std::string numbers = pattern.digits == 1 ? std::string(R"(\p{N})") : fmt::format(R"(\p{{N}}{{1,{}}})", pattern.digits);
+  if (pattern.digits_from_right) numbers += fmt::format(R"((?=(?:\p{{N}}{{{}}})*(?!\p{{N}})))", pattern.digits);
   if (pattern.family == PatternFamily::cl100k) {
     return fmt::format(R"({}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*{})", kContractionText, numbers,
                        kEndText);
@@ -211,6 +233,11 @@ std::optional<KnownPattern> recognise_pattern(std::string_view regex) {
           known.push_back({PatternFamily::tekken, digits, newlines, slashes, contractions});
       }
     }
+  }
+  for (std::size_t i = 0, count = known.size(); i < count; ++i) {
+    if (known[i].family == PatternFamily::gpt2 || known[i].digits == 1) continue;
+    known.push_back(known[i]);
+    known.back().digits_from_right = true;
   }
   for (const KnownPattern& pattern : known) {
     if (regex == pattern_regex(pattern)) return pattern;

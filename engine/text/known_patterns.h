@@ -15,10 +15,11 @@ enum class PatternFamily { gpt2, cl100k, tekken };
 
 struct KnownPattern {
   PatternFamily family = PatternFamily::gpt2;
-  int digits = 1;             // cl100k, tekken: \p{N}{1,digits}
-  bool newline_tail = false;  // tekken: punctuation takes following \r and \n along
-  bool slash_tail = false;    // tekken: and following slashes
-  bool contractions = false;  // tekken: a word takes 's, 't, 're, 've, 'm, 'll, 'd along (o200k)
+  int digits = 1;                  // cl100k, tekken: \p{N}{1,digits}
+  bool newline_tail = false;       // tekken: punctuation takes following \r and \n along
+  bool slash_tail = false;         // tekken: and following slashes
+  bool contractions = false;       // tekken: a word takes 's, 't, 're, 've, 'm, 'll, 'd along (o200k)
+  bool digits_from_right = false;  // groups of digits are counted from the end of the number, as people write them: 1 234 567
 
   bool operator==(const KnownPattern&) const = default;
 };
@@ -34,6 +35,8 @@ KnownPattern pattern_named(std::string_view name);
 bool is_pattern_name(std::string_view name);
 
 // End of the piece that starts at `p` < `end`, in valid UTF-8; `p` is the start of the text or the end of a piece before.
-const char* next_piece(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes);
+// `number_end` is null for the first piece of a text and kept for the others: where the number ends that is being cut.
+const char* next_piece(const KnownPattern& pattern, const char* p, const char* end, const std::uint8_t* classes,
+                       const char*& number_end);
 
 }  // namespace cairn::text

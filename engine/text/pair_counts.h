@@ -19,7 +19,7 @@ class PairCounts {
     bool touched = false;
   };
 
-  PairCounts() : slots_(1 << 16, kFree) {}
+  PairCounts() : slots_(1 << 10, kFree) {}
 
   // Index of the pair, made with count 0 if new. Indices are in order of first use and stay.
   std::size_t index(TokenId left, TokenId right) {
@@ -36,6 +36,7 @@ class PairCounts {
     return made;
   }
   Pair& operator[](std::size_t index) { return pairs_[index]; }
+  std::size_t size() const { return pairs_.size(); }
 
  private:
   static constexpr std::uint32_t kFree = 0xFFFFFFFF;

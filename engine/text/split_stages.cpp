@@ -193,8 +193,9 @@ PreTokenizerStagePtr known_pattern_stage(const KnownPattern& pattern) {
       [pattern](std::string_view text, const auto& found) {
         const std::uint8_t* classes = CharacterClasses::get().data();
         const char* end = text.data() + text.size();
+        const char* number_end = nullptr;
         for (const char* p = text.data(); p < end;) {
-          const char* next = next_piece(pattern, p, end, classes);
+          const char* next = next_piece(pattern, p, end, classes, number_end);
           found(static_cast<std::size_t>(p - text.data()), static_cast<std::size_t>(next - text.data()));
           p = next;
         }

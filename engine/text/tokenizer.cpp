@@ -115,8 +115,9 @@ class Tokenizer::Encoder {
   void words(std::string_view text, const KnownPattern& pattern) {
     const std::uint8_t* classes = CharacterClasses::get().data();
     const char* end = text.data() + text.size();
+    const char* number_end = nullptr;
     for (const char* p = text.data(); p < end;) {
-      const char* next = next_piece(pattern, p, end, classes);
+      const char* next = next_piece(pattern, p, end, classes, number_end);
       word({p, static_cast<std::size_t>(next - p)});
       p = next;
     }

@@ -1,6 +1,7 @@
 #include "engine/text/tokenizer_files.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -78,13 +79,19 @@ std::vector<std::string> apertus_token_block() {
   return block;
 }
 
-std::string pre_tokenizer_json(const std::string& pattern, int digits) {
+std::string pre_tokenizer_json(const BpeTrainerOptions& options) {
+  const auto& [pattern, digits] = std::tie(options.pattern, options.digits);
   if (digits > 0 && !is_pattern_name(pattern))
     fail_usage("digits {}: a regular expression of one's own says how many digits are a word", digits);
   if (digits > 0 && pattern == "gpt2") fail_usage("digits {}: the pattern gpt2 takes runs of digits whole", digits);
+  if (options.digits_from_right && pattern == "gpt2")
+    fail_usage("digits_from right: the pattern gpt2 takes runs of digits whole");
   if (pattern == "gpt2") return R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true})";
   KnownPattern named = is_pattern_name(pattern) ? pattern_named(pattern) : KnownPattern{};
   if (digits > 0) named.digits = digits;
+  if (options.digits_from_right && (!is_pattern_name(pattern) || named.digits == 1))
+    fail_usage("digits_from right: expected a named pattern and digits of 2 to 9");
+  named.digits_from_right = options.digits_from_right;
   const std::string regex = is_pattern_name(pattern) ? pattern_regex(named) : pattern;
   return fmt::format(
       R"({{"type": "Sequence", "pretokenizers": [{{"type": "Split", "pattern": {{"Regex": {}}}, "behavior": "Isolated", "invert": false}}, )"
@@ -107,8 +114,7 @@ std::string tokenizer_json(const TrainedBpe& bpe, const BpeTrainerOptions& optio
         "\"special\": {}}}",
         id ? "," : "", id, quoted(options.special_tokens[id]), plain ? "false" : "true");
   }
-  text += fmt::format("\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": {},\n",
-                      pre_tokenizer_json(options.pattern, options.digits));
+  text += fmt::format("\n  ],\n  \"normalizer\": null,\n  \"pre_tokenizer\": {},\n", pre_tokenizer_json(options));
   const auto bos = std::find(options.special_tokens.begin(), options.special_tokens.end(), "<s>");
   if (bos == options.special_tokens.end()) {
     text += "  \"post_processor\": null,\n";

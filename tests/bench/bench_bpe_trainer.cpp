@@ -1,6 +1,6 @@
 // Training time of byte-level BPE, for tests/bench/tokenizer.py: documents are the lines of a text file in pieces of about 10 kB.
 // Prints one JSON line; --merges writes the merges, so that they can be compared with another program's.
-//   bench_bpe_trainer TEXT [--vocab 32000] [--threads 2] [--merges FILE]
+//   bench_bpe_trainer TEXT [--vocab 32000] [--threads 2] [--pattern gpt2] [--merges FILE] [--scratch FOLDER]
 #include <chrono>
 #include <fstream>
 #include <iostream>
@@ -17,24 +17,32 @@ namespace {
 constexpr std::size_t kDocumentCharacters = 10'000, kBatchBytes = 16'000'000;
 
 int run(int argc, char** argv) {
-  if (argc < 2) cairn::fail_usage("usage: bench_bpe_trainer TEXT [--vocab N] [--threads N] [--merges FILE]");
+  if (argc < 2) cairn::fail_usage("usage: bench_bpe_trainer TEXT [--vocab N] [--threads N] [--pattern NAME] [--merges FILE] [--scratch FOLDER]");
   std::int64_t vocab = 32000;
   int threads = 2;
-  std::string merges_path;
+  std::string merges_path, scratch, pattern = "gpt2";
   for (int i = 2; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     if (flag == "--vocab")
       vocab = std::stoll(argv[i + 1]);
     else if (flag == "--threads")
       threads = std::stoi(argv[i + 1]);
+    else if (flag == "--scratch")
+      scratch = argv[i + 1];
+    else if (flag == "--pattern")
+      pattern = argv[i + 1];
     else if (flag == "--merges")
       merges_path = argv[i + 1];
     else
       cairn::fail_usage("unknown option {}", flag);
   }
   cairn::ThreadPool pool(threads);
-  cairn::text::BpeTrainer trainer(
-      {.vocab_size = vocab, .pattern = "gpt2", .special_tokens = {}, .plain_tokens = {}, .min_frequency = 1});
+  cairn::text::BpeTrainer trainer({.vocab_size = vocab,
+                                   .pattern = pattern,
+                                   .special_tokens = {},
+                                   .plain_tokens = {},
+                                   .min_frequency = 1,
+                                   .scratch = scratch});
   using Clock = std::chrono::steady_clock;
   const auto seconds_since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
   std::ifstream file(argv[1], std::ios::binary);
@@ -52,7 +60,7 @@ int run(int argc, char** argv) {
   }
   trainer.add(batch, pool);
   const double counted = seconds_since(start);
-  const cairn::text::TrainedBpe bpe = trainer.train();
+  const cairn::text::TrainedBpe bpe = trainer.train(pool);
   const double seconds = seconds_since(start);
   const std::int64_t words = trainer.distinct_words();
   if (!merges_path.empty()) {

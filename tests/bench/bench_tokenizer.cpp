@@ -1,7 +1,6 @@
-// Encoding speed on one thread, for tests/bench/tokenizer.py: documents of about 10 kB made from the lines of a text file,
-// repeated up to
-// --mb, encoded --runs times. Prints one JSON line; --ids writes the ids of one run (int32), so that they can be compared with
-// another program's.   bench_tokenizer TOKENIZER TEXT [--mb 25] [--runs 5] [--ids FILE]
+// Encoding speed, for tests/bench/tokenizer.py: documents of about 10 kB made from the lines of a text file, repeated up to
+// --mb, encoded --runs times on --threads. Prints one JSON line; --ids writes the ids of one run (int32), so that they can be
+// compared with another program's.   bench_tokenizer TOKENIZER TEXT [--mb 25] [--runs 5] [--threads 1] [--ids FILE]
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -10,6 +9,7 @@
 #include "base/disk.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/thread_pool.h"
 #include "engine/text/tokenizer.h"
 
 namespace {
@@ -39,9 +39,9 @@ std::vector<std::string> documents_of(const std::string& text, std::size_t bytes
 }
 
 int run(int argc, char** argv) {
-  if (argc < 3) cairn::fail_usage("usage: bench_tokenizer TOKENIZER TEXT [--mb N] [--runs N] [--ids FILE]");
+  if (argc < 3) cairn::fail_usage("usage: bench_tokenizer TOKENIZER TEXT [--mb N] [--runs N] [--threads N] [--ids FILE]");
   double megabytes = 25;
-  int runs = 5;
+  int runs = 5, threads = 1;
   std::string ids_path;
   for (int i = 3; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
@@ -49,6 +49,8 @@ int run(int argc, char** argv) {
       megabytes = std::stod(argv[i + 1]);
     else if (flag == "--runs")
       runs = std::stoi(argv[i + 1]);
+    else if (flag == "--threads")
+      threads = std::stoi(argv[i + 1]);
     else if (flag == "--ids")
       ids_path = argv[i + 1];
     else
@@ -63,16 +65,18 @@ int run(int argc, char** argv) {
   std::size_t bytes = 0;
   for (const auto& document : documents) bytes += document.size();
   std::vector<double> rates;
-  std::vector<cairn::text::TokenId> ids;
+  std::vector<std::vector<cairn::text::TokenId>> encoded(documents.size());
+  cairn::ThreadPool pool(threads);
   for (int i = 0; i < runs; ++i) {
-    ids.clear();
     const auto start = Clock::now();
-    for (const auto& document : documents) {
-      const auto encoded = tokenizer.encode(document, cairn::text::SpecialTokens::parse);
-      ids.insert(ids.end(), encoded.begin(), encoded.end());
-    }
+    pool.parallel_ranges(static_cast<std::int64_t>(documents.size()), 16, [&](std::int64_t begin, std::int64_t end) {
+      for (auto d = static_cast<std::size_t>(begin); d < static_cast<std::size_t>(end); ++d)
+        encoded[d] = tokenizer.encode(documents[d], cairn::text::SpecialTokens::parse);
+    });
     rates.push_back(static_cast<double>(bytes) / 1e6 / seconds_since(start));
   }
+  std::vector<cairn::text::TokenId> ids;
+  for (const auto& part : encoded) ids.insert(ids.end(), part.begin(), part.end());
   if (!ids_path.empty()) {
     std::ofstream out(ids_path, std::ios::binary);
     out.write(reinterpret_cast<const char*>(ids.data()), static_cast<std::streamsize>(ids.size() * sizeof ids[0]));

@@ -1,9 +1,11 @@
 #include "engine/text/bpe_trainer.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/disk.h"
 #include "base/json.h"
+#include "base/random.h"
 #include "engine/text/byte_alphabet.h"
 #include "engine/text/tokenizer.h"
 #include "tests/support/test.h"
@@ -15,7 +17,7 @@ TrainedBpe train(const BpeTrainerOptions& options, const std::vector<std::string
   ThreadPool pool(threads);
   BpeTrainer trainer(options);
   for (const std::string& text : texts) trainer.add({text}, pool);
-  return trainer.train();
+  return trainer.train(pool);
 }
 
 Tokenizer tokenizer_of(const BpeTrainerOptions& options, const TrainedBpe& bpe) {
@@ -63,7 +65,72 @@ TEST_CASE("bpe trainer: the result does not depend on threads, on the order of t
   ThreadPool pool(2);
   BpeTrainer trainer(options);
   trainer.add(texts, pool);
-  CHECK(tokenizer_json(trainer.train(), options) == expected);
+  CHECK(tokenizer_json(trainer.train(pool), options) == expected);
+}
+
+namespace {
+
+// The definition: count all pairs anew for each merge.
+std::vector<std::pair<std::string, std::string>> merges_by_definition(const std::map<std::string, std::int64_t>& words,
+                                                                      const std::map<std::string, int>& ids, int count) {
+  std::map<std::string, int> id_of = ids;
+  std::vector<std::pair<std::vector<std::string>, std::int64_t>> cut;
+  for (const auto& [word, times] : words) {
+    cut.push_back({{}, times});
+    for (const char c : word) cut.back().first.emplace_back(1, c);
+  }
+  std::vector<std::pair<std::string, std::string>> merges;
+  while (count-- > 0) {
+    std::map<std::pair<int, int>, std::pair<std::int64_t, std::pair<std::string, std::string>>> counts;
+    for (const auto& [symbols, times] : cut) {
+      for (std::size_t i = 0; i + 1 < symbols.size(); ++i) {
+        auto& [total, text] = counts[{id_of.at(symbols[i]), id_of.at(symbols[i + 1])}];
+        total += times, text = {symbols[i], symbols[i + 1]};
+      }
+    }
+    const auto best = std::max_element(counts.begin(), counts.end(),
+                                       [](const auto& a, const auto& b) { return a.second.first < b.second.first; });
+    const auto [left, right] = best->second.second;
+    merges.emplace_back(left, right);
+    id_of.emplace(left + right, static_cast<int>(id_of.size()));
+    for (auto& [symbols, times] : cut) {
+      std::vector<std::string> merged;
+      for (std::size_t i = 0; i < symbols.size(); ++i) {
+        const bool pair = i + 1 < symbols.size() && symbols[i] == left && symbols[i + 1] == right;
+        merged.push_back(pair ? left + right : symbols[i]);
+        i += pair;
+      }
+      symbols = std::move(merged);
+    }
+  }
+  return merges;
+}
+
+}  // namespace
+
+TEST_CASE("bpe trainer: merges of many words on many threads are those of the definition") {
+  const Random random(7, "words");
+  std::map<std::string, std::int64_t> words;
+  std::string text;
+  for (std::uint64_t i = 0, at = 0; i < 30'000; ++i) {
+    std::string word;
+    for (std::uint64_t length = 1 + random.below(at++, 9); length > 0; --length) word += "aaabbcd"[random.below(at++, 7)];
+    text += word + "\n";
+    ++words[word];
+  }
+  CHECK(words.size() > 10'000);  // so that a merge concerns more words than one thread takes
+  const BpeTrainerOptions options{.vocab_size = 256 + 60, .pattern = "gpt2", .special_tokens = {}, .plain_tokens = {}};
+  std::map<std::string, int> ids;
+  const TrainedBpe one = train(options, {text}, 1), three = train(options, {text}, 3);
+  for (int id = 0; id < 256; ++id) ids.emplace(one.tokens[static_cast<std::size_t>(id)], id);
+  const auto expected = merges_by_definition(words, ids, 60);
+  REQUIRE(one.merges.size() == 60);
+  CHECK(one.merges == three.merges);
+  for (std::size_t i = 0; i < 60; ++i) {
+    CAPTURE(i);
+    CHECK(one.tokens[static_cast<std::size_t>(one.merges[i].first)] == expected[i].first);
+    CHECK(one.tokens[static_cast<std::size_t>(one.merges[i].second)] == expected[i].second);
+  }
 }
 
 TEST_CASE("bpe trainer: the most frequent pair first, ties to the smaller ids, and an end when pairs are rare") {
@@ -151,6 +218,11 @@ TEST_CASE("bpe trainer: wrong options are refused by name") {
   CHECK(error({.vocab_size = 300, .special_tokens = {"<a>"}, .plain_tokens = {"<b>"}})
             .find("\"<b>\" is not one of special_tokens") != std::string::npos);
   CHECK(error({.vocab_size = 300, .special_tokens = {"a"}}).find("already stands for a byte") != std::string::npos);
+  CHECK(error({.vocab_size = 300, .digits_from_right = true}).find("expected a named pattern and digits of 2 to 9") !=
+        std::string::npos);
+  CHECK(error({.vocab_size = 300, .pattern = "gpt2", .digits_from_right = true}).find("takes runs of digits whole") !=
+        std::string::npos);
+  CHECK(error({.vocab_size = 300, .pattern = "o200k", .digits_from_right = true}) == "");
   CHECK(error({.vocab_size = 300, .pattern = "(("}).find("not a regular expression") != std::string::npos);
 }
 

@@ -18,7 +18,7 @@ Tokenizer chat_tokenizer() {
   const BpeTrainerOptions options{.vocab_size = 330, .special_tokens = apertus_special_tokens(), .plain_tokens = pii_markers()};
   BpeTrainer trainer(options);
   trainer.add({"Deliberation: disabled Tool Capabilities: disabled hello the assistant user"}, pool);
-  return Tokenizer::from_json(parse_json(tokenizer_json(trainer.train(), options), "chat"), "chat");
+  return Tokenizer::from_json(parse_json(tokenizer_json(trainer.train(pool), options), "chat"), "chat");
 }
 
 std::vector<ChatMessage> messages_of(const Json& json) {
@@ -67,7 +67,7 @@ TEST_CASE("trained tokenizer: its files load in transformers, which gives the sa
   ThreadPool pool(2);
   BpeTrainer trainer({.vocab_size = 600, .special_tokens = apertus_special_tokens(), .plain_tokens = pii_markers()});
   for (int i = 0; i < 3; ++i) trainer.add(texts.get<std::vector<std::string>>(), pool);
-  const std::string json = tokenizer_json(trainer.train(), trainer.options());
+  const std::string json = tokenizer_json(trainer.train(pool), trainer.options());
   if (const char* folder = std::getenv("CAIRN_WRITE_TRAINED")) {
     write_file_atomically(std::filesystem::path(folder) / "tokenizer.json", json);
     write_file_atomically(std::filesystem::path(folder) / "tokenizer_config.json", tokenizer_config_json(trainer.options()));
@@ -133,7 +133,7 @@ TEST_CASE("chat: wrong conversations are refused") {
   ThreadPool pool(1);
   const BpeTrainerOptions options{.vocab_size = 260, .special_tokens = {"<s>"}, .plain_tokens = {}};
   const Tokenizer plain =
-      Tokenizer::from_json(parse_json(tokenizer_json(BpeTrainer(options).train(), options), "plain"), "plain");
+      Tokenizer::from_json(parse_json(tokenizer_json(BpeTrainer(options).train(pool), options), "plain"), "plain");
   CHECK(test::error_of([&] {
           encode_chat(plain, {{"system", "s"}, {"user", "x"}}, {});
         }).find("<|system_start|>") != std::string::npos);

@@ -19,6 +19,10 @@ std::vector<KnownPattern> all_patterns() {
     for (int flags = 0; flags < 8; ++flags)
       patterns.push_back({PatternFamily::tekken, digits, (flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0});
   }
+  for (const int digits : {2, 3}) {
+    patterns.push_back({.family = PatternFamily::cl100k, .digits = digits, .digits_from_right = true});
+    patterns.push_back({.family = PatternFamily::tekken, .digits = digits, .slash_tail = true, .digits_from_right = true});
+  }
   return patterns;
 }
 
@@ -90,6 +94,12 @@ TEST_CASE("known patterns: their regular expressions are recognised, others are 
   CHECK(pattern_named("apertus") == KnownPattern{PatternFamily::tekken, 1, true, true, false});
   CHECK(test::error_of([] { pattern_named("gpt-2"); }).find("expected apertus, gpt2, cl100k, qwen2 or o200k") !=
         std::string::npos);
+}
+
+TEST_CASE("known patterns: digits from the right leave what is over in front, however long the number is") {
+  const PreTokenizer three({.family = PatternFamily::cl100k, .digits = 3, .digits_from_right = true});
+  CHECK(pieces_of(three, "1234567 12a123\u0664\u0665") == Pieces{"1", "234", "567", " ", "12", "a", "12", "3\u0664\u0665"});
+  CHECK(pieces_of(three, std::string(1'000'000, '7')).size() == 333'334);
 }
 
 TEST_CASE("known patterns cut where PCRE2 does, on random text of awkward characters") {
