@@ -153,6 +153,24 @@ TEST_CASE("tokenizer: long words take no quadratic time and merge as short ones 
   CHECK(std::equal(part.begin(), part.end() - 3, ids.begin()));
 }
 
+TEST_CASE("added tokens: every set of flags, and tokens that meet, as the tokenizers library has them") {
+  const Json golden = read_json(test::source_folder() / "tests/golden/tokenizer/added.json");
+  CHECK(golden["cases"].size() == 38);
+  for (const Json& made : golden["cases"]) {
+    Json json = golden["tokenizer"];
+    json["added_tokens"] = made["added_tokens"];
+    const std::string tokens = made["added_tokens"].dump();
+    CAPTURE(tokens);
+    const Tokenizer tokenizer = Tokenizer::from_json(json, "t.json");
+    for (std::size_t i = 0; i < golden["texts"].size(); ++i) {
+      const std::string text = golden["texts"][i];
+      CAPTURE(text);
+      CHECK(tokenizer.encode(text) == made["rows"][i][0].get<std::vector<TokenId>>());
+      CHECK(tokenizer.encode(text, SpecialTokens::as_text) == made["rows"][i][1].get<std::vector<TokenId>>());
+    }
+  }
+}
+
 TEST_CASE("tokenizer: many places where a token must stand alone are looked at in linear time") {
   Json json = gpt2_case();
   json["added_tokens"].push_back({{"id", json["model"]["vocab"].size()}, {"content", "<w>"}, {"single_word", true}});
@@ -175,8 +193,9 @@ TEST_CASE("tokenizer: a pattern that backtracks without end is an error, one tha
     return Tokenizer::from_json(json, "t.json");
   };
   const std::string error = test::error_of([&] { with_pattern("(?:a|aa|aaa)+[bc]").encode(std::string(5'000, 'a')); });
-  CHECK(error.find("t.json: pre_tokenizer.pretokenizers[0].pattern.Regex: the regular expression (?:a|aa|aaa)+[bc] failed on a text "
-                   "of 5000 bytes: match limit exceeded") == 0);
+  CHECK(error.find(
+            "t.json: pre_tokenizer.pretokenizers[0].pattern.Regex: the regular expression (?:a|aa|aaa)+[bc] failed on a text "
+            "of 5000 bytes: match limit exceeded") == 0);
   std::string deep;
   for (int i = 0; i < 50'000; ++i) deep += i % 3 ? "a" : "b ";
   const Tokenizer tokenizer = with_pattern("(?:(a)|(b)| )*x?");
