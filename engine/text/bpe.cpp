@@ -11,13 +11,31 @@ constexpr std::size_t kShort = 48;  // symbols; beyond it the quadratic scan los
 
 }  // namespace
 
-MergeTable::MergeTable(std::size_t merges) : entries_(std::bit_ceil(merges * 2 + 2)), mask_(entries_.size() - 1) {}
+const MergeTable::Entry MergeTable::kNothing{};
+
+MergeTable::MergeTable(std::size_t merges)
+    : entries_(std::bit_ceil(merges * 2 + 2)), mask_(entries_.size() - 1), filter_(std::bit_ceil(merges / 16 + 1)) {}
 
 void MergeTable::set(TokenId left, TokenId right, std::uint32_t rank, TokenId result) {
   const std::uint64_t pair = key(left, right);
   std::size_t slot = hash(pair) & mask_;
   while (entries_[slot].pair != pair && entries_[slot].rank != kNone) slot = (slot + 1) & mask_;
   entries_[slot] = {pair, rank, result};
+  const std::size_t bit = filter_bit(pair);
+  filter_[bit >> 6] |= std::uint64_t{1} << (bit & 63);
+}
+
+void MergeTable::know_bytes(const std::array<TokenId, 256>& ids) {
+  const auto [first, last] = std::minmax_element(ids.begin(), ids.end());
+  if (*first < 0 || *last - *first != 255) return;  // bytes without a token, or tokens between them
+  std::vector<Entry> pairs(256 * 256);
+  for (TokenId left = 0; left < 256; ++left) {
+    for (TokenId right = 0; right < 256; ++right)
+      pairs[static_cast<std::size_t>(left << 8 | right)] = find(*first + left, *first + right);
+  }
+  of_bytes_ = std::move(pairs);
+  first_byte_ = *first;
+  byte_ids_ = 256;
 }
 
 namespace {

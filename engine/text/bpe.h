@@ -12,6 +12,9 @@
 namespace cairn::text {
 
 // (left, right) -> rank and result: an open-addressing table, fixed once built.
+//
+// Encoding waits for memory here: the table of a large vocabulary has 16 MB, and most pairs that are looked up are not in it. So
+// two small tables come first: the pairs of single bytes, and a bit for each hash that some pair has.
 class MergeTable {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
@@ -24,9 +27,14 @@ class MergeTable {
   MergeTable() : MergeTable(0) {}
   explicit MergeTable(std::size_t merges);
   void set(TokenId left, TokenId right, std::uint32_t rank, TokenId result);  // the last of equal pairs holds
+  // Which ids stand for single bytes; after all has been set. Finds the same with and without it.
+  void know_bytes(const std::array<TokenId, 256>& ids);
   // An entry of rank kNone when the pair does not merge.
   const Entry& find(TokenId left, TokenId right) const {
+    const auto a = static_cast<std::uint32_t>(left - first_byte_), b = static_cast<std::uint32_t>(right - first_byte_);
+    if ((a | b) < byte_ids_) return of_bytes_[a << 8 | b];
     const std::uint64_t pair = key(left, right);
+    if (!filter_has(pair)) return kNothing;
     std::size_t slot = hash(pair) & mask_;
     while (entries_[slot].pair != pair && entries_[slot].rank != kNone) slot = (slot + 1) & mask_;
     return entries_[slot];
@@ -40,9 +48,19 @@ class MergeTable {
     pair *= 0x9E3779B97F4A7C15u;
     return static_cast<std::size_t>(pair ^ pair >> 32);
   }
+  std::size_t filter_bit(std::uint64_t pair) const { return (hash(pair) >> 40) & (filter_.size() * 64 - 1); }
+  bool filter_has(std::uint64_t pair) const {
+    const std::size_t bit = filter_bit(pair);
+    return filter_[bit >> 6] >> (bit & 63) & 1;
+  }
+  static const Entry kNothing;
 
   std::vector<Entry> entries_;
   std::size_t mask_ = 0;
+  std::vector<std::uint64_t> filter_;  // bits; four or more for a pair
+  std::vector<Entry> of_bytes_;        // [left][right] of the ids from first_byte_ on
+  TokenId first_byte_ = 0;
+  std::uint32_t byte_ids_ = 0;  // 256 when of_bytes_ is there
 };
 
 // Merges `count` symbols and appends what is left. `symbols` is used up. Linear in the number of merges for short words, n log n

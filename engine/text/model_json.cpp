@@ -78,6 +78,7 @@ std::unique_ptr<const Model> byte_level_bpe(const Json& model, const Vocabulary&
       fail("{}.byte_fallback: is not supported behind ByteLevel; byte 0x{:02x} has no token of its own", place, byte);
     }
   }
+  bpe->merges.know_bytes(bpe->byte_ids);
   bpe->unknown = unknown_token(model, vocabulary, place);
   bpe->fuse_unknown = bool_field(model, "fuse_unk", place, false);
   return bpe;

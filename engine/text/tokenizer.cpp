@@ -146,9 +146,9 @@ class Tokenizer::Encoder {
 
   void merge(std::string_view word) {
     ids_.clear();
-    if (!state_.whole_words.empty()) {
-      const auto whole = state_.whole_words.find(word);
-      if (whole != state_.whole_words.end()) return ids_.push_back(whole->second);
+    if (word.size() <= state_.longest_whole_word) {
+      const TokenId whole = state_.whole_words.find(state_.words(), word);
+      if (whole >= 0) return ids_.push_back(whole);
     }
     state_.model->encode_word(word, ids_);
   }

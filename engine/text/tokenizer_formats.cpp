@@ -98,17 +98,20 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::from_ranks(const RankF
     add(vocabulary, to_alphabet(token.bytes), token.id, origin);
     const std::string& bytes = state->bytes[static_cast<std::size_t>(token.id)] = token.bytes;
     if (bytes.size() == 1) bpe->byte_ids[static_cast<std::uint8_t>(bytes[0])] = token.id;
-    state->whole_words.emplace(bytes, token.id);
   }
   vocabulary.require_dense(origin);
   for (unsigned byte = 0; byte < 256; ++byte) {
     if (bpe->byte_ids[byte] < 0) fail("{}: byte 0x{:02x} has no token of its own", origin, byte);
   }
   bpe->merges = table_of(ranked_merges(file.tokens));
+  bpe->merges.know_bytes(bpe->byte_ids);
   state->model = std::move(bpe);
   state->pre_tokenizer = PreTokenizer(pattern_pre_tokenizer(file.pattern), origin + ": pattern");
   state->added = AddedTokens(file.special);
   state->decodes_bytes = true;
+  std::vector<TokenId> ids;
+  for (const RankedToken& token : file.tokens) ids.push_back(token.id);
+  state->find_whole_words(ids);
   state->index = vocabulary.take_index();
   state->written = vocabulary.take_written();
   return state;

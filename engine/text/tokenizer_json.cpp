@@ -53,6 +53,15 @@ Json value_of(const Json& json, const char* key) {
 
 }  // namespace
 
+void Tokenizer::State::find_whole_words(const std::vector<TokenId>& ids) {
+  whole_words = TokenIndex(ids.size());
+  for (const TokenId id : ids) {
+    const std::string& word = words()[static_cast<std::size_t>(id)];
+    longest_whole_word = std::max(longest_whole_word, word.size());
+    if (whole_words.find(words(), word) < 0) whole_words.add(words(), id);
+  }
+}
+
 std::uint64_t Tokenizer::State::next_serial() {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
@@ -103,8 +112,7 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::read(const Json& json,
     for (const std::string& token : state->written) state->bytes.push_back(from_alphabet(token).value_or(token));
     for (const auto& [id, text] : state->shown) state->bytes[static_cast<std::size_t>(id)] = text;
   }
-  const std::vector<std::string>& words = byte_level ? state->bytes : state->written;
-  for (const TokenId id : read.whole_words) state->whole_words.emplace(words[static_cast<std::size_t>(id)], id);
+  state->find_whole_words(read.whole_words);
   state->decodes_bytes = decodes_bytes;
   state->decodes_byte_tokens = decoder_has(decoder, "ByteFallback");
   return state;

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/json_fwd.h"
@@ -34,8 +33,8 @@ struct Tokenizer::State {
   PreTokenizer pre_tokenizer;
   // Set when the model never looks across the place between another character and this one ("\u2581"): words are cut there.
   std::string cut_before;
-  std::unordered_map<std::string_view, TokenId>
-      whole_words;  // ids that skip the model (ignore_merges); views into `bytes` or `written`
+  TokenIndex whole_words;              // of words(): ids that skip the model (ignore_merges)
+  std::size_t longest_whole_word = 0;  // bytes; 0: there are none
   std::unique_ptr<const Model> model;
   PostProcessor post_processor;
   DecoderPtr decoder;
@@ -47,6 +46,10 @@ struct Tokenizer::State {
   bool decodes_byte_tokens = false;      // "<0x0A>" is a byte
   std::vector<bool> special;             // by id
   TokenIndex index;                      // by written form
+
+  // Words as the model gets them, by id.
+  const std::vector<std::string>& words() const { return pre_tokenizer.byte_level() ? bytes : written; }
+  void find_whole_words(const std::vector<TokenId>& ids);
 
   static std::shared_ptr<const State> read(const Json& json, std::string_view origin);
   static std::shared_ptr<const State> from_ranks(const RankFile& file, std::string_view origin);
