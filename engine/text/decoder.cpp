@@ -208,13 +208,22 @@ std::size_t count_field(const Json& json, const char* key, const std::string& or
   return static_cast<std::size_t>(id_value(json.value(key, Json(0)), origin + "." + key));
 }
 
-DecoderPtr read_sequence(const Json& json, const std::string& origin) {
-  std::vector<DecoderPtr> parts;
+// Sequences in a sequence are parts of the one, so that one bound holds for what they make of a text.
+void read_parts(const Json& json, const std::string& origin, std::vector<DecoderPtr>& parts) {
   const Json& list = array_field(json, "decoders", origin);
   for (std::size_t i = 0; i < list.size(); ++i) {
-    parts.push_back(read_decoder(list[i], fmt::format("{}.decoders[{}]", origin, i)));
-    if (!parts.back()) fail("{}.decoders[{}]: expected a decoder, found null", origin, i);
+    const std::string place = fmt::format("{}.decoders[{}]", origin, i);
+    if (list[i].is_null()) fail("{}: expected a decoder, found null", place);
+    if (string_field(list[i], "type", place) == "Sequence")
+      read_parts(list[i], place, parts);
+    else
+      parts.push_back(read_decoder(list[i], place));
   }
+}
+
+DecoderPtr read_sequence(const Json& json, const std::string& origin) {
+  std::vector<DecoderPtr> parts;
+  read_parts(json, origin, parts);
   return std::make_unique<Sequence>(std::move(parts));
 }
 

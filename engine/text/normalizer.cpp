@@ -65,13 +65,22 @@ class ByteLevel : public Normalizer {
   void apply(std::string& text) const override { text = to_alphabet(text); }
 };
 
-NormalizerPtr read_sequence(const Json& json, const std::string& origin) {
-  std::vector<NormalizerPtr> parts;
+// Sequences in a sequence are parts of the one, so that one bound holds for what they make of a text.
+void read_parts(const Json& json, const std::string& origin, std::vector<NormalizerPtr>& parts) {
   const Json& list = array_field(json, "normalizers", origin);
   for (std::size_t i = 0; i < list.size(); ++i) {
-    parts.push_back(read_normalizer(list[i], fmt::format("{}.normalizers[{}]", origin, i)));
-    if (!parts.back()) fail("{}.normalizers[{}]: expected a normalizer, found null", origin, i);
+    const std::string place = fmt::format("{}.normalizers[{}]", origin, i);
+    if (list[i].is_null()) fail("{}: expected a normalizer, found null", place);
+    if (string_field(list[i], "type", place) == "Sequence")
+      read_parts(list[i], place, parts);
+    else
+      parts.push_back(read_normalizer(list[i], place));
   }
+}
+
+NormalizerPtr read_sequence(const Json& json, const std::string& origin) {
+  std::vector<NormalizerPtr> parts;
+  read_parts(json, origin, parts);
   if (parts.empty()) return nullptr;
   return std::make_unique<Sequence>(std::move(parts));
 }

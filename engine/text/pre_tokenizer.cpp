@@ -4,9 +4,12 @@
 #include "base/json.h"
 #include "engine/text/byte_alphabet.h"
 #include "engine/text/json_fields.h"
+#include "engine/text/replacement.h"
 
 namespace cairn::text {
 namespace {
+
+constexpr std::size_t kMostStages = 64;  // each may keep a copy of the text
 
 // ByteLevel's add_prefix_space.
 class PrefixSpace : public PreTokenizerStage {
@@ -59,6 +62,7 @@ PreTokenizer::PreTokenizer(const Json& json, std::string_view origin, bool bytes
   if (json.is_null()) return;
   if (!json.is_object()) fail("{}: expected an object or null, found {}", place, json.type_name());
   add(json, place);
+  if (stages_.size() > kMostStages) fail("{}: {} stages; expected at most {}", place, stages_.size(), kMostStages);
   if (byte_level_ && !bytes) stages_.push_back(std::make_unique<ToAlphabet>()), byte_level_ = false;
   if (stages_.size() == 1 && known_stages_.size() == 1 && byte_level_) known_ = known_stages_[0].second;
 }
@@ -78,6 +82,7 @@ void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& p
   pieces.assign(1, text);
   if (text.empty()) pieces.clear();
   std::vector<std::string_view> next;
+  const std::size_t most = Replacement::most_bytes(text.size());
   for (const PreTokenizerStagePtr& stage : stages_) {
     next.clear();
     bool still_at_start = false;
@@ -87,6 +92,9 @@ void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& p
     }
     at_start = still_at_start;
     pieces.swap(next);
+    std::size_t bytes = 0;
+    for (const std::string_view piece : pieces) bytes += piece.size();
+    if (bytes > most) fail("the pre-tokenizer makes more than {} bytes of {}", most, text.size());
   }
 }
 

@@ -152,10 +152,29 @@ TEST_CASE("tokenizer kinds: a text that a normalizer would blow up is refused") 
   for (int i = 0; i < 60; ++i) parts.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
   json["added_tokens"] = Json::array();
   const Tokenizer tokenizer = Tokenizer::from_json(json, "t.json");
+  Json nested = parts;  // no more than one bound, however deep they stand
+  for (int i = 0; i < 50; ++i) nested = {parts[0], {{"type", "Sequence"}, {"normalizers", nested}}};
+  Json deep = json;
+  deep["normalizer"]["normalizers"] = nested;
+  CHECK(test::error_of([&] { Tokenizer::from_json(deep, "t.json").encode("aaaa"); }) ==
+        "the normalizer makes more than 16000064 bytes of 4");
+  Json letters = json;
+  letters["normalizer"] = nullptr;
+  letters["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", Json::array()}};
+  for (int i = 0; i < 64; ++i)
+    letters["pre_tokenizer"]["pretokenizers"].push_back(
+        {{"type", "ByteLevel"}, {"use_regex", false}, {"add_prefix_space", false}});
+  CHECK(test::error_of([&] { Tokenizer::from_json(letters, "t.json").encode("\xC3\xA9"); }) ==
+        "the pre-tokenizer makes more than 16000032 bytes of 2");
+  letters["pre_tokenizer"]["pretokenizers"].insert(letters["pre_tokenizer"]["pretokenizers"].end(), 2,
+                                                   {{"type", "Metaspace"}, {"replacement", "_"}});
+  CHECK(test::error_of([&] { Tokenizer::from_json(letters, "t.json"); }).find("t.json: pre_tokenizer: 6") == 0);
   json["decoder"] = {{"type", "Sequence"}, {"decoders", parts}};
   const Tokenizer growing = Tokenizer::from_json(json, "t.json");
   const TokenId a = growing.require("a");
-  CHECK(test::error_of([&] { growing.decode(std::vector<TokenId>{a}); }).find("the decoder makes more than 16000016 bytes of 1") != std::string::npos);
+  CHECK(test::error_of([&] {
+          growing.decode(std::vector<TokenId>{a});
+        }).find("the decoder makes more than 16000016 bytes of 1") != std::string::npos);
   CHECK(test::error_of([&] { tokenizer.encode("aaaa"); }).find("the normalizer makes more than 16000064 bytes of 4") !=
         std::string::npos);
 }
