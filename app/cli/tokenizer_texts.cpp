@@ -3,43 +3,17 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <string_view>
 #include <utility>
 
 #include "base/disk.h"
 #include "base/error.h"
 #include "engine/data/document.h"
 #include "engine/data/sources/html_text.h"
+#include "engine/data/sources/xml_text.h"
 #include "engine/text/unicode.h"
 
 namespace cairn::app {
 namespace {
-
-// The text of XML: each run between two tags on a line of its own, its white space as one space, for the indentation of markup is
-// none of a language's text.
-std::string text_of_xml(std::string_view markup) {
-  std::string out;
-  for (std::size_t at = 0; at < markup.size();) {
-    const std::size_t tag = std::min(markup.find('<', at), markup.size());
-    std::string run;
-    for (const char c : markup.substr(at, tag - at)) {
-      const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-      if (!space) run += c;
-      if (space && !run.empty() && run.back() != ' ') run += ' ';
-    }
-    if (!run.empty() && run.back() == ' ') run.pop_back();
-    if (!run.empty()) out += run + "\n";
-    at = std::min(markup.find('>', tag), markup.size() - 1) + 1;
-  }
-  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
-      {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}};  // & last: it makes no new ones
-  for (const auto& [entity, character] : kEntities) {
-    for (std::size_t at = 0; (at = out.find(entity, at)) != std::string::npos; at += character.size()) {
-      out.replace(at, entity.size(), character);
-    }
-  }
-  return out;
-}
 
 void read_documents(const fs::path& folder, std::vector<text::LabelledText>& texts) {
   std::map<std::string, std::string> by_language;
@@ -54,8 +28,13 @@ void read_documents(const fs::path& folder, std::vector<text::LabelledText>& tex
 
 void read_text(const fs::path& file, const std::string& name, std::vector<text::LabelledText>& texts) {
   const std::string bytes = read_file(file);
-  std::string text = file.extension() == ".html" ? data::extract_html(bytes, "").text : text::utf8_lossy(bytes);
-  if (file.extension() == ".xml") text = text_of_xml(text);
+  std::string text;
+  if (file.extension() == ".html")
+    text = data::extract_html(bytes, "").text;
+  else if (file.extension() == ".xml")
+    text = data::xml_text(bytes, file.string());
+  else
+    text = text::utf8_lossy(bytes);
   texts.push_back({name.empty() ? file.stem().string() : name, std::move(text)});
 }
 

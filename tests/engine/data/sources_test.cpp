@@ -11,6 +11,7 @@
 #include "engine/data/sources/language.h"
 #include "engine/data/sources/licence_file.h"
 #include "engine/data/sources/source_reader.h"
+#include "engine/data/sources/xml_text.h"
 #include "engine/text/unicode.h"
 #include "tests/support/test.h"
 
@@ -169,6 +170,26 @@ TEST_CASE("html: hostile pages give some text or none, quickly, and always UTF-8
   }
 }
 
+TEST_CASE("xml: each run between tags is a line, white space is one space, references and CDATA are text") {
+  CHECK(xml_text(
+            "<?xml version='1.0'?>\n<a>\n  <b>the cat\n     sat</b>\n  <c/><b>on &lt;the&gt; mat &amp;amp; <!-- not this -->ran "
+            "&#x41;</b>\n<![CDATA[<5>]]></a>",
+            "x") == "the cat sat\non <the> mat &amp; ran A\n<5>\n");
+  CHECK(xml_text("<?xml version='1.0' encoding='ISO-8859-1'?><a>Z\xFCrich</a>", "x") == "Z\u00FCrich\n");
+  std::string long_text;
+  for (int i = 0; i < 100'000; ++i) long_text += "word ";
+  CHECK(xml_text("<a>" + long_text + "</a>", "x") == long_text.substr(0, long_text.size() - 1) + "\n");
+  const auto says = [](const std::string& xml, const std::string& error) {
+    CHECK(test::error_of([&] { xml_text(xml, "x.xml"); }).find("x.xml: " + error) == 0);
+  };
+  says("", "expected an XML document");
+  says("<a>\n<b>x</a>", "line 2: Opening and ending tag mismatch");
+  says("<a>\xFF</a>", "line 1: Input is not proper UTF-8");
+  says("<a>x", "line 1: ");
+  says("<!DOCTYPE a [<!ENTITY e 'eeee'>]><a>&e;&e;</a>", "line 1: Entity 'e' not defined");
+  says("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a>&x;</a>", "line 1: Entity 'x' not defined");
+}
+
 TEST_CASE("jsonl: a document per line, empty lines skipped, wrong ones named") {
   const JsonlReader reader;
   const std::vector<Document> documents =
@@ -189,7 +210,8 @@ TEST_CASE("sources: kinds by name and by content") {
   CHECK(is_html("a", "<!DOCTYPE html><p>"));
   CHECK_FALSE(is_html("a.txt", "<html>"));
   CHECK(dynamic_cast<const JsonlReader*>(&source_reader("auto", "a.jsonl.zst", "")) != nullptr);
-  CHECK(error_of([] { source_reader("pdf", "a", ""); }) == "unknown kind of source 'pdf'; known: html, text, jsonl, warc, parquet, auto");
+  CHECK(error_of([] { source_reader("pdf", "a", ""); }) ==
+        "unknown kind of source 'pdf'; known: html, text, jsonl, warc, parquet, auto");
   CHECK(documents_of(TextReader(), "caf\xe9")[0].text == "caf\xc3\xa9");
 }
 
