@@ -33,6 +33,7 @@
 #include "engine/data/sources/licence_file.h"
 #include "engine/data/sources/parquet.h"
 #include "engine/data/sources/warc_source.h"
+#include "engine/data/sources/xml_text.h"
 #include "engine/data/url_key.h"
 #include "engine/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
@@ -67,6 +68,8 @@ TEST_CASE("fuzz: html, encodings, languages and copyright files") {
          CHECK(text::valid_utf8_prefix(text) == text.size());
          normal_language(page.language);
        });
+  feed("xml", {"<?xml version='1.0'?><a>\n<b c='d'>x &amp; &#x41;<![CDATA[<y>]]></b><!-- z --><e/></a>"}, fuzz_rounds(),
+       [](const std::string& bytes) { data::xml_text(bytes, "x"); });
   feed("licence",
        {"Format: x\n\nFiles: *\nLicense: GPL-2+ or Expat\n text\n",
         "licensed under the GNU GPL, version 2.0 or any later version"},

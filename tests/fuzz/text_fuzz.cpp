@@ -45,8 +45,12 @@ void use(const text::Tokenizer& tokenizer) {
   for (const char* text :
        {"", " It's 12345 na\xc3\xafve  words\n\n\xff\xf0\x9f\x98\x80<s>[CLS] \xe2\x96\x81 \xe6\x97\xa5\xe6\x9c\xac"}) {
     const auto ids = tokenizer.encode(text);
-    tokenizer.decode(tokenizer.with_special(ids, ids), false);
-    tokenizer.encode(text, text::SpecialTokens::as_text);
+    const auto around = tokenizer.with_special(ids, ids);
+    for (const text::TokenId id : around) {
+      if (id < 0 || id >= tokenizer.vocab_size()) FAIL_CHECK("encoding gave the id " << id);
+    }
+    tokenizer.decode(around, false);
+    tokenizer.decode(tokenizer.encode(text, text::SpecialTokens::as_text));
     for (const text::TokenId id : ids) tokenizer.token_bytes(id);
   }
 }
@@ -94,6 +98,24 @@ TEST_CASE("fuzz: tiktoken files are refused by the line") {
     } catch (const Error&) {
     }
   }
+}
+
+TEST_CASE("fuzz: a tiktoken file of a known size is refused or gives back any text") {
+  // 50256 tokens: all bytes, and then every letter behind every two bytes until there are as many as GPT-2 has.
+  std::string ranks;
+  int rank = 0;
+  const auto add = [&](const std::string& token) {
+    if (rank < 50256) ranks += fmt::format("{} {}\n", base64_encode(token), rank++);
+  };
+  for (int a = 0; a < 256; ++a) add(std::string(1, static_cast<char>(a)));
+  for (int a = 0; a < 256; ++a)
+    for (int b = 0; b < 256; ++b) add({static_cast<char>(a), static_cast<char>(b)});
+  const std::string text = " It's 12345 na\xc3\xafve  words\n\n\xff\xf0\x9f\x98\x80 \xe6\x97\xa5\xe6\x9c\xac";
+  feed("tiktoken whole", {ranks}, fuzz_rounds(40), [&](const std::string& bytes) {
+    const text::Tokenizer tokenizer = text::Tokenizer::from_bytes(bytes, "x");
+    if (tokenizer.decode(tokenizer.encode(text), false) != text) FAIL_CHECK("a byte-level tokenizer changed a text");
+    use(tokenizer);
+  });
 }
 
 TEST_CASE("fuzz: a character map is refused or gives pieces of its own text") {
