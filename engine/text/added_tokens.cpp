@@ -18,7 +18,8 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* norma
     any_single_word |= token.single_word;
     matcher.add(content, i);
   }
-  if (any_single_word) is_word_.emplace("\\A\\w", "added_tokens");
+  // \w of Rust's regular expressions, which has the joiners too.
+  if (any_single_word) is_word_.emplace(R"(\A[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200C}\x{200D}])", "added_tokens");
 }
 
 void AddedTokens::Matcher::add(std::string_view content, std::size_t token) {

@@ -160,6 +160,7 @@ TEST_CASE("tokenizer kinds: a text that a normalizer would blow up is refused") 
         "the normalizer makes more than 16000064 bytes of 4");
   Json letters = json;
   letters["normalizer"] = nullptr;
+  letters["model"]["byte_fallback"] = false;
   letters["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", Json::array()}};
   for (int i = 0; i < 64; ++i)
     letters["pre_tokenizer"]["pretokenizers"].push_back(
