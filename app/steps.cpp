@@ -10,7 +10,8 @@ namespace steps {
 extern const StepSpec kExec;
 }
 namespace data {
-extern const steps::StepSpec kIngest, kCurate, kTrainTokenizer, kPack, kExportDocuments;
+extern const steps::StepSpec kIngest, kCurate, kMix, kTrainTokenizer, kPack, kMixShards,
+    kExportDocuments;
 }
 namespace score {
 extern const steps::StepSpec kScoreDocuments;
@@ -26,11 +27,13 @@ extern const steps::StepSpec kDeriveTasks, kEvaluate;
 }
 
 void app::register_steps(steps::StepRegistry& registry) {
-  registry.add(data::kIngest);          // files -> documents
-  registry.add(data::kCurate);          // documents -> documents that are kept, and why the others are not
+  registry.add(data::kIngest);           // files -> documents
+  registry.add(data::kCurate);           // documents -> documents that are kept, and why the others are not
   registry.add(score::kScoreDocuments);  // documents + classifier -> documents with a score
-  registry.add(data::kTrainTokenizer);  // documents -> tokenizer
-  registry.add(data::kPack);            // documents + tokenizer -> token shards and docmaps
+  registry.add(data::kTrainTokenizer);   // documents -> tokenizer
+  registry.add(data::kMix);              // documents -> documents of each stage, in stated amounts
+  registry.add(data::kPack);             // documents + tokenizer -> token shards and docmaps
+  registry.add(data::kMixShards);        // token shards -> token shards of each stage, in stated amounts
   registry.add(data::kExportDocuments);  // documents + decisions -> Parquet
 
   registry.add(train::kPretrain);            // token shards -> checkpoint
@@ -41,8 +44,8 @@ void app::register_steps(steps::StepRegistry& registry) {
   registry.add(model::kExportMegatron);      // checkpoint -> tensors under Megatron's names
   registry.add(model::kImportMegatron);      // tensors under Megatron's names -> model folder
 
-  registry.add(eval::kDeriveTasks);  // held-out documents -> tasks
-  registry.add(eval::kEvaluate);     // models x tasks -> results, samples, report
+  registry.add(eval::kDeriveTasks);           // held-out documents -> tasks
+  registry.add(eval::kEvaluate);              // models x tasks -> results, samples, report
 
   registry.add(steps::kExec);  // any program
 }

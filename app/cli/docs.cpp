@@ -140,7 +140,7 @@ void fail_on_unknown_names(const data::Decisions& decisions, const Options& opti
     const data::DecisionGlance d = decisions.glance(i);
     languages.emplace(d.language);
     sources.emplace(d.source);
-    if (d.filter.empty()) continue;
+    if (d.verdict != data::Verdict::dropped) continue;
     rules.emplace(d.rule);
     filters.emplace(d.filter);
     filters.insert(fmt::format("{}.{}", d.filter, d.rule));
@@ -167,23 +167,21 @@ using Texts = std::map<data::DocumentName, data::Document>;
 // Of kept documents as they were written, of dropped ones as they came in.
 Texts texts_of(Session& session, const Curation& curation, const std::vector<data::Decision>& shown) {
   lineage::Workspace& workspace = session.workspace_for_reading();
-  const auto read = [&](const std::vector<lineage::RunOutput>& artifacts, const std::string& role, data::Verdict verdict,
-                        Texts& texts) {
-    std::vector<data::DocumentName> wanted;
-    for (const data::Decision& d : shown) {
-      if (d.verdict == verdict) wanted.emplace_back(d.id, d.url);
-    }
-    if (wanted.empty()) return;
+  const auto read = [&](const std::vector<lineage::RunOutput>& artifacts, const std::string& role,
+                        const std::vector<data::DocumentName>& wanted, Texts& texts) {
     std::vector<std::filesystem::path> folders;
     for (const lineage::RunOutput& artifact : artifacts) {
       if (artifact.role == role) folders.push_back(workspace.path_of(artifact.artifact));
     }
     texts.merge(data::find_documents(folders, wanted, session.threads()));
   };
+  std::map<std::string, std::vector<data::DocumentName>> of_outputs;
+  std::vector<data::DocumentName> dropped;
+  for (const data::Decision& d : shown)
+    (d.verdict == data::Verdict::dropped ? dropped : of_outputs[output_role(d)]).emplace_back(d.id, d.url);
   Texts texts;
-  read(curation.run.outputs, "documents", data::Verdict::kept, texts);
-  read(curation.run.outputs, "held_out", data::Verdict::held_out, texts);
-  read(curation.run.inputs, "documents", data::Verdict::dropped, texts);
+  for (const auto& [role, wanted] : of_outputs) read(curation.run.outputs, role, wanted, texts);
+  if (!dropped.empty()) read(curation.run.inputs, "documents", dropped, texts);
   return texts;
 }
 

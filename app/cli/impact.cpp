@@ -77,8 +77,9 @@ ExitCode impact(Session& session, const std::string& source) {
     std::string dropped;
     for (const auto& [filter, count] : fates.dropped_by)
       dropped += fmt::format("{}{} {}", dropped.empty() ? ": " : ", ", filter, count);
-    print_wrapped(fmt::format("curated in run {}: {} documents came in, {} kept, {} held out, {} dropped{}", curation.run.id,
-                              fates.in, fates.kept, fates.held_out, fates.in - fates.kept - fates.held_out, dropped));
+    print_wrapped(fmt::format("{} in run {}: {} documents came in, {} kept, {} held out, {} dropped{}",
+                              curation.run.op == "mix" ? "mixed" : "curated", curation.run.id, fates.in, fates.kept,
+                              fates.held_out, fates.in - fates.kept - fates.held_out, dropped));
   }
   const std::vector<Training> trainings = trainings_of(workspace);
   for (const Training& training : trainings) {

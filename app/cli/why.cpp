@@ -18,8 +18,8 @@ namespace {
 std::string sentence(const Curation& curation, const data::Decision& d) {
   const std::string where = fmt::format("{} (run {})", curation.name, curation.run.id);
   if (d.verdict == data::Verdict::dropped) return fmt::format("dropped in {} by {}: {}", where, d.filter, d.reason);
-  const std::string shard = fmt::format("{}/{}, document {}", d.verdict == data::Verdict::kept ? "documents" : "held_out",
-                                        data::DocumentWriter::shard_name(d.shard), d.ordinal);
+  const std::string shard =
+      fmt::format("{}/{}, document {}", output_role(d), data::DocumentWriter::shard_name(d.shard), d.ordinal);
   const std::string text = d.verdict == data::Verdict::kept ? fmt::format("kept in {}: {}", where, shard)
                                                             : fmt::format("held out of training in {}: {}", where, shard);
   return d.edited ? fmt::format("{}; edited by {}", text, d.reason) : text;

@@ -70,6 +70,11 @@ const char* verdict_name(Verdict verdict) {
   return "unknown";
 }
 
+std::string output_role(const Decision& decision) {
+  if (decision.verdict == Verdict::held_out) return "held_out";
+  return decision.filter.empty() ? "documents" : decision.filter;
+}
+
 std::string decisions_file(std::vector<Decision> decisions) {
   std::sort(decisions.begin(), decisions.end(),
             [](const Decision& a, const Decision& b) { return a.id < b.id || (a.id == b.id && a.url < b.url); });

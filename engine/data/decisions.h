@@ -23,13 +23,18 @@ struct Decision {
   std::string url, source, language;
   Verdict verdict = Verdict::kept;
   bool edited = false;
-  std::string filter;    // of a dropped document: which dropped it, "gopher_repetition"
+  std::string filter;    // of a dropped document: which dropped it, "gopher_repetition"; of a kept one: the output that it
+                         // stands in, where that is not "documents"
   std::string rule;      // and by which of its rules, "top_2_gram"
   std::string reason;    // in words with numbers; of a kept and edited one: the edits
   std::string evidence;  // what filters kept with their judgements: "robots: allowed by ..."
   std::optional<Digest> duplicate_of;
   std::uint32_t shard = 0, ordinal = 0;  // kept and held out: place in the output
 };
+
+// The output that a document which was not dropped stands in: "documents", "held_out", or the first stage of a mixture that takes
+// it.
+std::string output_role(const Decision& decision);
 
 // What most questions about a document turn on, as views into the file: cheap for those who look at all of them.
 struct DecisionGlance {

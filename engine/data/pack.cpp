@@ -11,17 +11,16 @@
 #include "base/json.h"
 #include "engine/data/best_fit.h"
 #include "engine/data/document.h"
+#include "engine/data/document_encoder.h"
 #include "engine/data/row_index.h"
 #include "engine/data/token_shards.h"
 #include "engine/steps/step_context.h"
-#include "engine/text/bpe_trainer.h"
 #include "engine/text/tokenizer.h"
 #include "lineage/docmap.h"
 
 namespace cairn::data {
 namespace {
 
-using text::SpecialTokens;
 using text::Tokenizer;
 
 constexpr std::size_t kBatchBytes = 8'000'000;  // of text, encoded in parallel and then written in order
@@ -32,46 +31,6 @@ struct Located {
   Document document;
   std::size_t file = 0;  // index of the shard file among all that were read
   std::int64_t ordinal = 0;
-};
-
-// Turns a document's text into ids: <s> text </s>, markers as tokens, all else as text.
-class DocumentEncoder {
- public:
-  DocumentEncoder(const Tokenizer& tokenizer, const Config& config)
-      : tokenizer_(tokenizer), special_(config.string("special") == "parse" ? SpecialTokens::parse : SpecialTokens::as_text) {
-    for (const auto& [name, id] : {std::pair{"bos", &bos_}, std::pair{"eos", &eos_}}) {
-      if (config.has(name)) *id = tokenizer.require(config.string(name));
-    }
-    for (const std::string& marker : config.strings("markers")) {
-      const auto id = tokenizer.id_of(marker);
-      if (id && tokenizer.is_special(*id)) markers_.emplace_back(marker, *id);  // others are found as the tokenizer finds them
-    }
-  }
-
-  std::vector<TokenId> encode(std::string_view text) const {
-    std::vector<TokenId> ids;
-    ids.reserve(text.size() / 3 + 2);
-    if (bos_) ids.push_back(*bos_);
-    while (!text.empty()) {
-      TokenId marker = -1;
-      std::size_t at = text.size(), length = 0;
-      for (const auto& [written, id] : markers_) {
-        const std::size_t found = text.substr(0, at).find(written);
-        if (found != std::string_view::npos) at = found, length = written.size(), marker = id;
-      }
-      tokenizer_.encode_to(text.substr(0, at), special_, ids);
-      if (marker >= 0) ids.push_back(marker);
-      text.remove_prefix(at + length);
-    }
-    if (eos_) ids.push_back(*eos_);
-    return ids;
-  }
-
- private:
-  const Tokenizer& tokenizer_;
-  SpecialTokens special_;
-  std::optional<TokenId> bos_, eos_;
-  std::vector<std::pair<std::string, TokenId>> markers_;
 };
 
 struct Tally {
@@ -291,8 +250,9 @@ void pack(steps::StepContext& ctx) {
   packer.finish(tokenizer);
 }
 
-Json names(const std::vector<std::string>& list) {
-  return Json(list);
+std::vector<Field> with_document_encoder_fields(std::vector<Field> fields) {
+  for (Field& shared : document_encoder_fields()) fields.push_back(std::move(shared));
+  return fields;
 }
 
 }  // namespace
@@ -304,19 +264,14 @@ const steps::StepSpec kPack{
     .inputs = {{.role = "documents", .kind = "documents", .help = "packed one after another", .many = true},
                {.role = "tokenizer", .kind = "tokenizer", .help = "a tokenizer.json, or a folder that holds one"}},
     .outputs = {{"data", "token_shards", "Megatron .bin/.idx, a .docmap each (with best_fit, a .rows), and pack.json"}},
-    .config = object({
+    .config = object(with_document_encoder_fields({
         field("shard_tokens", integer().min(1).def(100'000'000),
               "tokens in one shard, at most (a longer document fills its own)"),
         field("type", string().one_of({"auto", "i32", "u16"}).def("auto"), "type of an id; auto: u16 below 65500 tokens"),
         field("packing", string().one_of({"concatenate", "best_fit"}).def("concatenate"),
               "best_fit: also an index of rows that cut hardly any document, which pretrain then reads"),
         field("sequence_length", integer().min(2).max((1 << 30) - 1).def(nullptr), "of best_fit's rows: that of the training"),
-        field("bos", string().min(1).def("<s>"), "token before each document"),
-        field("eos", string().min(1).def("</s>"), "token after each document"),
-        field("special", string().one_of({"as_text", "parse"}).def("as_text"),
-              "what control tokens in a document's text become: text, or the tokens"),
-        field("markers", list(string().min(1)).def(names(text::pii_markers())), "tokens that the text holds on purpose"),
-    }),
+    })),
     .run = pack,
 };
 
