@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <unordered_map>
 
@@ -16,7 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are written as they lie");
 
 constexpr std::string_view kMagic = "CAIRNDEC";
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kHeaderBytes = 32;
 constexpr std::size_t kRecordBytes = 120;
 
@@ -35,6 +36,13 @@ Number get(std::string_view bytes, std::size_t at) {
   Number number;
   std::memcpy(&number, bytes.data() + at, sizeof number);
   return number;
+}
+
+// Whether `a` read from its last byte to its first comes before `b` read likewise.
+bool reads_before_from_the_end(std::string_view a, std::string_view b) {
+  return std::lexicographical_compare(a.rbegin(), a.rend(), b.rbegin(), b.rend(), [](char x, char y) {
+    return static_cast<unsigned char>(x) < static_cast<unsigned char>(y);
+  });
 }
 
 // Strings, each once: a 4-byte length and the bytes.
@@ -84,6 +92,11 @@ std::string decisions_file(std::vector<Decision> decisions) {
     return decisions[a].url < decisions[b].url || (decisions[a].url == decisions[b].url && a < b);
   });
 
+  std::vector<std::uint64_t> by_end = by_url;
+  std::stable_sort(by_end.begin(), by_end.end(), [&](std::uint64_t a, std::uint64_t b) {
+    return reads_before_from_the_end(decisions[a].url, decisions[b].url);
+  });
+
   // The few names first, so that 4 bytes address them; addresses and reasons after them.
   StringTable strings;
   for (const Decision& d : decisions) {
@@ -116,7 +129,8 @@ std::string decisions_file(std::vector<Decision> decisions) {
   put(file, 16, static_cast<std::uint64_t>(decisions.size()));
   put(file, 24, static_cast<std::uint64_t>(strings.bytes().size()));
   file += records;
-  file.append(reinterpret_cast<const char*>(by_url.data()), by_url.size() * sizeof(std::uint64_t));
+  for (const std::vector<std::uint64_t>& order : {std::cref(by_url), std::cref(by_end)})
+    file.append(reinterpret_cast<const char*>(order.data()), order.size() * sizeof(std::uint64_t));
   file += strings.bytes();
   return file;
 }
@@ -131,13 +145,15 @@ Decisions::Decisions(const std::filesystem::path& path) : name_(path.string()), 
     fail("{}: byte 12: records of {} bytes, expected {}", name_, get<std::uint32_t>(bytes, 12), kRecordBytes);
   const auto count = get<std::uint64_t>(bytes, 16), string_bytes = get<std::uint64_t>(bytes, 24);
   const std::uint64_t room = bytes.size() - kHeaderBytes;
-  if (count > room / (kRecordBytes + 8) || string_bytes != room - count * (kRecordBytes + 8)) {
+  constexpr std::uint64_t bytes_of_each = kRecordBytes + 2 * sizeof(std::uint64_t);
+  if (count > room / bytes_of_each || string_bytes != room - count * bytes_of_each) {
     fail("{}: claims {} records and {} bytes of strings, the file has {} bytes", name_, count, string_bytes, bytes.size());
   }
   count_ = count;
   records_ = bytes.substr(kHeaderBytes, count * kRecordBytes);
   urls_ = bytes.substr(kHeaderBytes + records_.size(), count * 8);
-  strings_ = bytes.substr(kHeaderBytes + records_.size() + urls_.size());
+  ends_ = bytes.substr(kHeaderBytes + records_.size() + urls_.size(), count * 8);
+  strings_ = bytes.substr(kHeaderBytes + records_.size() + urls_.size() + ends_.size());
 }
 
 std::string_view Decisions::record(std::size_t index) const {
@@ -154,9 +170,6 @@ std::string_view Decisions::string_at(std::uint64_t offset) const {
 
 std::string_view Decisions::url(std::size_t index) const {
   return string_at(get<std::uint64_t>(record(index), kUrl));
-}
-std::uint64_t Decisions::url_index(std::size_t rank) const {
-  return get<std::uint64_t>(urls_, rank * 8);
 }
 
 Decision Decisions::at(std::size_t index) const {
@@ -221,33 +234,40 @@ std::vector<std::size_t> Decisions::by_id(std::string_view hex_prefix, std::size
   return found;
 }
 
-std::vector<std::size_t> Decisions::by_url(std::string_view prefix, bool whole, std::size_t most) const {
+template <typename Before, typename Matches>
+std::vector<std::size_t> Decisions::run_in(std::string_view order, std::size_t most, Before before, Matches matches) const {
+  const auto index = [order](std::size_t rank) { return get<std::uint64_t>(order, rank * 8); };
   std::size_t low = 0, high = count_;
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;
-    if (url(url_index(middle)) < prefix)
+    if (before(url(index(middle))))
       low = middle + 1;
     else
       high = middle;
   }
   std::vector<std::size_t> found;
-  for (; low < count_ && found.size() < most; ++low) {
-    const std::string_view here = url(url_index(low));
-    if (whole ? here != prefix : !here.starts_with(prefix)) break;
-    found.push_back(url_index(low));
-  }
+  for (; low < count_ && found.size() < most && matches(url(index(low))); ++low) found.push_back(index(low));
   std::sort(found.begin(), found.end());
   return found;
 }
 
+std::vector<std::size_t> Decisions::by_url(std::string_view prefix, bool whole, std::size_t most) const {
+  return run_in(
+      urls_, most, [prefix](std::string_view here) { return here < prefix; },
+      [prefix, whole](std::string_view here) { return whole ? here == prefix : here.starts_with(prefix); });
+}
+
 std::vector<std::size_t> Decisions::by_url_suffix(std::string_view suffix, std::size_t most) const {
-  std::vector<std::size_t> found;
-  for (std::size_t i = 0; i < count_ && found.size() < most; ++i) {
-    const std::string_view here = url(i);
-    if (!here.ends_with(suffix)) continue;
-    if (here.size() == suffix.size() || suffix.starts_with('/') || here[here.size() - suffix.size() - 1] == '/')
-      found.push_back(i);
-  }
+  const auto ending_in = [this, most](std::string_view end) {
+    return run_in(
+        ends_, most, [end](std::string_view here) { return reads_before_from_the_end(here, end); },
+        [end](std::string_view here) { return here.ends_with(end); });
+  };
+  if (suffix.starts_with('/')) return ending_in(suffix);
+  std::vector<std::size_t> found = ending_in("/" + std::string(suffix));
+  for (const std::size_t whole : by_url(suffix, true, most)) found.push_back(whole);
+  std::sort(found.begin(), found.end());
+  if (found.size() > most) found.resize(most);
   return found;
 }
 

@@ -1,5 +1,6 @@
 // What became of every document that a curation looked at, in one file that is mapped and searched by halving: by id, by address,
-// or by the beginning of either. docs/format/decisions.md describes the bytes, with an example that a test checks.
+// by the beginning of either, or by the end of an address. docs/format/decisions.md describes the bytes, with an example that a
+// test checks.
 #pragma once
 
 #include <cstdint>
@@ -58,24 +59,27 @@ class Decisions {
   // xxHash64 of id and address: the same for the same document, whatever other documents there are.
   std::uint64_t draw(std::size_t index, std::uint64_t seed) const;
 
-  // Indices, ascending. `most` bounds how many are returned.
+  // Indices, ascending; found by halving. `most` bounds how many are returned.
   std::vector<std::size_t> by_id(std::string_view hex_prefix, std::size_t most) const;  // hexadecimal, any length
   std::vector<std::size_t> by_url(std::string_view prefix, bool whole, std::size_t most) const;
-  // Addresses that end in `suffix` at a '/' or as a whole; looks at all of them.
+  // Addresses that end in `suffix` at a '/' or as a whole.
   std::vector<std::size_t> by_url_suffix(std::string_view suffix, std::size_t most) const;
 
  private:
   std::string_view record(std::size_t index) const;
   std::string_view string_at(std::uint64_t offset) const;
   std::string_view url(std::size_t index) const;
-  std::uint64_t url_index(std::size_t rank) const;
+  // Of `order`, record numbers sorted by address in some way: those of the first address that does not come `before`, and of the
+  // addresses behind it for as long as they match.
+  template <typename Before, typename Matches>
+  std::vector<std::size_t> run_in(std::string_view order, std::size_t most, Before before, Matches matches) const;
 
   Verdict verdict(std::size_t index) const;
 
   std::string name_;
   MappedFile file_;
   std::size_t count_ = 0;
-  std::string_view records_, urls_, strings_;
+  std::string_view records_, urls_, ends_, strings_;
 };
 
 }  // namespace cairn::data

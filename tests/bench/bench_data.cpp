@@ -7,11 +7,13 @@
 //   bench_data fineweb2 CONFIGS TEXTS.jsonl   FineWeb-2's rules, words of each language included
 //   bench_data pii TEXTS.jsonl RULES OUT      spans of personal identifiers by rules cairn or apertus, a line a text
 //   bench_data licences CASES.json            the licence of each case by its marks, then how fast
+//   bench_data decisions FOLDER COUNT         documents looked up among COUNT made-up ones
 //   bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps, outputs under OUT
 #include <libxml/HTMLparser.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -27,6 +29,7 @@
 #include "engine/data/classifiers/fasttext.h"
 #include "engine/data/compressed.h"
 #include "engine/data/curate.h"
+#include "engine/data/decisions.h"
 #include "engine/data/document.h"
 #include "engine/data/filters/fineweb2.h"
 #include "engine/data/filters/pii.h"
@@ -288,6 +291,52 @@ void licences(const fs::path& file) {
   std::cout << fmt::format("{{\"mb_per_s\": {}}}\n", static_cast<double>(bytes * rounds) / seconds_since(start) / 1e6);
 }
 
+// Looking documents up among `count` made-up ones, by each of the ways in which `cairn why` does.
+void decisions(const fs::path& folder, std::size_t count) {
+  const auto url_of = [](std::size_t i) {
+    return fmt::format("https://www.site-{}.example/{}/page-{}.html", i % 99'991, i % 7, i);
+  };
+  const auto id_of = [](std::size_t i) { return sha256(std::to_string(i)); };
+  {
+    std::vector<Decision> all(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      all[i].id = id_of(i);
+      all[i].url = url_of(i);
+      all[i].source = fmt::format("site-{}.example", i % 99'991);
+      all[i].language = "en";
+    }
+    write_file_atomically(real_disk(), folder / "decisions", decisions_file(std::move(all)));
+  }
+  const auto report = [&](const char* way, const auto& look) {
+    double slowest = 0, sum = 0;
+    constexpr std::size_t asked = 2000;
+    for (std::size_t i = 0; i < asked; ++i) {
+      const std::size_t document = (i * 7'919'993) % count;
+      const auto start = std::chrono::steady_clock::now();
+      const Decisions decisions(folder / "decisions");  // as a new start of the program opens it
+      const auto found = look(decisions, document);
+      if (found.empty() || decisions.at(found.front()).url != url_of(document))
+        fail("document {} was not found by {}", document, way);
+      const double seconds = seconds_since(start);
+      slowest = std::max(slowest, seconds);
+      sum += seconds;
+    }
+    const auto line = [&](const char* which, double seconds) {
+      std::cout << Json{{"what", fmt::format("one of {} documents, by {}, {}", count, way, which)},
+                        {"value", std::round(seconds * 1e7) / 10},
+                        {"unit", "us"}}
+                       .dump()
+                << std::endl;
+    };
+    line("mean", sum / asked);
+    line("slowest", slowest);
+  };
+  report("address", [&](const Decisions& d, std::size_t i) { return d.by_url(url_of(i), true, 2); });
+  report("end of the address",
+         [](const Decisions& d, std::size_t i) { return d.by_url_suffix(fmt::format("page-{}.html", i), 2); });
+  report("id", [&](const Decisions& d, std::size_t i) { return d.by_id(id_of(i).hex(), 2); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -300,9 +349,11 @@ int main(int argc, char** argv) {
     if (words.size() == 3 && words[0] == "fineweb2") return fineweb2(words[1], words[2]), 0;
     if (words.size() == 4 && words[0] == "pii") return personal_identifiers(words[1], words[2], words[3]), 0;
     if (words.size() == 2 && words[0] == "licences") return licences(words[1]), 0;
+    if (words.size() == 3 && words[0] == "decisions") return decisions(words[1], std::stoull(words[2])), 0;
     if (words.size() == 4 && words[0] == "run") return run(words[1], words[2], std::stoi(words[3])), 0;
-    std::cerr << "usage: bench_data extract FOLDER OUT.jsonl | robots FOLDER | warc FILE | language MODEL TEXTS | fineweb2 "
-                 "CONFIGS TEXTS | pii TEXTS RULES OUT | licences CASES | run PIPELINE.json OUT THREADS\n";
+    std::cerr
+        << "usage: bench_data extract FOLDER OUT.jsonl | robots FOLDER | warc FILE | language MODEL TEXTS | fineweb2 "
+           "CONFIGS TEXTS | pii TEXTS RULES OUT | licences CASES | decisions FOLDER COUNT | run PIPELINE.json OUT THREADS\n";
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << "\n";

@@ -105,6 +105,31 @@ TEST_CASE("decisions: found by id, by address, by the beginning of both and by t
   CHECK(decisions.by_url("https://example.org/3/", true, 1000).empty());
   CHECK(decisions.by_url_suffix("page-77.html", 10).size() == 1);
   CHECK(decisions.by_url_suffix("ge-77.html", 10).empty());
+  CHECK(decisions.by_url_suffix("/page-77.html", 10).size() == 1);
+  CHECK(decisions.by_url_suffix("https://example.org/0/page-77.html", 10).size() == 1);
+  CHECK(decisions.by_url_suffix("", 10).empty());
+}
+
+TEST_CASE("decisions: the end of an address is found as by looking at all of them") {
+  std::vector<Decision> all;
+  for (const char* url : {"a/b/c", "b/c", "c", "/c", "a/xc", "a/b/c/", "a//c", "", "z/ü/c", "a/b/c"}) {
+    for (int i = 0; i < 3; ++i) all.push_back(decision_of(fmt::format("{} {}", url, i), url));
+  }
+  TemporaryFolder folder;
+  write_file_atomically(folder.path() / "d", decisions_file(all));
+  const Decisions decisions(folder.path() / "d");
+  for (const std::string suffix : {"c", "b/c", "/c", "/b/c", "a/b/c", "xc", "c/", "ü/c", "x", "//c", "a//c"}) {
+    CAPTURE(suffix);
+    std::vector<std::size_t> expected;
+    for (std::size_t i = 0; i < decisions.size(); ++i) {
+      const std::string url = decisions.at(i).url;
+      if (!url.ends_with(suffix)) continue;
+      if (url.size() == suffix.size() || suffix.starts_with('/') || url[url.size() - suffix.size() - 1] == '/')
+        expected.push_back(i);
+    }
+    CHECK(decisions.by_url_suffix(suffix, 1000) == expected);
+    CHECK(decisions.by_url_suffix(suffix, 2).size() == std::min<std::size_t>(expected.size(), 2));
+  }
 }
 
 TEST_CASE("decisions: a damaged file is an error that names it") {
