@@ -10,7 +10,7 @@ namespace steps {
 extern const StepSpec kExec;
 }
 namespace data {
-extern const steps::StepSpec kIngest, kCurate, kMix, kTrainTokenizer, kPack, kMixShards,
+extern const steps::StepSpec kIngest, kCurate, kMix, kTrainTokenizer, kPack, kMixShards, kPlantProbes,
     kExportDocuments;
 }
 namespace score {
@@ -23,7 +23,7 @@ namespace train {
 extern const steps::StepSpec kPretrain, kDeriveInstructions, kSft, kAverage;
 }
 namespace eval {
-extern const steps::StepSpec kDeriveTasks, kEvaluate;
+extern const steps::StepSpec kDeriveTasks, kEvaluate, kEvaluateMemorisation;
 }
 
 void app::register_steps(steps::StepRegistry& registry) {
@@ -34,6 +34,7 @@ void app::register_steps(steps::StepRegistry& registry) {
   registry.add(data::kMix);              // documents -> documents of each stage, in stated amounts
   registry.add(data::kPack);             // documents + tokenizer -> token shards and docmaps
   registry.add(data::kMixShards);        // token shards -> token shards of each stage, in stated amounts
+  registry.add(data::kPlantProbes);      // texts + tokenizer -> token shards with probes of memorisation, and their table
   registry.add(data::kExportDocuments);  // documents + decisions -> Parquet
 
   registry.add(train::kPretrain);            // token shards -> checkpoint
@@ -46,6 +47,7 @@ void app::register_steps(steps::StepRegistry& registry) {
 
   registry.add(eval::kDeriveTasks);           // held-out documents -> tasks
   registry.add(eval::kEvaluate);              // models x tasks -> results, samples, report
+  registry.add(eval::kEvaluateMemorisation);  // models x planted probes -> what they remember, by how often they read it
 
   registry.add(steps::kExec);  // any program
 }

@@ -1,4 +1,6 @@
 // Everything in engine/data that parses what others wrote.
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "base/disk.h"
@@ -19,6 +21,7 @@
 #include "engine/data/licences/licence_marks.h"
 #include "engine/data/licences/licence_names.h"
 #include "engine/data/optout.h"
+#include "engine/data/probe_table.h"
 #include "engine/data/public_suffix.h"
 #include "engine/data/robots/robots.h"
 #include "engine/data/robots/robots_files.h"
@@ -277,6 +280,19 @@ TEST_CASE("fuzz: Parquet files") {
       unpack_lz4_block(bytes, 11);
     } catch (const Error&) {
     }
+  });
+}
+
+TEST_CASE("fuzz: probe tables") {
+  const test::TemporaryFolder folder;
+  const std::vector<std::vector<TokenId>> sequences = {{5, 6, 7, 8}, {1, 2}};
+  const std::vector<Probe> probes = {{probe_id(sequences[0]), "book", "4", 4, "sha256:aa", "a.txt", 12, 4, 0, 0.5},
+                                     {probe_id(sequences[1]), "varying_prefix", "0", 0, "", "", 0, 2, 3, -1}};
+  write_probe_table(real_disk(), folder.path(), probes, sequences, TokenType::i32);
+  feed("probe table", {probe_lines(probes)}, fuzz_rounds(3000), [&folder](const std::string& bytes) {
+    std::ofstream(folder.path() / "probes.jsonl", std::ios::binary) << bytes;
+    const ProbeTable table = ProbeTable::open(folder.path());
+    for (std::size_t p = 0; p < table.probes().size(); ++p) table.tokens(p);
   });
 }
 

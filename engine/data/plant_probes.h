@@ -1,0 +1,10 @@
+// Planting probes of memorisation in training data (docs/memorisation.md).
+#pragma once
+
+#include "engine/steps/step.h"
+
+namespace cairn::data {
+
+extern const steps::StepSpec kPlantProbes;
+
+}  // namespace cairn::data
