@@ -10,7 +10,7 @@ namespace steps {
 extern const StepSpec kExec;
 }
 namespace data {
-extern const steps::StepSpec kIngest, kCurate, kMix, kTrainTokenizer, kPack, kMixShards, kPlantProbes,
+extern const steps::StepSpec kIngest, kCurate, kMix, kTrainTokenizer, kPack, kMixShards, kPlantProbes, kDescribe,
     kExportDocuments;
 }
 namespace score {
@@ -35,6 +35,7 @@ void app::register_steps(steps::StepRegistry& registry) {
   registry.add(data::kPack);             // documents + tokenizer -> token shards and docmaps
   registry.add(data::kMixShards);        // token shards -> token shards of each stage, in stated amounts
   registry.add(data::kPlantProbes);      // texts + tokenizer -> token shards with probes of memorisation, and their table
+  registry.add(data::kDescribe);         // documents -> statistics for their card
   registry.add(data::kExportDocuments);  // documents + decisions -> Parquet
 
   registry.add(train::kPretrain);            // token shards -> checkpoint

@@ -38,6 +38,7 @@ void add_verbs(CommandLine& line, Session& session) {
   add_rebuild(line, session);
   add_reproduce(line, session);
   add_release(line, session);
+  add_card(line, session);
 
   add_generate(line, session);
   add_chat(line, session);

@@ -40,6 +40,7 @@ void add_audit(CommandLine& line, Session& session);
 void add_rebuild(CommandLine& line, Session& session);
 void add_reproduce(CommandLine& line, Session& session);
 void add_release(CommandLine& line, Session& session);
+void add_card(CommandLine& line, Session& session);
 
 void add_generate(CommandLine& line, Session& session);
 void add_chat(CommandLine& line, Session& session);  // generate.cpp
