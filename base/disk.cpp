@@ -170,6 +170,10 @@ class RealDisk final : public Disk {
     fail("{}: cannot rename to {}: {}", from.string(), to.string(), reason(errno));
   }
 
+  void link(const fs::path& from, const fs::path& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) fail("{}: cannot link to {}: {}", from.string(), to.string(), reason(errno));
+  }
+
   void sync_directory(const fs::path& directory) override {
     const int descriptor = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) fail("{}: cannot open the folder: {}", directory.string(), reason(errno));

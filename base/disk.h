@@ -47,6 +47,8 @@ class Disk {
   virtual void rename(const fs::path& from, const fs::path& to) = 0;   // atomic; replaces a file at `to`
   // Atomic; returns false (and leaves both) when `to` exists.
   virtual bool rename_new(const fs::path& from, const fs::path& to) = 0;
+  // A second name for a file's bytes, on the same file system; fails when `to` exists.
+  virtual void link(const fs::path& from, const fs::path& to) = 0;
   virtual void sync_directory(const fs::path& directory) = 0;
   virtual void make_read_only(const fs::path& path) = 0;
   virtual void remove(const fs::path& path) = 0;       // a file; missing is fine

@@ -18,6 +18,7 @@ class ForwardingDisk : public Disk {
   void make_directories(const fs::path& directory) override { under_.make_directories(directory); }
   void rename(const fs::path& from, const fs::path& to) override { under_.rename(from, to); }
   bool rename_new(const fs::path& from, const fs::path& to) override { return under_.rename_new(from, to); }
+  void link(const fs::path& from, const fs::path& to) override { under_.link(from, to); }
   void sync_directory(const fs::path& directory) override { under_.sync_directory(directory); }
   void make_read_only(const fs::path& path) override { under_.make_read_only(path); }
   void remove(const fs::path& path) override { under_.remove(path); }

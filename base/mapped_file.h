@@ -19,6 +19,9 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  // Lets go of the pages that were read, which count as this process's memory; the next reading maps them again.
+  void release() const;
+
   const std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }

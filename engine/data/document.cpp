@@ -287,10 +287,6 @@ struct DocumentWriter::State {
   }
 
   void open_shard() {
-    if (file) {
-      close_shard();
-      ++shard;
-    }
     file = disk.create(folder / shard_name(shard));
     ordinal = 0;
     text_in_shard = 0;
@@ -304,6 +300,7 @@ struct DocumentWriter::State {
     lines.clear();
   }
   void close_shard() {
+    if (!file) return;
     write_frame();
     file->sync();
     file->close();
@@ -323,9 +320,10 @@ struct DocumentWriter::State {
   bool finished = false;
 };
 
-DocumentWriter::DocumentWriter(Disk& disk, const fs::path& folder, std::uint64_t shard_bytes)
+DocumentWriter::DocumentWriter(Disk& disk, const fs::path& folder, std::uint64_t shard_bytes, std::size_t first_shard)
     : state_(std::make_unique<State>(disk, folder, shard_bytes)) {
   disk.make_directories(folder);
+  state_->shard = first_shard;
   state_->open_shard();
 }
 DocumentWriter::~DocumentWriter() = default;
@@ -334,13 +332,24 @@ void DocumentWriter::append(const Document& document) {
   State& state = *state_;
   const std::size_t valid = text::valid_utf8_prefix(document.text);
   if (valid != document.text.size()) fail("document {}: byte {} of its text is not UTF-8", document.url, valid);
-  if (state.text_in_shard > 0 && state.text_in_shard + document.text.size() > state.shard_bytes) state.open_shard();
+  if (is_full_for(document.text.size())) end_shard();
+  if (!state.file) state.open_shard();
   append_document_line(state.lines, document);
   state.lines += '\n';
   state.text_in_shard += document.text.size();
   ++state.ordinal;
   ++state.documents;
   if (state.lines.size() >= kFrameBytes) state.write_frame();
+}
+
+bool DocumentWriter::is_full_for(std::uint64_t text_bytes) const {
+  return state_->text_in_shard > 0 && state_->text_in_shard + text_bytes > state_->shard_bytes;
+}
+
+void DocumentWriter::end_shard() {
+  state_->close_shard();
+  ++state_->shard;
+  state_->text_in_shard = 0;
 }
 
 void DocumentWriter::finish() {

@@ -79,9 +79,15 @@ class DocumentReader {
 // the documents alone. Not-UTF-8 text is an Error.
 class DocumentWriter {
  public:
-  DocumentWriter(Disk& disk, const std::filesystem::path& folder, std::uint64_t shard_bytes = 64'000'000);
+  // `first_shard`: the number of the first shard, of a writer that goes on behind shards that are there.
+  DocumentWriter(Disk& disk, const std::filesystem::path& folder, std::uint64_t shard_bytes = 64'000'000,
+                 std::size_t first_shard = 0);
   ~DocumentWriter();
   void append(const Document& document);
+  // Whether a document of so much text has no room in the open shard. append() then ends that shard; end_shard() does it at once:
+  // all that was appended before is then durable.
+  bool is_full_for(std::uint64_t text_bytes) const;
+  void end_shard();
   void finish();  // required; syncs
   std::int64_t documents() const;
   // Where the document appended last stands.

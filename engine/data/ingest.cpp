@@ -4,16 +4,15 @@
 // The funnel adds up: records that came in = documents + without text + skipped (by reason) + damaged (by reason).
 //
 // Documents stand in the order of the config's sources, within one in the order of the files' paths, within a file as they come;
-// for any number of threads.
+// for any number of threads. Files are read in groups of at least 16 MB, each into shards of its own (ingest_group.h): memory
+// does not grow with files or documents, and a killed ingestion goes on behind the last whole shard of each group.
 #include "engine/data/ingest.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <atomic>
-#include <map>
-#include <memory>
-#include <set>
+#include <functional>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -22,42 +21,19 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "engine/data/document.h"
-#include "engine/data/licences/licence_marks.h"
+#include "engine/data/ingest_group.h"
 #include "engine/data/public_suffix.h"
-#include "engine/data/signals/signals.h"
 #include "engine/data/sources/language.h"
 #include "engine/data/sources/licence_file.h"
-#include "engine/data/sources/source_reader.h"
+#include "engine/steps/ranks.h"
 #include "engine/steps/step_context.h"
-#include "engine/text/unicode.h"
 
 namespace cairn::data {
 
 namespace {
 
-constexpr std::size_t kBatchFiles = 128;           // read side by side, then written in order
-constexpr std::uint64_t kBatchBytes = 64'000'000;  // for each thread; a larger file is a batch's last
-constexpr std::size_t kListed = 1000;              // files without text and damaged records that the report names, at most
-
-struct Source {
-  std::string name, kind, licence, language, url_prefix, retrieved;
-  std::unique_ptr<LanguageRule> language_rule;
-  bool licence_from_pages = true;               // where the source declares none
-  const PublicSuffixList* by_domain = nullptr;  // documents are of their address's registrable domain
-};
-
-struct File {
-  std::size_t source;
-  fs::path path;
-  std::string member;  // path inside the source
-};
-
-struct Tally {
-  std::int64_t files = 0, documents = 0;
-  std::int64_t records = 0, read = 0, empty = 0;         // that came in; of them documents, and without text
-  std::map<std::string, std::int64_t> skipped, damaged;  // records, by reason
-  std::uint64_t bytes = 0, text_bytes = 0;
-};
+// Files read by one thread at a time; their shards are cut there too, so this is part of the step's version.
+constexpr std::uint64_t kGroupBytes = 16'000'000;
 
 std::vector<steps::External> externals(const Config& config) {
   std::vector<steps::External> found;
@@ -76,9 +52,9 @@ std::int64_t modified_seconds(const fs::path& path) {
   return stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_mtime) : 0;
 }
 
-std::vector<File> files_of(const steps::StepInput& input, std::size_t source) {
-  if (!fs::is_directory(input.path)) return {{source, input.path, input.path.filename().string()}};
-  std::vector<File> files;
+std::vector<IngestFile> files_of(const steps::StepInput& input) {
+  if (!fs::is_directory(input.path)) return {{nullptr, input.path, input.path.filename().string()}};
+  std::vector<IngestFile> files;
   std::vector<std::string> members = input.files;
   if (members.empty()) {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(input.path)) {
@@ -86,17 +62,17 @@ std::vector<File> files_of(const steps::StepInput& input, std::size_t source) {
     }
   }
   std::sort(members.begin(), members.end());
-  for (const std::string& member : members) files.push_back({source, input.path / member, member});
+  for (const std::string& member : members) files.push_back({nullptr, input.path / member, member});
   return files;
 }
 
 // Licence, retrieval time and rules of each source of the config.
-std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std::vector<File>>& files,
-                                 const PublicSuffixList* suffixes) {
-  std::vector<Source> sources;
+std::vector<IngestSource> read_sources(steps::StepContext& ctx, const std::vector<std::vector<IngestFile>>& files,
+                                       const PublicSuffixList* suffixes) {
+  std::vector<IngestSource> sources;
   std::size_t licence_files = 0;
   for (const Config& config : ctx.config().objects("sources")) {
-    Source source;
+    IngestSource source;
     source.name = config.string("name");
     source.kind = config.string("kind");
     if (config.has("language")) source.language = normal_language(config.string("language"));
@@ -117,7 +93,7 @@ std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std:
       source.retrieved = config.string("retrieved");
     } else {
       std::int64_t newest = 0;
-      for (const File& file : files[sources.size()]) newest = std::max(newest, modified_seconds(file.path));
+      for (const IngestFile& file : files[sources.size()]) newest = std::max(newest, modified_seconds(file.path));
       source.retrieved = format_iso8601(newest * 1'000'000).substr(0, 19) + "Z";
     }
     sources.push_back(std::move(source));
@@ -125,288 +101,71 @@ std::vector<Source> read_sources(steps::StepContext& ctx, const std::vector<std:
   return sources;
 }
 
-// A licence that a data set states for the document stands; what was found on a page counts where the source declares none.
-void complete_licence(Document& document, const Source& source) {
-  const bool found = !document.licence_evidence.empty();
-  if (!document.licence.empty() && (!found || source.licence_from_pages)) return;
-  document.licence = source.licence;
-  document.licence_evidence = source.licence == "unknown" ? "" : "declared for " + source.name;
-}
-
-// What the file does not say itself, the config does; but a language rule of the config knows better than the page.
-void complete(Document& document, const Source& source, const File& file, std::size_t index, std::size_t count) {
-  // An archive's header may hold any bytes, a document's line of JSON only UTF-8.
-  for (std::string* field :
-       {&document.text, &document.url, &document.source, &document.licence, &document.retrieved, &document.record_id,
-        &document.record_place, &document.content_type, &document.signals, &document.licence_evidence})
-    if (text::valid_utf8_prefix(*field) != field->size()) *field = text::utf8_lossy(*field);
-  document.id = document_id(document.text);
-  if (source.by_domain != nullptr && document.source.empty() && document.url.find("://") != std::string::npos)
-    document.source = text::utf8_lossy(source.by_domain->registrable(canonical_host(document.url)));
-  if (document.source.empty()) document.source = source.name;
-  if (document.url.empty()) {
-    document.url = text::utf8_lossy(source.url_prefix + file.member);
-    if (count > 1) document.url += fmt::format("#{}", index);
-  }
-  complete_licence(document, source);
-  std::string language = source.language;
-  if (language.empty() && source.language_rule) language = source.language_rule->language_of(file.member);
-  document.language = language.empty() ? normal_language(document.language) : language;
-  if (document.retrieved.empty()) document.retrieved = source.retrieved;
-}
-
-// How much text the files of a batch hold in memory together. A small file may unpack to more than any memory: beyond `most`
-// bytes, files put what they have read so far on disk.
-struct Room {
-  std::uint64_t most;
-  std::uint64_t least_of_file;  // a file that holds less keeps it
-  std::atomic<std::uint64_t> held{0};
-};
-
-// What a file gave.
-class ReadFile : public Intake {
- public:
-  // Of a file that goes to disk, `scratch` is the folder.
-  ReadFile(const Source& source, const File& file, bool skip_damaged, Room& room, Disk& disk, fs::path scratch)
-      : source_(source), file_(file), skip_damaged_(skip_damaged), room_(room), disk_(disk), scratch_(std::move(scratch)) {}
-
-  void document(Document&& document) override {
-    ++records;
-    if (document.text.find_first_not_of(" \t\r\n") == std::string::npos) {
-      ++empty;
-      return;
-    }
-    held_ += document.text.size();
-    room_.held += document.text.size();
-    held_documents_.push_back(std::move(document));
-    if (held_documents_.size() > 1 && room_.held > room_.most && held_ >= room_.least_of_file) {
-      disk_failed_ = true;  // unless it comes back
-      put_on_disk();
-      disk_failed_ = false;
-    }
-  }
-  void skipped(std::string_view reason) override {
-    ++records;
-    ++skipped_by[std::string(reason)];
-  }
-  void damaged(std::string_view reason, const std::string& message) override {
-    if (!skip_damaged_) throw Error(message);
-    ++records;
-    ++damaged_by[std::string(reason)];
-    if (damage.size() < kListed) damage.push_back(message);
-  }
-
-  // Whether it was our own disk that ended the reading.
-  bool disk_failed() const { return disk_failed_; }
-  void finish() {
-    complete_held();
-    if (on_disk_) on_disk_->finish();
-  }
-  std::int64_t documents() const { return on_disk_documents_ + static_cast<std::int64_t>(held_documents_.size()); }
-  // In order; once, after finish().
-  template <typename Take>
-  void for_each_document(Take&& take) {
-    if (on_disk_) {
-      DocumentReader reader(scratch_);
-      for (Document document; reader.next(document);) take(document);
-      on_disk_.reset();
-      disk_.remove_tree(scratch_);
-    }
-    for (const Document& document : held_documents_) take(document);
-  }
-
-  std::int64_t records = 0, empty = 0;
-  std::uint64_t bytes = 0;
-  std::map<std::string, std::int64_t> skipped_by, damaged_by;
-  std::vector<std::string> damage;  // in words
-
- private:
-  void complete_held() {
-    auto index = static_cast<std::size_t>(on_disk_documents_);
-    for (Document& document : held_documents_) complete(document, source_, file_, index++, static_cast<std::size_t>(documents()));
-  }
-  void put_on_disk() {
-    complete_held();
-    if (!on_disk_) {
-      disk_.remove_tree(scratch_);  // of an attempt that was killed
-      on_disk_ = std::make_unique<DocumentWriter>(disk_, scratch_, ~std::uint64_t{0});
-    }
-    for (const Document& document : held_documents_) on_disk_->append(document);
-    on_disk_documents_ += static_cast<std::int64_t>(held_documents_.size());
-    held_documents_.clear();
-    room_.held -= held_;
-    held_ = 0;
-  }
-
-  const Source& source_;
-  const File& file_;
-  bool skip_damaged_;
-  Room& room_;
-  Disk& disk_;
-  fs::path scratch_;
-  bool disk_failed_ = false;
-  std::vector<Document> held_documents_;
-  std::uint64_t held_ = 0;  // bytes of their texts
-  std::unique_ptr<DocumentWriter> on_disk_;
-  std::int64_t on_disk_documents_ = 0;
-};
-
-void read_one(const Source& source, const File& file, bool skip_damaged, ReadFile& result) {
-  const std::string name = source.name + "/" + file.member;
-  try {
-    const MappedFile mapped(file.path);
-    result.bytes = mapped.size();
-    source_reader(source.kind, file.member, mapped.text()).read(mapped.text(), name, result);
-  } catch (const Error& error) {  // what was read before it stays
-    if (result.disk_failed()) throw;
-    const Error told = named(error, name);
-    if (!skip_damaged || error.code() != ExitCode::failed) throw told;
-    result.damaged("file", told.what());
-  }
-  result.finish();
-}
-
-// Files from `begin` on that are read side by side: bounded in number and, but for the last, in bytes.
-std::size_t batch_end(const std::vector<File>& files, std::size_t begin, int threads) {
-  std::uint64_t bytes = 0;
-  std::size_t end = begin;
-  while (end < files.size() && end - begin < kBatchFiles && bytes < kBatchBytes * static_cast<std::uint64_t>(threads)) {
-    std::error_code unreadable;  // told when it is read
-    const std::uint64_t size = fs::file_size(files[end++].path, unreadable);
-    bytes += unreadable ? 0 : size;
-  }
-  return end;
-}
-
-std::int64_t sum(const std::map<std::string, std::int64_t>& by_reason) {
-  std::int64_t all = 0;
-  for (const auto& [reason, count] : by_reason) all += count;
-  return all;
-}
-
-void add(std::map<std::string, std::int64_t>& to, const std::map<std::string, std::int64_t>& from) {
-  for (const auto& [reason, count] : from) to[reason] += count;
-}
-
-Json records(const Tally& tally) {
-  if (tally.records != tally.read + tally.empty + sum(tally.skipped) + sum(tally.damaged))
-    fail("ingest: the funnel does not add up");
-  return {{"in", tally.records},
-          {"documents", tally.read},
-          {"without_text", tally.empty},
-          {"skipped", tally.skipped},
-          {"damaged", tally.damaged}};
-}
-
-Json tallies(const std::map<std::string, Tally>& of) {
-  Json out = Json::object();
-  for (const auto& [name, tally] : of) {
-    out[name] = {{"documents", tally.documents}, {"text_bytes", tally.text_bytes}};
-    if (tally.files > 0) {
-      out[name].update({{"files", tally.files}, {"file_bytes", tally.bytes}, {"records", records(tally)}});
-    }
-  }
-  return out;
-}
-
-// Documents with signal lines of a place and name ("meta robots"), and with a licence by a kind of mark ("rel=license").
-void count_marks(const Document& document, std::map<std::string, std::int64_t>& signals,
-                 std::map<std::string, std::int64_t>& licence_marks) {
-  std::set<std::string> names;
-  for (const SignalLine& line : split_signal_lines(document.signals, "\n"))
-    names.insert(fmt::format("{} {}", signal_place_name(line.place), line.name));
-  for (const std::string& name : names) ++signals[name];
-  const std::string& evidence = document.licence_evidence;
-  if (evidence.empty()) return;
-  ++licence_marks[evidence.starts_with("declared for ") ? "declared" : evidence.substr(0, evidence.find(": "))];
-}
-
 void ingest(steps::StepContext& ctx) {
-  const std::vector<steps::StepInput>& inputs = ctx.inputs("sources");
-  std::vector<std::vector<File>> files_by_source;
-  for (std::size_t i = 0; i < inputs.size(); ++i) files_by_source.push_back(files_of(inputs[i], i));
+  std::vector<std::vector<IngestFile>> files_by_source;
+  for (const steps::StepInput& input : ctx.inputs("sources")) files_by_source.push_back(files_of(input));
   std::unique_ptr<PublicSuffixList> suffixes;
   if (ctx.has_input("suffixes")) suffixes = std::make_unique<PublicSuffixList>(MappedFile(ctx.input("suffixes").path).text());
-  const std::vector<Source> sources = read_sources(ctx, files_by_source, suffixes.get());
-  std::vector<File> files;
-  for (const std::vector<File>& of_source : files_by_source) files.insert(files.end(), of_source.begin(), of_source.end());
+  const std::vector<IngestSource> sources = read_sources(ctx, files_by_source, suffixes.get());
+  std::vector<IngestFile> files;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    for (IngestFile& file : files_by_source[i]) {
+      file.source = &sources[i];
+      files.push_back(std::move(file));
+    }
+  }
   const bool skip_damaged = ctx.config().string("damaged") == "skip";
-  const auto memory = static_cast<std::uint64_t>(ctx.runtime().integer("memory"));
+  const auto shard_bytes = static_cast<std::uint64_t>(ctx.config().integer("shard_bytes"));
 
-  DocumentWriter writer(ctx.disk(), ctx.staging("documents"), static_cast<std::uint64_t>(ctx.config().integer("shard_bytes")));
-  std::map<std::string, Tally> by_source, by_language, by_licence;
-  Tally total;
-  Json without_text = Json::array(), damaged = Json::array();
-  std::map<std::string, std::int64_t> signals, licence_marks;
+  const std::vector<std::size_t> begins = group_begins(files, kGroupBytes);
+  const std::size_t groups = begins.size() - 1;
+  const auto folder_of = [&ctx](std::size_t group) { return ctx.scratch() / fmt::format("group-{:06d}", group); };
+  const std::function<void()> breathe = [&ctx] {
+    ctx.stop_if_asked();
+    ctx.ranks().beat();
+  };
+  const auto read = [&](std::size_t group) {
+    const std::span<const IngestFile> own(files.data() + begins[group], begins[group + 1] - begins[group]);
+    return read_group(ctx.disk(), folder_of(group), own, shard_bytes, skip_damaged, breathe);
+  };
   Progress& progress = ctx.progress("ingest", "files");
   progress.set_total(files.size());
-  std::map<std::pair<std::string, std::string>, steps::SourcePosting> postings;
-  for (std::size_t begin = 0, count = 0; begin < files.size(); begin += count) {
-    count = batch_end(files, begin, ctx.threads().threads()) - begin;
-    Room room{memory, memory / (8 * static_cast<std::uint64_t>(ctx.threads().threads()))};
-    std::vector<std::unique_ptr<ReadFile>> batch;
-    for (std::size_t i = begin; i < begin + count; ++i)
-      batch.push_back(std::make_unique<ReadFile>(sources[files[i].source], files[i], skip_damaged, room, ctx.disk(),
-                                                 ctx.scratch() / fmt::format("file-{}", i)));
-    ctx.threads().parallel_for(static_cast<std::int64_t>(count), [&](std::int64_t i) {
-      const File& file = files[begin + static_cast<std::size_t>(i)];
-      read_one(sources[file.source], file, skip_damaged, *batch[static_cast<std::size_t>(i)]);
-      progress.add();
-    });
-    for (std::size_t i = 0; i < count; ++i) {
-      const File& file = files[begin + i];
-      const std::string name = sources[file.source].name + "/" + file.member;
-      ReadFile& read = *batch[i];
-      Tally& tally = by_source[sources[file.source].name];
-      ++tally.files, ++total.files;
-      tally.bytes += read.bytes, total.bytes += read.bytes;
-      if (read.empty > 0 && without_text.size() < kListed) without_text.push_back(text::utf8_lossy(name));
-      for (Tally* t : {&tally, &total}) {
-        t->records += read.records;
-        t->read += read.documents();
-        t->empty += read.empty;
-        add(t->skipped, read.skipped_by);
-        add(t->damaged, read.damaged_by);
-      }
-      for (const std::string& what : read.damage) {
-        if (damaged.size() < kListed) damaged.push_back(text::utf8_lossy(what));
-      }
-      read.for_each_document([&](const Document& document) {
-        writer.append(document);
-        count_marks(document, signals, licence_marks);
-        for (Tally* t : {&by_source[document.source], &by_language[document.language], &by_licence[document.licence], &total}) {
-          ++t->documents;
-          t->text_bytes += document.text.size();
-        }
-        const std::string shard = DocumentWriter::shard_name(writer.shard());
-        const auto [posting, fresh] = postings.try_emplace({shard, document.source});
-        if (fresh) posting->second = {document.source, "documents", shard, writer.ordinal(), 0, 0};
-        ++posting->second.documents;
-      });
-      batch[i].reset();
-    }
-    ctx.stop_if_asked();
-  }
-  writer.finish();
-  for (const auto& [key, posting] : postings) ctx.post_source(posting);
+  const auto rank = static_cast<std::size_t>(ctx.ranks().rank()), ranks = static_cast<std::size_t>(ctx.ranks().size());
+  const std::size_t own = groups / ranks + (rank < groups % ranks);  // every so many-th
+  ctx.threads().parallel_for(static_cast<std::int64_t>(own), [&](std::int64_t i) {
+    const std::size_t group = static_cast<std::size_t>(i) * ranks + rank;
+    read(group);
+    progress.add(begins[group + 1] - begins[group]);
+  });
+  ctx.ranks().barrier("read");
+  if (!ctx.ranks().is_first()) return;
 
-  const Json report = {{"files", total.files},
-                       {"documents", total.documents},
-                       {"text_bytes", total.text_bytes},
-                       {"records", records(total)},
-                       {"by_source", tallies(by_source)},
-                       {"by_language", tallies(by_language)},
-                       {"by_licence", tallies(by_licence)},
-                       {"licence_marks", licence_marks},
-                       {"signals", signals},
-                       {"files_without_text", without_text},
-                       {"damaged_records", damaged}};
-  write_file_atomically(ctx.disk(), ctx.staging("report"), pretty_json(report));
+  // The groups' shards in order, those without a document only where there is no other.
+  ctx.disk().make_directories(ctx.staging("documents"));
+  IngestCounts counts;
+  std::size_t shards = 0;
+  for (std::size_t group = 0; group < groups; ++group) {
+    const IngestGroup done = read(group);  // nothing is left to read
+    counts.add(done.counts);
+    if (done.counts.total().documents == 0 && (shards > 0 || group + 1 < groups)) continue;
+    for (std::size_t shard = 0; shard < done.shards; ++shard) {
+      const std::string name = DocumentWriter::shard_name(shards++);
+      ctx.disk().link(folder_of(group) / DocumentWriter::shard_name(shard), ctx.staging("documents") / name);
+      for (steps::SourcePosting& posting : postings_of(ctx.disk(), folder_of(group), shard)) {
+        posting.file = name;
+        ctx.post_source(std::move(posting));
+      }
+    }
+  }
+  ctx.disk().sync_directory(ctx.staging("documents"));
+
+  write_file_atomically(ctx.disk(), ctx.staging("report"), pretty_json(counts.report()));
+  const IngestTally& total = counts.total();
   ctx.describe_output("documents", "documents", total.documents);
-  ctx.describe_output("documents", "languages", by_language.size());
+  ctx.describe_output("documents", "languages", counts.languages());
   ctx.describe_output("documents", "text_bytes", total.text_bytes);
   ctx.summarise(fmt::format("{} documents, {} of text, {} languages, {} sources{}", total.documents,
-                            format_bytes(total.text_bytes), by_language.size(), by_source.size(),
+                            format_bytes(total.text_bytes), counts.languages(), counts.sources(),
                             total.damaged.empty() ? "" : fmt::format(", {} damaged records", sum(total.damaged))));
 }
 
@@ -414,7 +173,7 @@ void ingest(steps::StepContext& ctx) {
 
 const steps::StepSpec kIngest{
     .name = "ingest",
-    .version = 5,
+    .version = 6,
     .summary = "read web archives, HTML, text, JSONL and Parquet files into documents",
     .inputs = {{"sources", "raw", "the files that the config's sources name", true, true},
                {"suffixes", "raw", "the public suffix list that config.suffixes names", true, false},
@@ -452,9 +211,6 @@ const steps::StepSpec kIngest{
               "a record or file that cannot be read: fail, or skip, count and name it in the report"),
         field("shard_bytes", integer().min(1).def(64'000'000), "text in one shard, at most"),
     }),
-    .runtime =
-        object({field("memory", integer().min(0).def(1'000'000'000),
-                      "bytes of text that the files read side by side may hold; beyond them they go through scratch files")}),
     .exactness = steps::Exactness::everywhere,
     .externals = externals,
     .run = ingest,

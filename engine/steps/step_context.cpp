@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "engine/steps/ranks.h"
 
 namespace cairn::steps {
 namespace {
@@ -33,6 +34,7 @@ struct StepContext::State {
   std::string summary;
   std::map<std::string, Json> facts;
   std::vector<SourcePosting> postings;
+  Ranks alone;
 };
 
 StepContext::StepContext(StepSetup setup) : state_(std::make_unique<State>(std::move(setup))) {
@@ -90,6 +92,9 @@ std::int64_t StepContext::started() const {
 }
 ThreadPool& StepContext::threads() const {
   return *state_->setup.threads;
+}
+Ranks& StepContext::ranks() const {
+  return state_->setup.ranks != nullptr ? *state_->setup.ranks : state_->alone;
 }
 StopToken& StepContext::stop_token() const {
   return *state_->setup.stop;

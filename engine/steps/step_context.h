@@ -21,6 +21,8 @@
 
 namespace cairn::steps {
 
+class Ranks;  // ranks.h
+
 struct StepInput {
   std::filesystem::path path;  // the artifact's file or folder, read-only
   Digest digest;
@@ -52,6 +54,7 @@ struct StepSetup {
   ThreadPool* threads = nullptr;
   StopToken* stop = nullptr;
   Disk* disk = nullptr;
+  Ranks* ranks = nullptr;  // nullptr: this process alone
   Progress::Style progress_style = Progress::Style::automatic;
 };
 
@@ -75,6 +78,7 @@ class StepContext {
   std::uint64_t seed() const;
   std::int64_t started() const;
   ThreadPool& threads() const;
+  Ranks& ranks() const;  // those that run this step together; of a step that does not ask for them, this process alone
   StopToken& stop_token() const;
   void stop_if_asked() const;  // throws at a safe point once a stop is requested
 

@@ -269,6 +269,14 @@ bool CrashDisk::rename_new(const fs::path& given_from, const fs::path& given_to)
   return true;
 }
 
+void CrashDisk::link(const fs::path& given_from, const fs::path& given_to) {
+  const fs::path from = state_->absolute(given_from);
+  const fs::path to = state_->absolute(given_to);
+  if (!state_->begin("link " + state_->relative(from) + " -> " + state_->relative(to))) return;
+  real_disk().link(from, to);
+  state_->pending.push_back({Pending::Kind::made, to, {}, {}, 0});
+}
+
 void CrashDisk::sync_directory(const fs::path& given) {
   const fs::path path = state_->absolute(given);
   if (!state_->begin("sync-directory " + state_->relative(path))) return;

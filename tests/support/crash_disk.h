@@ -57,6 +57,7 @@ class CrashDisk final : public Disk {
   void make_directories(const fs::path& directory) override;
   void rename(const fs::path& from, const fs::path& to) override;
   bool rename_new(const fs::path& from, const fs::path& to) override;
+  void link(const fs::path& from, const fs::path& to) override;
   void sync_directory(const fs::path& directory) override;
   void make_read_only(const fs::path& path) override;
   void remove(const fs::path& path) override;

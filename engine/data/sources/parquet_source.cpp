@@ -53,7 +53,7 @@ void read_group(const ParquetFile& file, std::size_t group, const std::vector<Wa
       std::string& field = document.*wanted[i].field;
       if (auto* text = std::get_if<std::string>(&cell.value); text != nullptr && field.empty()) field = text::utf8_lossy(*text);
     }
-    intake.document(std::move(document));
+    if (!intake.passes_over()) intake.document(std::move(document));
   }
 }
 

@@ -32,6 +32,7 @@ bool looks_like_html(std::string_view bytes) {
 }
 
 void HtmlReader::read(std::string_view bytes, const std::string& name, Intake& intake) const {
+  if (intake.passes_over()) return;
   const HtmlText page = compression_of(bytes) == Compression::none ? extract_html(bytes.substr(0, kMaxTextFile))
                                                                    : extract_html(decompress_all(bytes, name, kMaxTextFile));
   Document document;
@@ -43,6 +44,7 @@ void HtmlReader::read(std::string_view bytes, const std::string& name, Intake& i
 }
 
 void TextReader::read(std::string_view bytes, const std::string& name, Intake& intake) const {
+  if (intake.passes_over()) return;
   Document document;
   document.text =
       to_utf8(compression_of(bytes) == Compression::none ? std::string(bytes) : decompress_all(bytes, name, kMaxTextFile));
@@ -62,6 +64,7 @@ void JsonlReader::read(std::string_view bytes, const std::string& name, Intake& 
       continue;
     }
     if (strip(line.substr(0, 64)).empty() && strip(line).empty()) continue;
+    if (intake.passes_over()) continue;
     Document document;
     try {
       parse_document_line(line, document);

@@ -20,6 +20,9 @@ namespace cairn::data {
 class Intake {
  public:
   virtual ~Intake() = default;
+  // Asked before the work on a record: whether an earlier attempt took it already. The reader then goes to the one behind it,
+  // without a call for this. (Records that the reader cannot even find the end of come to damaged() unasked.)
+  virtual bool passes_over() { return false; }
   virtual void document(Document&& document) = 0;
   // A record that is no document, by a stable reason ("request").
   virtual void skipped(std::string_view reason) = 0;

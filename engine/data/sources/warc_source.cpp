@@ -42,6 +42,7 @@ void take(const ArchiveRecord& record, const std::string& name, Intake& intake) 
   const auto damaged = [&](std::string_view reason, std::string_view what) {
     intake.damaged(reason, fmt::format("{}: byte {}: {}", name, record.offset, what));
   };
+  if (intake.passes_over()) return;
   const bool response = record.type == "response";
   if (!response && record.type != "resource" && record.type != "conversion") return intake.skipped(skipped_record(record.type));
   if (record.url.starts_with("metadata:")) return intake.skipped("metadata");  // a crawler's own log

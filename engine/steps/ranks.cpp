@@ -1,0 +1,116 @@
+#include "engine/steps/ranks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/format.h"
+
+namespace cairn::steps {
+
+namespace {
+
+constexpr std::int64_t kBeatEvery = 1'000'000;  // microseconds
+constexpr auto kFirstWait = std::chrono::milliseconds(2), kLongestWait = std::chrono::milliseconds(500);
+
+}  // namespace
+
+Ranks::Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::string session, const StopToken& stop,
+             double timeout_seconds)
+    : rank_(rank),
+      size_(size),
+      disk_(&disk),
+      folder_(std::move(folder)),
+      session_(std::move(session)),
+      stop_(&stop),
+      timeout_seconds_(timeout_seconds) {
+  if (size < 1 || rank < 0 || rank >= size) fail("rank {} of {} ranks", rank, size);
+  disk.make_directories(folder_);
+  disk.remove(sign("failed", rank_));
+}
+
+std::filesystem::path Ranks::arrival(const std::string& name, int rank) const {
+  return folder_ / fmt::format("{}.{}", name, rank);
+}
+std::filesystem::path Ranks::sign(std::string_view kind, int rank) const {
+  return folder_ / fmt::format("{}-{}-{}", kind, session_, rank);
+}
+
+void Ranks::beat() {
+  if (size_ == 1) return;
+  const std::unique_lock lock(beating_, std::try_to_lock);
+  if (!lock) return;
+  const std::int64_t now = now_microseconds();
+  if (now - beaten_ < kBeatEvery) return;
+  beaten_ = now;
+  write_file_atomically(*disk_, sign("alive", rank_), fmt::format("{} {}", now, ++beats_));
+}
+
+void Ranks::give_up(std::string_view why) noexcept {
+  if (size_ == 1) return;
+  try {
+    write_file_atomically(*disk_, sign("failed", rank_), why);
+  } catch (const std::exception&) {  // the others run into their timeout
+  }
+}
+
+void Ranks::refuse_failure() const {
+  for (int rank = 0; rank < size_; ++rank) {
+    const std::filesystem::path path = sign("failed", rank);
+    if (rank != rank_ && disk_->exists(path)) fail("rank {} of {} gave up: {}", rank, size_, disk_->read(path));
+  }
+}
+
+// Rank 0 looks for all others and then says so in one file, which is all that they look for: few look-ups, however many ranks.
+void Ranks::barrier(const std::string& name) {
+  if (size_ == 1) return;
+  beat();
+  if (rank_ != 0) write_file_atomically(*disk_, arrival(name, rank_), "");
+  wait_for(name);
+  if (rank_ == 0) write_file_atomically(*disk_, arrival(name, 0), "");
+}
+
+void Ranks::wait_for(const std::string& name) {
+  std::vector<int> missing;
+  for (int rank = rank_ == 0 ? 1 : 0; rank < (rank_ == 0 ? size_ : 1); ++rank) missing.push_back(rank);
+  std::vector<std::string> last(static_cast<std::size_t>(size_));
+  std::vector<std::int64_t> seen(static_cast<std::size_t>(size_), now_microseconds());
+  for (auto wait = kFirstWait;; wait = std::min(2 * wait, kLongestWait)) {
+    std::erase_if(missing, [&](int rank) { return disk_->exists(arrival(name, rank)); });
+    if (missing.empty()) return;
+    stop_->throw_if_requested();
+    refuse_failure();
+    beat();
+    for (const int rank : missing) {
+      const auto index = static_cast<std::size_t>(rank);
+      const std::filesystem::path path = sign("alive", rank);
+      const std::string beat = disk_->exists(path) ? disk_->read(path) : std::string();
+      if (beat != last[index]) {
+        last[index] = beat;
+        seen[index] = now_microseconds();
+      } else if (static_cast<double>(now_microseconds() - seen[index]) * 1e-6 > timeout_seconds_) {
+        fail("rank {} of {} {} for {}: it has not come to '{}'. Start it again, or all of them: what is done is kept", rank,
+             size_, beat.empty() ? "has not been seen" : "has shown no sign of life", format_duration(timeout_seconds_), name);
+      }
+    }
+    std::this_thread::sleep_for(wait);
+  }
+}
+
+RankPart part_of(std::uint64_t count, int rank, int size) {
+  const auto r = static_cast<std::uint64_t>(rank), n = static_cast<std::uint64_t>(size);
+  return {count / n * r + std::min(r, count % n), count / n * (r + 1) + std::min(r + 1, count % n)};
+}
+
+int owner_of_part(std::uint64_t count, std::uint64_t thing, int size) {
+  const auto n = static_cast<std::uint64_t>(size);
+  const std::uint64_t least = count / n, longer = count % n * (least + 1);  // the first ones have one more
+  return static_cast<int>(thing < longer ? thing / (least + 1)
+                                         : count % n + (thing - longer) / std::max<std::uint64_t>(least, 1));
+}
+
+}  // namespace cairn::steps

@@ -1,0 +1,62 @@
+// Several processes that run one step together: each does its share, and they meet at barriers.
+//
+// They speak through a folder that all of them see, which every cluster has: files are written under another name and renamed, so
+// whoever sees one sees all of it. What a rank has done is a file too, and a rank that was killed and starts again finds it and
+// the barriers that it had passed. So all that a rank writes must be a function of the step's inputs and of the ranks' number.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/disk.h"
+#include "base/stop.h"
+
+namespace cairn::steps {
+
+class Ranks {
+ public:
+  Ranks() = default;  // one process alone, which waits for nobody
+  // `folder`: of the action, for this number of ranks, kept between attempts. `session`: of the job that started these processes:
+  // signs of life and failures of other jobs do not count.
+  Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::string session, const StopToken& stop,
+        double timeout_seconds);
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  bool is_first() const { return rank_ == 0; }
+
+  // Returns once all ranks have come to the barrier of this name; each name once. Error when a rank has shown no sign of life for
+  // the timeout, which names it, or when one has failed, with its words; try_again when a stop is asked for.
+  void barrier(const std::string& name);
+  // A sign of life, to be given during long work, from any thread; a file once a second, else next to nothing.
+  void beat();
+  // Tells the others that this rank gives up, and why.
+  void give_up(std::string_view why) noexcept;
+
+ private:
+  std::filesystem::path arrival(const std::string& name, int rank) const;
+  std::filesystem::path sign(std::string_view kind, int rank) const;
+  void wait_for(const std::string& name);
+  void refuse_failure() const;
+
+  int rank_ = 0, size_ = 1;
+  Disk* disk_ = nullptr;
+  std::filesystem::path folder_{};
+  std::string session_{};
+  const StopToken* stop_ = nullptr;
+  double timeout_seconds_ = 0;
+  std::mutex beating_{};
+  std::int64_t beaten_ = 0, beats_ = 0;  // microseconds; count
+};
+
+// The part [first, behind) of `count` things, in order, that a rank owns; parts differ by one at most.
+struct RankPart {
+  std::uint64_t first = 0, behind = 0;
+};
+RankPart part_of(std::uint64_t count, int rank, int size);
+int owner_of_part(std::uint64_t count, std::uint64_t thing, int size);
+
+}  // namespace cairn::steps
