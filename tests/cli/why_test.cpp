@@ -47,7 +47,8 @@ TEST_CASE("why: every document of a workspace is found, and its answer is that o
   std::map<std::string, std::map<std::string, std::string>> expected;  // url -> step -> verdict
   std::map<std::string, std::string> ids;
   for (const char* step : {"clean", "mix"}) {
-    for (const Json& document : asked(fmt::format("cairn docs {} --all --json", step), folder.path(), program)["documents"]) {
+    const Json shown = asked(fmt::format("cairn docs {} --all --json", step), folder.path(), program);
+    for (const Json& document : shown["documents"]) {
       expected[document["url"]][step] = document["verdict"];
       ids[document["url"]] = document["id"];
     }
@@ -58,7 +59,8 @@ TEST_CASE("why: every document of a workspace is found, and its answer is that o
     const std::string end = url.substr(url.rfind('/') + 1);
     for (const std::string& name : {url, end, ids.at(url)}) {
       std::map<std::string, std::string> found;
-      for (const Json& document : asked(fmt::format("cairn why '{}' --json", name), folder.path(), program)["documents"]) {
+      const Json answer = asked(fmt::format("cairn why '{}' --json", name), folder.path(), program);
+      for (const Json& document : answer["documents"]) {
         if (document["url"] == url) found[document["step"]] = document["verdict"];
       }
       CHECK(found == verdicts);

@@ -95,7 +95,7 @@ TEST_CASE("signals: what header fields and metas say, as a table") {
        "content-signal.ai-train content-signal.search"},
       {"content signals, all allowed", "header content-signal: ai-train=yes,search=yes", ""},
       {"an unknown value", "header content-signal: ai-train=maybe", " ?"},
-      {"twice, the strictest", "header content-signal: ai-train=yes, ai-train=no", "content-signal.ai-train"},
+      {"twice, the strictest", "header content-signal: ai-train=no, ai-train=yes", "content-signal.ai-train"},
       {"content usage", "header content-usage: train-ai=n, search=y", "content-usage.train-ai"},
       {"its earlier labels", "header content-usage: train-genai=n", "content-usage.train-ai"},
       {"what stands above it", "header content-usage: bots=n",

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/thread_pool.h"
 #include "engine/model/hf_folder.h"
 #include "engine/text/bpe_trainer.h"
 #include "engine/text/chat.h"
@@ -25,7 +26,8 @@ struct Sft {
     text::BpeTrainerOptions options;
     options.special_tokens = text::apertus_special_tokens();
     options.vocab_size = static_cast<std::int64_t>(options.special_tokens.size()) + 256;
-    text::TrainedBpe bpe = text::BpeTrainer(options).train();
+    ThreadPool pool(1);
+    text::TrainedBpe bpe = text::BpeTrainer(options).train(pool);
     write_file_atomically(folder.path() / "tokenizer.json", text::tokenizer_json(bpe, options));
     model::Parameters base(tiny_shape(vocab > 0 ? vocab : options.vocab_size), Dtype::f32);
     model::initialise(base, 1);
