@@ -1,4 +1,6 @@
 // cairn run PIPELINE, and each step as a verb of its own: both make a pipeline and give it to the executor.
+#include <cstdlib>
+
 #include "app/cli/cli.h"
 #include "app/cli/execute.h"
 #include "app/cli/report.h"
@@ -6,7 +8,9 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/steps/environment.h"
 #include "engine/steps/executor.h"
+#include "engine/steps/team.h"
 
 namespace cairn::app {
 namespace {
@@ -48,7 +52,17 @@ ExitCode run_step(Session& session, const steps::StepSpec& step, const StepOptio
 
 }  // namespace
 
+// The first rank records; the others do their part of the steps that it shares, and say nothing but errors.
 ExitCode execute(Session& session, const steps::Pipeline& pipeline, steps::ExecutionOptions options) {
+  const steps::Team team =
+      steps::team_of_environment([](const char* name) { return static_cast<const char*>(std::getenv(name)); });
+  if (team.rank > 0) {
+    if (options.dry_run) return ExitCode::done;
+    steps::follow({team, session.workspace_folder(), steps::executable_digest(), &real_disk(), &session.threads(),
+                   &session.stop(), session.progress_style()},
+                  pipeline);
+    return ExitCode::done;
+  }
   std::size_t width = 0;
   for (const steps::PipelineStep& step : pipeline.steps) width = std::max(width, step.name.size());
   const std::int64_t started = now_microseconds();
@@ -58,7 +72,9 @@ ExitCode execute(Session& session, const steps::Pipeline& pipeline, steps::Execu
   options.on_result = [&](const steps::StepResult& result) {
     if (!session.json()) print_step_result(result, width);
   };
-  steps::Executor executor(session.workspace(), session.executor_settings());
+  steps::ExecutorSettings settings = session.executor_settings();
+  settings.team = team;
+  steps::Executor executor(session.workspace(), settings);
   const std::vector<steps::StepResult> results = executor.run(pipeline, options);
   if (session.json()) {
     Json list = Json::array();

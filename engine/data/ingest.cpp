@@ -212,6 +212,7 @@ const steps::StepSpec kIngest{
         field("shard_bytes", integer().min(1).def(64'000'000), "text in one shard, at most"),
     }),
     .exactness = steps::Exactness::everywhere,
+    .shared = true,
     .externals = externals,
     .run = ingest,
 };

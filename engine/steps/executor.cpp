@@ -33,20 +33,30 @@ std::uint64_t bytes_under(const fs::path& folder) {
 // One attempt of one action, from its first row in the ledger to its last.
 class Attempt {
  public:
-  Attempt(lineage::Workspace& workspace, const ExecutorSettings& settings, const PipelineStep& step, Action action,
-          std::int64_t now)
+  // `number`: of the step in the pipeline, by which the other ranks know it.
+  Attempt(lineage::Workspace& workspace, const ExecutorSettings& settings, TeamLeader& leader, const PipelineStep& step,
+          std::size_t number, Action action, std::int64_t now)
       : workspace_(workspace),
         ledger_(workspace.ledger()),
         settings_(settings),
+        leader_(leader),
         step_(step),
+        number_(number),
         action_(std::move(action)),
         started_(now) {}
 
   StepResult run() {
     start();
     try {
-      StepContext context(setup());
+      StepSetup given = setup();
+      if (step_.spec->shared) ranks_ = leader_.share(number_, step_, given);
+      given.ranks = ranks_.get();
+      StepContext context(std::move(given));
       step_.spec->run(context);
+      if (ranks_) {
+        ranks_->leave();
+        leader_.pass(number_);
+      }
       check_outputs();
       seal(context);
     } catch (const Error& error) {
@@ -55,6 +65,7 @@ class Attempt {
       end(Error(error.what()));
     }
     workspace_.disk().remove_tree(scratch_);
+    if (ranks_) leader_.sealed(scratch_);
     return std::move(result_);
   }
 
@@ -168,6 +179,7 @@ class Attempt {
   }
 
   [[noreturn]] void end(const Error& error) {
+    if (ranks_) ranks_->give_up(error.what());
     const bool interrupted = error.code() == ExitCode::try_again;
     ledger_.end_run(run_, interrupted ? RunState::aborted : RunState::failed, error.what(), now_microseconds());
     workspace_.disk().remove_tree(staging_);
@@ -187,7 +199,10 @@ class Attempt {
   lineage::Workspace& workspace_;
   lineage::Ledger& ledger_;
   const ExecutorSettings& settings_;
+  TeamLeader& leader_;
   const PipelineStep& step_;
+  std::size_t number_;
+  std::unique_ptr<Ranks> ranks_;
   Action action_;
   const std::int64_t started_;
   RunId run_ = 0;
@@ -200,17 +215,30 @@ class Execution {
  public:
   Execution(lineage::Workspace& workspace, const ExecutorSettings& settings, const Pipeline& pipeline,
             const ExecutionOptions& options)
-      : workspace_(workspace), settings_(settings), pipeline_(pipeline), options_(options) {}
+      : workspace_(workspace),
+        settings_(settings),
+        pipeline_(pipeline),
+        options_(options),
+        leader_(options.dry_run ? Team{} : settings.team, workspace.folder(), settings.code, workspace.disk(), *settings.stop) {}
 
   std::vector<StepResult> run() {
-    if (!options_.only.empty()) require_step(options_.only);
-    const std::set<std::string> wanted = needed_steps();
-    for (const PipelineStep& step : pipeline_.steps) {
-      if (wanted.count(step.name) == 0) continue;
-      settings_.stop->throw_if_requested();
-      results_.push_back(run_step(step));
-      if (options_.on_result) options_.on_result(results_.back());
+    try {
+      if (!options_.only.empty()) require_step(options_.only);
+      const std::set<std::string> wanted = needed_steps();
+      for (std::size_t number = 0; number < pipeline_.steps.size(); ++number) {
+        const PipelineStep& step = pipeline_.steps[number];
+        if (wanted.count(step.name) > 0) {
+          settings_.stop->throw_if_requested();
+          results_.push_back(run_step(step, number));
+          if (options_.on_result) options_.on_result(results_.back());
+        }
+        leader_.pass(number);
+      }
+    } catch (const std::exception& error) {
+      leader_.end(error.what());
+      throw;
     }
+    leader_.end("");
     return std::move(results_);
   }
 
@@ -238,7 +266,7 @@ class Execution {
     return needed;
   }
 
-  StepResult run_step(const PipelineStep& step) {
+  StepResult run_step(const PipelineStep& step, std::size_t number) {
     const bool may_run = options_.only.empty() || step.name == options_.only;
     const std::int64_t now = now_microseconds();
     const OutputLookup lookup = [&](const Wire& wire) { return output_of(wire); };
@@ -253,7 +281,7 @@ class Execution {
       fail_usage("{} reads '{}', which has not run as the pipeline now says; run without --only", options_.only, step.name);
     } else {
       if (options_.on_start) options_.on_start(step);
-      result = Attempt(workspace_, settings_, step, std::move(action), now).run();
+      result = Attempt(workspace_, settings_, leader_, step, number, std::move(action), now).run();
       for (const lineage::RunOutput& output : workspace_.ledger().run(*result.run).outputs)
         result.outputs[output.role] = output.artifact;
     }
@@ -295,6 +323,7 @@ class Execution {
   const ExecutorSettings& settings_;
   const Pipeline& pipeline_;
   const ExecutionOptions& options_;
+  TeamLeader leader_;
   std::vector<StepResult> results_;
 };
 

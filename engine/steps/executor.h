@@ -16,6 +16,7 @@
 #include "base/stop.h"
 #include "base/thread_pool.h"
 #include "engine/steps/pipeline.h"
+#include "engine/steps/team.h"
 #include "lineage/workspace.h"
 
 namespace cairn::steps {
@@ -29,6 +30,7 @@ struct ExecutorSettings {
   std::string environment = "{}";   // canonical JSON: cpu, isa, libraries, kernel, threads (environment.h)
   Digest code{};                    // SHA-256 of the executable
   std::string revision{};           // version of the program
+  Team team{};                      // that this process is the first rank of
 };
 
 enum class StepStatus {

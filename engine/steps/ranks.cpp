@@ -74,6 +74,18 @@ void Ranks::barrier(const std::string& name) {
   if (rank_ == 0) write_file_atomically(*disk_, arrival(name, 0), "");
 }
 
+void Ranks::leave() {
+  if (size_ == 1) return;
+  if (rank_ == 0)
+    wait_for("left");
+  else
+    write_file_atomically(*disk_, arrival("left", rank_), "");
+}
+
+bool Ranks::has_left() const {
+  return size_ > 1 && rank_ != 0 && disk_->exists(arrival("left", rank_));
+}
+
 void Ranks::wait_for(const std::string& name) {
   std::vector<int> missing;
   for (int rank = rank_ == 0 ? 1 : 0; rank < (rank_ == 0 ? size_ : 1); ++rank) missing.push_back(rank);

@@ -31,6 +31,9 @@ class Ranks {
   // Returns once all ranks have come to the barrier of this name; each name once. Error when a rank has shown no sign of life for
   // the timeout, which names it, or when one has failed, with its words; try_again when a stop is asked for.
   void barrier(const std::string& name);
+  // The end of the step, once on each rank: the first returns when all others are out of the folder, which it may then remove.
+  void leave();
+  bool has_left() const;  // this rank, also before it was killed and started again
   // A sign of life, to be given during long work, from any thread; a file once a second, else next to nothing.
   void beat();
   // Tells the others that this rank gives up, and why.

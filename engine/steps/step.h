@@ -68,6 +68,7 @@ struct StepSpec {
   // It enters the determinism class, and the run's environment as "device".
   std::function<std::map<std::string, std::string>(const Json& runtime)> device = nullptr;
   Exactness exactness = Exactness::everywhere;
+  bool shared = false;  // ranks share the work (ranks.h): each runs it, does its part, and the first writes the outputs
   std::function<std::vector<External>(const Config&)> externals = nullptr;  // optional
   // For steps whose inputs and outputs the config declares (exec): inputs of any role are taken, as kind "any", and outputs are
   // these beside `outputs`.

@@ -1,0 +1,192 @@
+// `cairn run` as several processes that share a folder: the same bits for any number of them, also when one is killed and started
+// again; and what they say when one is missing, or was given something else.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/format.h"
+#include "base/random.h"
+#include "lineage/audit.h"
+#include "lineage/workspace.h"
+#include "tests/support/test.h"
+
+using namespace cairn;
+
+namespace {
+
+constexpr const char* kPipeline = R"({"pipeline": "ranks", "seed": 5, "steps": {
+  "corpus": {"step": "ingest", "config": {"shard_bytes": 60000, "sources": [{"name": "made-up", "path": "in", "kind": "jsonl", "licence": "MIT", "language": "en",
+                                                       "retrieved": "2026-01-01T00:00:00Z"}]}},
+  "clean": {"step": "curate", "inputs": {"documents": "corpus.documents"}, "config": {"shard_bytes": 300000, "held_out": {"fraction": 0.05},
+            "filters": [{"filter": "exact_dedup", "keep": "newest"}, {"filter": "minhash", "keep": "longest"}, {"filter": "gopher_quality"},
+                        {"filter": "paragraph_dedup", "of": "lines"}, {"filter": "percentile", "score": "quality", "share": 0.1},
+                        {"filter": "substring_dedup", "min_bytes": 60}]},
+            "runtime": {"piece_bytes": 20000}}}})";
+
+// Documents of words drawn by index, with copies, near copies and lines in common, in files of which each is a group.
+void write_documents(const fs::path& folder) {
+  fs::create_directories(folder);
+  const Random random(1, "ranks test documents");
+  std::uint64_t at = 0;
+  std::vector<std::string> texts;
+  for (int f = 0; f < 4; ++f) {
+    std::ofstream out(folder / fmt::format("{}.jsonl", f));
+    for (int d = 0; d < 400; ++d) {
+      std::string text;
+      if (d % 9 == 8 && !texts.empty()) text = texts[random.below(at++, texts.size())];
+      for (int w = 0; w < (text.empty() ? 150 : d % 2 * 3); ++w)
+        text += fmt::format("word{} {}", random.below(at++, 900), w % 17 == 16 ? "and the end. " : "");
+      texts.push_back(text);
+      if (d % 7 == 0) text += "\\nA line that stands in many of the documents of this test, again and again.\\n";
+      out << fmt::format(R"({{"text": "{}", "url": "https://{}.org/{}", "quality_score": {}, "retrieved": "2026-01-{:02d}"}})",
+                         text, d % 5, f * 1000 + d, d % 31 / 31.0, d % 28 + 1)
+          << '\n';
+    }
+    // Of no document, but of such a size that the next file is of another group.
+    for (int line = 0; line < 17'000; ++line) out << std::string(1000, ' ') << '\n';
+  }
+}
+
+struct Launch {
+  const char* program;
+  fs::path folder, workspace;
+  int size = 1;
+  std::string job = "1", timeout = "60";
+};
+
+pid_t start(const Launch& launch, int rank, const std::vector<std::string>& more = {}) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  setenv("CAIRN_RANK", std::to_string(rank).c_str(), 1);
+  setenv("CAIRN_RANKS", std::to_string(launch.size).c_str(), 1);
+  setenv("CAIRN_JOB", launch.job.c_str(), 1);
+  setenv("CAIRN_RANK_TIMEOUT", launch.timeout.c_str(), 1);
+  const int null = open("/dev/null", O_WRONLY);
+  dup2(null, STDOUT_FILENO);
+  const int log = open((launch.folder / fmt::format("stderr-{}", rank)).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  dup2(log, STDERR_FILENO);
+  std::vector<std::string> words = {
+      launch.program, "-C", launch.workspace.string(), "-q", "--threads", "1", "run", (launch.folder / "ranks.json").string()};
+  words.insert(words.end(), more.begin(), more.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv(launch.program, argv.data());
+  _exit(127);
+}
+
+int code_of(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+std::string said_by(const Launch& launch, int rank) {
+  return read_file(launch.folder / fmt::format("stderr-{}", rank));
+}
+
+std::map<std::string, Digest> results(const fs::path& path) {
+  lineage::Workspace workspace = lineage::Workspace::open_read_only(real_disk(), path);
+  std::map<std::string, Digest> digests;
+  for (const lineage::Ref& ref : workspace.ledger().refs()) digests[ref.name] = workspace.ledger().artifact(ref.artifact).digest;
+  return digests;
+}
+
+struct Scene {
+  Scene() {
+    launch.program = std::getenv("CAIRN_BIN");
+    REQUIRE_MESSAGE(launch.program != nullptr, "CAIRN_BIN names the program under test");
+    launch.folder = folder.path();
+    write_documents(folder.path() / "in");
+    std::ofstream(folder.path() / "ranks.json") << kPipeline;
+  }
+  const Launch& fresh(int size) {
+    launch.size = size;
+    launch.workspace = folder.path() / fmt::format("ws-{}", ++workspaces);
+    launch.job = std::to_string(workspaces);
+    lineage::Workspace::create(real_disk(), launch.workspace, "ranks");
+    return launch;
+  }
+  test::TemporaryFolder folder;
+  Launch launch;
+  int workspaces = 0;
+};
+
+}  // namespace
+
+TEST_CASE("ranks: one, two, three and five processes give the same bits, and the ledger is one process's") {
+  Scene scene;
+  std::map<std::string, Digest> expected;
+  for (const int size : {1, 2, 3, 5}) {
+    const Launch& launch = scene.fresh(size);
+    const std::int64_t begun = now_microseconds();
+    std::vector<pid_t> children;
+    for (int rank = 0; rank < size; ++rank) children.push_back(start(launch, rank));
+    for (int rank = 0; rank < size; ++rank)
+      CHECK_MESSAGE(code_of(children[static_cast<std::size_t>(rank)]) == 0, said_by(launch, rank));
+    MESSAGE(size, " ranks: ", (now_microseconds() - begun) / 1000, " ms");
+    const std::map<std::string, Digest> found = results(launch.workspace);
+    if (size == 1) expected = found;
+    CHECK(found.size() >= 6);
+    CHECK(found == expected);
+    lineage::Workspace workspace = lineage::Workspace::open(real_disk(), launch.workspace);
+    CHECK(workspace.ledger().open_runs().empty());
+    const lineage::AuditReport audit = lineage::audit_workspace(workspace);
+    CHECK_MESSAGE(audit.holds(), audit.to_text());
+  }
+}
+
+TEST_CASE("ranks: one that is killed and started again finds what it had done, and the bits are the same") {
+  Scene scene;
+  const Launch& alone = scene.fresh(1);
+  const std::int64_t begun = now_microseconds();
+  REQUIRE(code_of(start(alone, 0)) == 0);
+  const auto whole_time = static_cast<std::uint64_t>(now_microseconds() - begun);
+  const std::map<std::string, Digest> expected = results(alone.workspace);
+  const Random random(static_cast<std::uint64_t>(begun), "kill");
+  int killed = 0;
+  for (std::uint64_t round = 0; round < 8; ++round) {
+    const Launch& launch = scene.fresh(3);
+    std::vector<pid_t> children;
+    for (int rank = 0; rank < 3; ++rank) children.push_back(start(launch, rank));
+    const auto victim = static_cast<std::size_t>(round % 3);
+    std::this_thread::sleep_for(std::chrono::microseconds(random.below(round, whole_time)));
+    kill(children[victim], SIGKILL);
+    killed += code_of(children[victim]) == -1;
+    INFO("round " << round << " of seed " << begun << ", rank " << victim);
+    children[victim] = start(launch, static_cast<int>(victim));
+    for (int rank = 0; rank < 3; ++rank)
+      CHECK_MESSAGE(code_of(children[static_cast<std::size_t>(rank)]) == 0, said_by(launch, rank));
+    CHECK(results(launch.workspace) == expected);
+  }
+  CHECK(killed >= 4);
+}
+
+TEST_CASE("ranks: a missing rank, other settings and nonsense are told") {
+  Scene scene;
+  Launch missing = scene.fresh(3);
+  missing.timeout = "5";  // a busy machine may keep the two others waiting, too
+  const pid_t zero = start(missing, 0), one = start(missing, 1);
+  CHECK(code_of(zero) == 1);
+  CHECK_MESSAGE(said_by(missing, 0).find("rank 2 of 3 has not been seen for 5") != std::string::npos, said_by(missing, 0));
+  CHECK(code_of(one) == 1);
+  CHECK_MESSAGE(said_by(missing, 1).find("rank 0 of 3 gave up: ") != std::string::npos, said_by(missing, 1));
+
+  const Launch& other = scene.fresh(2);
+  const pid_t first = start(other, 0), second = start(other, 1, {"--set", "corpus.config.shard_bytes=70000"});
+  CHECK(code_of(second) == 2);
+  CHECK(said_by(other, 1).find("rank 1 was given another config.shard_bytes of corpus than rank 0: 70000 instead of 60000") !=
+        std::string::npos);
+  CHECK(code_of(first) == 1);
+  CHECK(said_by(other, 0).find("rank 1 of 2 gave up: rank 1 was given another config.shard_bytes") != std::string::npos);
+
+  const Launch& wrong = scene.fresh(2);
+  CHECK(code_of(start(wrong, 2)) == 2);
+  CHECK(said_by(wrong, 2).find("CAIRN_RANK=2, but CAIRN_RANKS=2") != std::string::npos);
+}
