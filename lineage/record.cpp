@@ -291,6 +291,11 @@ Record parse_record(std::string_view text, std::string_view origin) {
   }
   if (record.run && record.adoption) fail("{}: record: a run and an adoption in one", origin);
   if (!record.run && !record.adoption && record.refs.empty()) fail("{}: record: nothing is recorded in it", origin);
+  const std::string written = record_text(record);
+  if (written != text) {
+    const auto differs = std::mismatch(written.begin(), written.end(), text.begin(), text.end()).second - text.begin();
+    fail("{}: byte {}: a record has one text, and this is another: a field that is not known, or another form", origin, differs);
+  }
   return record;
 }
 

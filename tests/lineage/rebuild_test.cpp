@@ -204,5 +204,8 @@ TEST_CASE("records that contradict themselves are refused with the place") {
   CHECK(message("\"op\":\"ingest\"", "\"pp\":\"ingest\"") == "r: record.run: 'op' is missing");
   CHECK(message("\"path\":\"0\"", "\"path\":\"../0\"").find("not a path inside a folder") != std::string::npos);
   CHECK(message("{\"_record\"", "{\"_rekord\"").find("not a run record") != std::string::npos);
+  CHECK(message("\"op\":\"ingest\"", "\"oo\":1,\"op\":\"ingest\"").find(": a record has one text, and this is another") !=
+        std::string::npos);
+  CHECK(message("\"seed\":7", "\"seed\": 7").find(": a record has one text, and this is another") != std::string::npos);
   CHECK(cairn::test::error_of([&] { parse_record(good.substr(0, good.size() - 1), "r"); }) != "");
 }
