@@ -150,17 +150,18 @@ std::string lower_case_ascii(std::string_view text) {
 std::size_t count_characters(std::string_view utf8) {
   // All bytes but those that continue a character, sixteen at a time; a lane counts to 255 before it is taken out.
   using Bytes = signed char __attribute__((vector_size(16)));
+  using Lanes = unsigned char __attribute__((vector_size(16)));
   constexpr signed char kLastContinuation = -65;  // 0xBF
   std::size_t count = 0, at = 0;
   while (at + 16 <= utf8.size()) {
     const std::size_t end = std::min(utf8.size() - 15, at + 255 * 16);
-    Bytes lanes = {};
+    Lanes lanes = {};
     for (; at < end; at += 16) {
       Bytes bytes;
       std::memcpy(&bytes, utf8.data() + at, sizeof bytes);
-      lanes -= bytes > kLastContinuation;  // true is -1
+      lanes -= reinterpret_cast<Lanes>(bytes > kLastContinuation);  // true is -1
     }
-    for (int i = 0; i < 16; ++i) count += static_cast<unsigned char>(lanes[i]);
+    for (int i = 0; i < 16; ++i) count += lanes[i];
   }
   for (; at < utf8.size(); ++at) count += (utf8[at] & '\xc0') != '\x80';
   return count;

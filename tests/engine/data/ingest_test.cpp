@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <thread>
@@ -157,6 +158,9 @@ TEST_CASE("ingest: killed at random points, also inside a file, it goes on and e
 }
 
 TEST_CASE("ingest: memory does not grow with the file") {
+#ifdef __SANITIZE_ADDRESS__
+  SKIP_TEST("a sanitizer keeps what was freed");
+#endif
   TemporaryFolder folder;
   const auto peak_of = [&](int lines) {
     const fs::path file = folder.path() / fmt::format("{}.jsonl", lines);
@@ -166,7 +170,7 @@ TEST_CASE("ingest: memory does not grow with the file") {
       const std::uint64_t before = peak_resident_bytes();
       StepRun(data::kIngest, config_of(file, 4'000'000)).threads(1).run();
       // Of a forked process, the peak begins with what the test had.
-      _exit(static_cast<int>((peak_resident_bytes() - before) >> 20));
+      _exit(static_cast<int>(std::min<std::uint64_t>(255, (peak_resident_bytes() - before) >> 20)));
     }
     int status = 0;
     waitpid(child, &status, 0);
