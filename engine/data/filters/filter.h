@@ -11,7 +11,7 @@
 #include "base/schema.h"
 #include "engine/data/document.h"
 #include "engine/data/statistics.h"
-#include "engine/data/words.h"
+#include "engine/data/text_analysis.h"
 
 namespace cairn::data {
 

@@ -14,8 +14,8 @@
 #include "base/random.h"
 #include "engine/data/characters.h"
 #include "engine/data/external_sort.h"
+#include "engine/data/text_analysis.h"
 #include "engine/data/text_key.h"
-#include "engine/data/words.h"
 #include "engine/data/xxhash64.h"
 
 namespace cairn::data {

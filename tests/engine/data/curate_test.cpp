@@ -14,7 +14,7 @@
 #include "engine/data/decisions.h"
 #include "engine/data/document.h"
 #include "engine/data/ingest.h"
-#include "engine/data/words.h"
+#include "engine/data/text_analysis.h"
 #include "engine/text/tokenizer.h"
 #include "tests/support/run_step.h"
 

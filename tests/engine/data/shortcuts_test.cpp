@@ -17,6 +17,7 @@
 #include "engine/data/filters/duplicates.h"
 #include "engine/data/filters/gopher_repetition.h"
 #include "engine/data/json_line.h"
+#include "engine/data/text_analysis.h"
 #include "engine/data/words.h"
 #include "engine/text/unicode.h"
 #include "tests/support/test.h"

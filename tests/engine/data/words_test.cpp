@@ -1,4 +1,5 @@
 #include "engine/data/words.h"
+#include "engine/data/text_analysis.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
