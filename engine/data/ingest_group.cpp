@@ -65,24 +65,24 @@ class GroupReader : public Intake {
       : disk_(disk), folder_(folder), files_(files), skip_damaged_(skip_damaged), breathe_(breathe) {
     disk_.make_directories(folder_);
     load();
-    if (!done_) writer_.emplace(disk_, folder_, shard_bytes, shards_);
+    if (!done_) writer_.emplace(disk_, folder_, shard_bytes, sizes_.size());
   }
 
   IngestGroup read() {
     if (!done_) {
       for (; place_.file < files_.size(); place_ = {place_.file + 1, 0, 0}) read_file();
       writer_->finish();
-      shards_ = writer_->shard() + 1;
+      sizes_.push_back(writer_->stored_bytes());
       save_postings(writer_->shard());
       done_ = true;
       save(place_);
     }
-    return {std::move(counts_), shards_};
+    return {std::move(counts_), sizes_.size()};
   }
 
   bool passes_over() override {
     if (seen_ == place_.records) return false;
-    ++seen_;
+    if (++seen_ % kRecordsBetween == 0) guarded([&] { breathe(); });
     return true;
   }
   void document(Document&& document) override {
@@ -198,8 +198,8 @@ class GroupReader : public Intake {
   void end_shard(const std::optional<Place>& here) {
     save_postings(writer_->shard());
     writer_->end_shard();
+    sizes_.push_back(writer_->stored_bytes());
     if (!here) return;
-    shards_ = writer_->shard();
     save(*here);
     breathe();
   }
@@ -212,10 +212,8 @@ class GroupReader : public Intake {
   }
 
   void save(const Place& place) {
-    const Json state = {{"place", {place.file, place.records, place.documents}},
-                        {"shards", shards_},
-                        {"done", done_},
-                        {"counts", counts_.state()}};
+    const Json state = {
+        {"place", {place.file, place.records, place.documents}}, {"sizes", sizes_}, {"done", done_}, {"counts", counts_.state()}};
     write_file_atomically(disk_, folder_ / kStateName, state.dump());
   }
 
@@ -226,17 +224,22 @@ class GroupReader : public Intake {
         const Json state = read_json(folder_ / kStateName);
         const IngestCounts counts = IngestCounts::of_state(state.at("counts"));
         place_ = {state.at("place").at(0), state.at("place").at(1), state.at("place").at(2)};
-        shards_ = state.at("shards");
+        sizes_ = state.at("sizes").get<std::vector<std::uint64_t>>();
+        for (std::size_t shard = 0; shard < sizes_.size(); ++shard) {
+          if (disk_.size(folder_ / DocumentWriter::shard_name(shard)) != sizes_[shard]) fail("shard {} is not whole", shard);
+        }
         done_ = state.at("done");
         counts_ = counts;
       }
     } catch (const std::exception&) {  // damaged: from the beginning
       place_ = {};
-      shards_ = 0;
+      sizes_.clear();
       done_ = false;
     }
-    for (std::size_t shard = shards_; disk_.exists(folder_ / DocumentWriter::shard_name(shard)); ++shard)
-      disk_.remove(folder_ / DocumentWriter::shard_name(shard));
+    for (const DiskEntry& entry : disk_.list(folder_)) {  // not up to the first gap: what is behind one would be in the way
+      if (entry.name.starts_with("documents-") && entry.name >= DocumentWriter::shard_name(sizes_.size()))
+        disk_.remove(folder_ / entry.name);
+    }
   }
 
   Disk& disk_;
@@ -253,7 +256,8 @@ class GroupReader : public Intake {
   std::optional<Error> failed_;
   IngestCounts counts_;
   std::map<std::string, steps::SourcePosting> postings_;  // of the open shard
-  std::size_t shards_ = 0;                                // whole ones
+  // Of the whole shards, as they were written: a file of another size is not the one, whoever put it there.
+  std::vector<std::uint64_t> sizes_;
   bool done_ = false;
 };
 

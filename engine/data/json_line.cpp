@@ -163,11 +163,13 @@ void JsonLine::take_string(std::string& value) {
   take_rest_of_string(value);
 }
 
-// Behind a first plain run. What is left of the line is room enough, since no escape is shorter than what it stands for: bytes
+// Behind a first plain run. What is left of the string is room enough, since no escape is shorter than what it stands for: bytes
 // are copied there sixteen at a time, with those behind the end of a run, which what follows overwrites.
 void JsonLine::take_rest_of_string(std::string& value) {
+  std::size_t end = at_;  // of the string, not of the line: many short ones on a long line cost no more than their length
+  while (end < line_.size() && line_[end] != '"') end = plain_run(line_, end + (line_[end] == '\\' ? 2 : 1));
   const std::size_t begin = value.size();
-  value.resize(begin + line_.size() - at_);
+  value.resize(begin + std::min(end, line_.size()) - at_ + sizeof(Bytes));
   char* out = value.data() + begin;
   for (;;) {
     for (std::size_t plain = 16; plain == 16 && at_ + 16 <= line_.size();) {

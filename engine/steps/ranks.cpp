@@ -19,12 +19,13 @@ constexpr auto kFirstWait = std::chrono::milliseconds(2), kLongestWait = std::ch
 
 }  // namespace
 
-Ranks::Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::string session, const StopToken& stop,
-             double timeout_seconds)
+Ranks::Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::filesystem::path owner, std::string session,
+             const StopToken& stop, double timeout_seconds)
     : rank_(rank),
       size_(size),
       disk_(&disk),
       folder_(std::move(folder)),
+      owner_(std::move(owner)),
       session_(std::move(session)),
       stop_(&stop),
       timeout_seconds_(timeout_seconds) {
@@ -47,11 +48,20 @@ void Ranks::beat() {
   const std::int64_t now = now_microseconds();
   if (now - beaten_ < kBeatEvery) return;
   beaten_ = now;
-  write_file_atomically(*disk_, sign("alive", rank_), fmt::format("{} {}", now, ++beats_));
+  refuse_company();
+  write_file_atomically(*disk_, sign("alive", rank_), said_ = fmt::format("{} {}", now, ++beats_));
+}
+
+void Ranks::refuse_company() {
+  const std::filesystem::path sign_of_life = sign("alive", rank_);
+  replaced_ = !said_.empty() && disk_->exists(sign_of_life) && disk_->read(sign_of_life) != said_;
+  if (replaced_) fail("another process is rank {} of {} of this start now; this one ends", rank_, size_);
+  if (disk_->exists(owner_) && disk_->read(owner_) != session_)
+    fail("another start works on this step now; rank {} of {} of this one ends", rank_, size_);
 }
 
 void Ranks::give_up(std::string_view why) noexcept {
-  if (size_ == 1) return;
+  if (size_ == 1 || replaced_) return;
   try {
     write_file_atomically(*disk_, sign("failed", rank_), why);
   } catch (const std::exception&) {  // the others run into their timeout
@@ -68,7 +78,10 @@ void Ranks::refuse_failure() const {
 // Rank 0 looks for all others and then says so in one file, which is all that they look for: few look-ups, however many ranks.
 void Ranks::barrier(const std::string& name) {
   if (size_ == 1) return;
-  beat();
+  {
+    const std::lock_guard lock(beating_);
+    refuse_company();  // whatever the time: what the others find behind a barrier must be this start's
+  }
   if (rank_ != 0) write_file_atomically(*disk_, arrival(name, rank_), "");
   wait_for(name);
   if (rank_ == 0) write_file_atomically(*disk_, arrival(name, 0), "");
@@ -111,18 +124,6 @@ void Ranks::wait_for(const std::string& name) {
     }
     std::this_thread::sleep_for(wait);
   }
-}
-
-RankPart part_of(std::uint64_t count, int rank, int size) {
-  const auto r = static_cast<std::uint64_t>(rank), n = static_cast<std::uint64_t>(size);
-  return {count / n * r + std::min(r, count % n), count / n * (r + 1) + std::min(r + 1, count % n)};
-}
-
-int owner_of_part(std::uint64_t count, std::uint64_t thing, int size) {
-  const auto n = static_cast<std::uint64_t>(size);
-  const std::uint64_t least = count / n, longer = count % n * (least + 1);  // the first ones have one more
-  return static_cast<int>(thing < longer ? thing / (least + 1)
-                                         : count % n + (thing - longer) / std::max<std::uint64_t>(least, 1));
 }
 
 }  // namespace cairn::steps

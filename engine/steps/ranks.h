@@ -20,9 +20,10 @@ class Ranks {
  public:
   Ranks() = default;  // one process alone, which waits for nobody
   // `folder`: of the action, for this number of ranks, kept between attempts. `session`: of the job that started these processes:
-  // signs of life and failures of other jobs do not count.
-  Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::string session, const StopToken& stop,
-        double timeout_seconds);
+  // signs of life and failures of other jobs do not count. `owner`: the file that names the job which the action's scratch folder
+  // belongs to.
+  Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::filesystem::path owner, std::string session,
+        const StopToken& stop, double timeout_seconds);
 
   int rank() const { return rank_; }
   int size() const { return size_; }
@@ -34,7 +35,8 @@ class Ranks {
   // The end of the step, once on each rank: the first returns when all others are out of the folder, which it may then remove.
   void leave();
   bool has_left() const;  // this rank, also before it was killed and started again
-  // A sign of life, to be given during long work, from any thread; a file once a second, else next to nothing.
+  // A sign of life, to be given during long work, from any thread; a file once a second, else next to nothing. Error when the
+  // scratch folder is another start's, or another process is this rank: two must not write there.
   void beat();
   // Tells the others that this rank gives up, and why.
   void give_up(std::string_view why) noexcept;
@@ -44,22 +46,18 @@ class Ranks {
   std::filesystem::path sign(std::string_view kind, int rank) const;
   void wait_for(const std::string& name);
   void refuse_failure() const;
+  void refuse_company();
 
   int rank_ = 0, size_ = 1;
   Disk* disk_ = nullptr;
-  std::filesystem::path folder_{};
+  std::filesystem::path folder_{}, owner_{};
   std::string session_{};
   const StopToken* stop_ = nullptr;
   double timeout_seconds_ = 0;
   std::mutex beating_{};
   std::int64_t beaten_ = 0, beats_ = 0;  // microseconds; count
+  std::string said_{};                   // by the last beat
+  bool replaced_ = false;
 };
-
-// The part [first, behind) of `count` things, in order, that a rank owns; parts differ by one at most.
-struct RankPart {
-  std::uint64_t first = 0, behind = 0;
-};
-RankPart part_of(std::uint64_t count, int rank, int size);
-int owner_of_part(std::uint64_t count, std::uint64_t thing, int size);
 
 }  // namespace cairn::steps

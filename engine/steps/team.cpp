@@ -9,13 +9,15 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/format.h"
 #include "base/json.h"
+#include "base/log.h"
 
 namespace cairn::steps {
 
 namespace {
 
-constexpr const char* kEnd = "end.json";
+constexpr const char *kEnd = "end.json", *kAlive = "alive";
 
 struct Launcher {
   const char *rank, *size;
@@ -39,6 +41,8 @@ int number_of(const char* name, const char* text) {
   if (error != std::errc() || stopped != end || value < 0) fail_usage("{}={}: expected a whole number", name, text);
   return value;
 }
+
+constexpr auto kFirstWait = std::chrono::milliseconds(2), kLongestWait = std::chrono::milliseconds(500);
 
 std::filesystem::path plan_path(const std::filesystem::path& folder, std::size_t number) {
   return folder / fmt::format("step-{:04d}.json", number);
@@ -68,8 +72,8 @@ void run_shared(const Follower& follower, const Pipeline& pipeline, const Json& 
   const std::string name = plan.at("name");
   const auto step = std::find_if(pipeline.steps.begin(), pipeline.steps.end(),
                                  [&name](const PipelineStep& other) { return other.name == name; });
-  Ranks ranks(team.rank, team.size, *follower.disk, plan.at("meeting").get<std::string>(), team.job, *follower.stop,
-              team.timeout_seconds);
+  Ranks ranks(team.rank, team.size, *follower.disk, plan.at("meeting").get<std::string>(), plan.at("owner").get<std::string>(),
+              team.job, *follower.stop, team.timeout_seconds);
   // Killed behind its last barrier and started again, this rank has nothing left to do, and the scratch folder may be going.
   if (ranks.has_left() || passed()) return;
   try {
@@ -132,30 +136,54 @@ Team team_of_environment(const std::function<const char*(const char*)>& variable
       const char* part = variable(name);
       if (part != nullptr) team.job += fmt::format("{}{}", team.job.empty() ? "" : "-", part);
     }
+    if (const char* job = variable("CAIRN_JOB"); team.job.empty() && job != nullptr) team.job = job;
     std::replace(team.job.begin(), team.job.end(), '/', '_');
     if (team.size > 1 && team.job.empty())
-      fail_usage("{}={}: {} must name this start, the same for all ranks", launcher.size, size, launcher.job.front());
+      fail_usage("{}={}: CAIRN_JOB must name this start, the same for all ranks", launcher.size, size);
     break;
   }
   return team;
 }
 
-TeamLeader::TeamLeader(Team team, std::filesystem::path folder, const Digest& code, Disk& disk, const StopToken& stop)
-    : team_(std::move(team)), folder_(folder_of(folder, team_)), code_(code), disk_(&disk), stop_(&stop) {
+TeamLeader::TeamLeader(Team team, const std::filesystem::path& folder, const Digest& code, Disk& disk, const StopToken& stop)
+    : team_(std::move(team)),
+      ranks_(folder / "ranks"),
+      folder_(folder_of(folder, team_)),
+      code_(code),
+      disk_(&disk),
+      stop_(&stop) {
   if (team_.is_alone()) return;
+  // An earlier start of this name that ended has left nothing that is needed; one whose first rank was killed goes on.
+  if (disk.exists(folder_ / kEnd)) disk.remove_tree(folder_);
   disk.make_directories(folder_);
-  disk.remove(folder_ / kEnd);
+  beating_ = std::make_unique<BackgroundQueue>();
+  beating_->submit([this] {
+    for (int i = 0; !ended_; ++i, std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
+      if (i % 50 == 0) write_file_atomically(*disk_, folder_ / kAlive, fmt::format("{}", now_microseconds()));
+    }
+  });
+}
+
+TeamLeader::~TeamLeader() {
+  ended_ = true;
 }
 
 void TeamLeader::tell(std::size_t number, const Json& what) {
   if (!team_.is_alone()) write_file_atomically(*disk_, plan_path(folder_, number), what.dump());
 }
 
+// Beside the scratch folder, which the first rank removes when another may just have been started again.
+std::filesystem::path TeamLeader::meeting_of(const std::filesystem::path& scratch) const {
+  return std::filesystem::absolute(folder_) / fmt::format("{}-{}", scratch.filename().string(), team_.size);
+}
+
 std::unique_ptr<Ranks> TeamLeader::share(std::size_t number, const PipelineStep& step, const StepSetup& setup) {
+  // Ranks that an earlier start has left behind read whose the scratch folder is, and end.
+  const std::filesystem::path owner = std::filesystem::absolute(ranks_) / (setup.scratch.filename().string() + ".owner");
+  if (!team_.is_alone() || disk_->exists(ranks_)) write_file_atomically(*disk_, owner, team_.job);
   if (team_.is_alone()) return nullptr;
-  // Beside the scratch folder, which the first rank removes when another may just have been started again.
-  const std::filesystem::path meeting = std::filesystem::absolute(folder_) / setup.scratch.filename();
-  auto ranks = std::make_unique<Ranks>(0, team_.size, *disk_, meeting, team_.job, *stop_, team_.timeout_seconds);
+  const std::filesystem::path meeting = meeting_of(setup.scratch);
+  auto ranks = std::make_unique<Ranks>(0, team_.size, *disk_, meeting, owner, team_.job, *stop_, team_.timeout_seconds);
   tell(number, {{"name", step.name},
                 {"size", team_.size},
                 {"code", code_.hex()},
@@ -166,7 +194,8 @@ std::unique_ptr<Ranks> TeamLeader::share(std::size_t number, const PipelineStep&
                 {"inputs", inputs_json(setup.inputs)},
                 {"staging", std::filesystem::absolute(setup.staging).string()},
                 {"scratch", std::filesystem::absolute(setup.scratch).string()},
-                {"meeting", meeting.string()}});
+                {"meeting", meeting.string()},
+                {"owner", owner.string()}});
   return ranks;
 }
 
@@ -175,7 +204,7 @@ void TeamLeader::pass(std::size_t number) {
 }
 
 void TeamLeader::sealed(const std::filesystem::path& scratch) {
-  if (!team_.is_alone()) disk_->remove_tree(folder_ / scratch.filename());
+  if (!team_.is_alone()) disk_->remove_tree(meeting_of(scratch));
 }
 
 void TeamLeader::end(const std::string& error) noexcept {
@@ -187,21 +216,37 @@ void TeamLeader::end(const std::string& error) noexcept {
 }
 
 void follow(const Follower& follower, const Pipeline& pipeline) {
-  const std::filesystem::path folder = folder_of(follower.folder, follower.team);
+  const Team& team = follower.team;
+  const std::filesystem::path folder = folder_of(follower.folder, team);
   const auto read = [&follower](const std::filesystem::path& path) {
     return parse_json(follower.disk->read(path), path.string());
   };
+  bool came_to_an_end = follower.disk->exists(folder / kEnd);
   for (std::size_t number = 0;; ++number) {
-    while (!follower.disk->exists(plan_path(folder, number))) {
+    const std::filesystem::path path = plan_path(folder, number);
+    std::string last;
+    std::int64_t seen = now_microseconds();
+    for (auto wait = kFirstWait; !follower.disk->exists(path); wait = std::min(2 * wait, kLongestWait)) {
       if (follower.disk->exists(folder / kEnd)) {
         const std::string error = read(folder / kEnd).at("error");
-        if (!error.empty()) fail("rank 0 of {} gave up: {}", follower.team.size, error);
+        if (!error.empty()) fail("rank 0 of {} gave up: {}", team.size, error);
+        if (came_to_an_end)
+          log_warning(fmt::format("rank {}: '{}' had ended when this rank came; a new start needs a name of its own", team.rank,
+                                  team.job));
         return;
       }
+      came_to_an_end = false;
       follower.stop->throw_if_requested();
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      const std::string beat = follower.disk->exists(folder / kAlive) ? follower.disk->read(folder / kAlive) : std::string();
+      if (beat != last) {
+        last = beat;
+        seen = now_microseconds();
+      } else if (static_cast<double>(now_microseconds() - seen) * 1e-6 > team.timeout_seconds) {
+        fail("rank 0 of {} {} for {}. Start it again, or all of them: what is done is kept", team.size,
+             beat.empty() ? "has not been seen" : "has shown no sign of life", format_duration(team.timeout_seconds));
+      }
+      std::this_thread::sleep_for(wait);
     }
-    const std::filesystem::path path = plan_path(folder, number);
     const Json plan = read(path);
     if (plan.contains("name")) run_shared(follower, pipeline, plan, [&] { return !read(path).contains("name"); });
   }

@@ -5,11 +5,13 @@
 // folder that all of them see is needed: neither MPI nor a server (docs/scale.md).
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "base/background_queue.h"
 #include "base/hash.h"
 #include "base/json_fwd.h"
 #include "base/progress.h"
@@ -30,15 +32,18 @@ struct Team {
 };
 
 // What the environment says, in this order: CAIRN_RANK, CAIRN_RANKS and CAIRN_JOB; Slurm's step (srun: SLURM_PROCID,
-// SLURM_STEP_NUM_TASKS); Open MPI (OMPI_COMM_WORLD_RANK and _SIZE); PMI (PMI_RANK, PMI_SIZE). CAIRN_RANK_TIMEOUT in seconds.
-// Error (usage) when it says half of it, or nonsense.
+// SLURM_STEP_NUM_TASKS); Open MPI (OMPI_COMM_WORLD_RANK and _SIZE); PMI (PMI_RANK, PMI_SIZE). Of a launcher that does not name
+// its jobs, CAIRN_JOB does. CAIRN_RANK_TIMEOUT in seconds. Error (usage) when it says half of it, or nonsense.
 Team team_of_environment(const std::function<const char*(const char*)>& variable);
 
 // The first rank's side. All of it is nothing for a team of one.
 class TeamLeader {
  public:
   // `folder`: of the workspace. `code`: of the program.
-  TeamLeader(Team team, std::filesystem::path folder, const Digest& code, Disk& disk, const StopToken& stop);
+  TeamLeader(Team team, const std::filesystem::path& folder, const Digest& code, Disk& disk, const StopToken& stop);
+  ~TeamLeader();
+  TeamLeader(const TeamLeader&) = delete;
+  TeamLeader& operator=(const TeamLeader&) = delete;
   // The others run the step with this setup, of which they take inputs, folders, seed and time. The ranks to give to its context.
   std::unique_ptr<Ranks> share(std::size_t number, const PipelineStep& step, const StepSetup& setup);
   void pass(std::size_t number);                      // over a step that they do not share, or that all have left
@@ -47,11 +52,14 @@ class TeamLeader {
 
  private:
   void tell(std::size_t number, const Json& what);
+  std::filesystem::path meeting_of(const std::filesystem::path& scratch) const;
   Team team_;
-  std::filesystem::path folder_;
+  std::filesystem::path ranks_, folder_;  // of all starts, of this one
   Digest code_;
   Disk* disk_;
   const StopToken* stop_;
+  std::atomic<bool> ended_{false};
+  std::unique_ptr<BackgroundQueue> beating_{};  // signs of life, while the others wait
 };
 
 struct Follower {

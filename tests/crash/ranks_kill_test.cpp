@@ -142,30 +142,87 @@ TEST_CASE("ranks: one, two, three and five processes give the same bits, and the
   }
 }
 
+// Waits until rank 0 has told the others of the step, and then for `moment`.
+void await_step(const Launch& launch, std::size_t number, std::chrono::microseconds moment) {
+  const fs::path told = launch.workspace / "ranks" / launch.job / fmt::format("step-{:04d}.json", number);
+  while (!fs::exists(told)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(moment);
+}
+
+// Whether ranks share the step at this moment; {} is written over what was told when all have left it.
+bool is_shared_now(const Launch& launch, std::size_t number) {
+  const fs::path told = launch.workspace / "ranks" / launch.job / fmt::format("step-{:04d}.json", number);
+  return fs::exists(told) && fs::file_size(told) > 10;
+}
+
 TEST_CASE("ranks: one that is killed and started again finds what it had done, and the bits are the same") {
   Scene scene;
   const Launch& alone = scene.fresh(1);
-  const std::int64_t begun = now_microseconds();
   REQUIRE(code_of(start(alone, 0)) == 0);
-  const auto whole_time = static_cast<std::uint64_t>(now_microseconds() - begun);
   const std::map<std::string, Digest> expected = results(alone.workspace);
+  // How long three ranks share the first step.
+  const Launch& timed = scene.fresh(3);
+  std::vector<pid_t> children;
+  for (int rank = 0; rank < 3; ++rank) children.push_back(start(timed, rank));
+  await_step(timed, 0, {});
+  const std::int64_t begun = now_microseconds();
+  while (is_shared_now(timed, 0)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const auto shared_time = static_cast<std::uint64_t>(now_microseconds() - begun);
+  for (const pid_t child : children) REQUIRE(code_of(child) == 0);
+
   const Random random(static_cast<std::uint64_t>(begun), "kill");
-  int killed = 0;
-  for (std::uint64_t round = 0; round < 8; ++round) {
+  int killed_inside = 0;
+  for (std::uint64_t round = 0; round < 9; ++round) {
     const Launch& launch = scene.fresh(3);
-    std::vector<pid_t> children;
-    for (int rank = 0; rank < 3; ++rank) children.push_back(start(launch, rank));
+    for (int rank = 0; rank < 3; ++rank) children[static_cast<std::size_t>(rank)] = start(launch, rank);
     const auto victim = static_cast<std::size_t>(round % 3);
-    std::this_thread::sleep_for(std::chrono::microseconds(random.below(round, whole_time)));
+    await_step(launch, 0, std::chrono::microseconds(random.below(round, shared_time)));
     kill(children[victim], SIGKILL);
-    killed += code_of(children[victim]) == -1;
+    killed_inside += code_of(children[victim]) == -1 && is_shared_now(launch, 0);
     INFO("round " << round << " of seed " << begun << ", rank " << victim);
     children[victim] = start(launch, static_cast<int>(victim));
     for (int rank = 0; rank < 3; ++rank)
       CHECK_MESSAGE(code_of(children[static_cast<std::size_t>(rank)]) == 0, said_by(launch, rank));
     CHECK(results(launch.workspace) == expected);
   }
-  CHECK(killed >= 4);
+  CHECK(killed_inside >= 5);
+}
+
+TEST_CASE(
+    "ranks: all are started anew, as another job, while those of the first job still work: these end, and the bits are the "
+    "same") {
+  Scene scene;
+  const Launch& alone = scene.fresh(1);
+  REQUIRE(code_of(start(alone, 0)) == 0);
+  const std::map<std::string, Digest> expected = results(alone.workspace);
+  int met = 0;
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    Launch old = scene.fresh(3);
+    old.timeout = "5";
+    std::vector<pid_t> former, now;
+    for (int rank = 0; rank < 3; ++rank) former.push_back(start(old, rank));
+    await_step(old, 0, std::chrono::milliseconds(5 * round));
+    kill(former[0], SIGKILL);
+    CHECK(code_of(former[0]) == -1);
+    Launch anew = old;
+    anew.job += "-again";
+    anew.folder = scene.folder.path() / "again";  // of what they say
+    fs::create_directories(anew.folder);
+    fs::copy_file(old.folder / "ranks.json", anew.folder / "ranks.json", fs::copy_options::overwrite_existing);
+    fs::remove(anew.folder / "in");
+    fs::create_directory_symlink(old.folder / "in", anew.folder / "in");
+    for (int rank = 0; rank < 3; ++rank) now.push_back(start(anew, rank));
+    for (int rank = 0; rank < 3; ++rank) CHECK_MESSAGE(code_of(now[static_cast<std::size_t>(rank)]) == 0, said_by(anew, rank));
+    for (int rank = 1; rank < 3; ++rank) {
+      CHECK(code_of(former[static_cast<std::size_t>(rank)]) == 1);
+      const std::string said = said_by(old, rank);
+      const bool met_another = said.find("another start works on this step now") != std::string::npos;
+      CHECK_MESSAGE((met_another || said.find("rank 0 of 3 has shown no sign of life for 5") != std::string::npos), said);
+      met += met_another;
+    }
+    CHECK(results(anew.workspace) == expected);
+  }
+  CHECK(met >= 2);
 }
 
 TEST_CASE("ranks: a missing rank, other settings and nonsense are told") {
@@ -178,6 +235,11 @@ TEST_CASE("ranks: a missing rank, other settings and nonsense are told") {
   CHECK(code_of(one) == 1);
   CHECK_MESSAGE(said_by(missing, 1).find("rank 0 of 3 gave up: ") != std::string::npos, said_by(missing, 1));
 
+  Launch headless = scene.fresh(2);
+  headless.timeout = "1";
+  CHECK(code_of(start(headless, 1)) == 1);
+  CHECK_MESSAGE(said_by(headless, 1).find("rank 0 of 2 has not been seen for 1") != std::string::npos, said_by(headless, 1));
+
   const Launch& other = scene.fresh(2);
   const pid_t first = start(other, 0), second = start(other, 1, {"--set", "corpus.config.shard_bytes=70000"});
   CHECK(code_of(second) == 2);
@@ -185,6 +247,26 @@ TEST_CASE("ranks: a missing rank, other settings and nonsense are told") {
         std::string::npos);
   CHECK(code_of(first) == 1);
   CHECK(said_by(other, 0).find("rank 1 of 2 gave up: rank 1 was given another config.shard_bytes") != std::string::npos);
+
+  // The same program but for one byte behind its end: what counts is the digest of its file.
+  const Launch& build = scene.fresh(2);
+  Launch another = build;
+  const std::string copy = (scene.folder.path() / "cairn").string();
+  fs::copy_file(build.program, copy);
+  std::ofstream(copy, std::ios::app) << '\n';
+  another.program = copy.c_str();
+  const pid_t leader = start(build, 0);
+  CHECK(code_of(start(another, 1)) == 2);
+  CHECK(said_by(build, 1).find("rank 1 is another build of the program than rank 0") != std::string::npos);
+  CHECK(code_of(leader) == 1);
+
+  // Its job had come to an end before it came: told, not waited for.
+  const Launch& ended = scene.fresh(2);
+  const pid_t one_of_two = start(ended, 1);
+  CHECK(code_of(start(ended, 0)) == 0);
+  CHECK(code_of(one_of_two) == 0);
+  CHECK(code_of(start(ended, 1)) == 0);
+  CHECK_MESSAGE(said_by(ended, 1).find("had ended when this rank came") != std::string::npos, said_by(ended, 1));
 
   const Launch& wrong = scene.fresh(2);
   CHECK(code_of(start(wrong, 2)) == 2);

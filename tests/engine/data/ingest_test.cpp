@@ -94,6 +94,43 @@ TEST_CASE("ingest: interrupted inside a file, it goes on behind the last whole s
   CHECK(run.postings().size() == whole.postings().size());
 }
 
+TEST_CASE("ingest: a shard that is no longer what was written, or one too many, is made again") {
+  TemporaryFolder folder;
+  write_lines(folder.path() / "rows.jsonl", 2000, 40);
+  const Json config = config_of(folder.path() / "rows.jsonl", 40'000);
+  StepRun whole(data::kIngest, config);
+  whole.run();
+  const auto shard_of = [](const StepRun& run, const std::string& name) {
+    for (const auto& entry : fs::recursive_directory_iterator(run.scratch())) {
+      if (entry.path().filename() == name) return entry.path();
+    }
+    return fs::path();
+  };
+  const std::function<void(const StepRun&)> changes[] = {
+      [&](const StepRun& run) { fs::resize_file(shard_of(run, "documents-00002.jsonl.zst"), 1000); },
+      [&](const StepRun& run) { std::ofstream(shard_of(run, "documents-00002.jsonl.zst"), std::ios::app) << "more"; },
+      [&](const StepRun& run) { fs::remove(shard_of(run, "documents-00001.jsonl.zst")); },
+      // Of a start that went on while this one was begun: behind a gap, where the writer would come to it.
+      [&](const StepRun& run) {
+        fs::copy_file(shard_of(run, "documents-00001.jsonl.zst"),
+                      shard_of(run, "documents-00001.jsonl.zst").parent_path() / "documents-00007.jsonl.zst");
+      },
+      [&](const StepRun& run) { std::ofstream(shard_of(run, "state.json"), std::ios::trunc) << "{\"place\": [0"; },
+  };
+  for (std::size_t change = 0; change < std::size(changes); ++change) {
+    CAPTURE(change);
+    StopToken stop, none;
+    WatchedDisk stopping([&stop](const std::string& name) {
+      if (name == "documents-00005.jsonl.zst") stop.request_stop();
+    });
+    StepRun run(data::kIngest, config);
+    REQUIRE(error_of([&] { run.stop_token(stop).disk(stopping).run(); }) != "");
+    REQUIRE(fs::exists(shard_of(run, "documents-00003.jsonl.zst")));
+    changes[change](run);
+    CHECK(all_digests(run.stop_token(none).disk(real_disk()).run()) == all_digests(whole));
+  }
+}
+
 TEST_CASE("ingest: a disk that is full is the step's error, not damage of the file that is being read") {
   TemporaryFolder folder;
   write_lines(folder.path() / "rows.jsonl", 2000, 40);

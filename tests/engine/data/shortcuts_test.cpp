@@ -334,6 +334,21 @@ TEST_CASE("shortcuts: JSON strings are what the general parser makes of them") {
   }
 }
 
+TEST_CASE("shortcuts: a string with an escape takes the room of the string, however long its line is") {
+  std::string line = "{";
+  for (int member = 0; member < 200'000; ++member) line += R"("a\n":"b\t",)";
+  line.back() = '}';
+  JsonLine reader(line);
+  std::string key, value;
+  std::size_t members = 0;
+  for (reader.open_object(); reader.next_member(key); ++members) {
+    reader.take_string(value);
+    if (key != "a\n" || value != "b\t" || key.capacity() > 100 || value.capacity() > 100) break;
+  }
+  reader.finish();
+  CHECK(members == 200'000);
+}
+
 TEST_CASE("shortcuts: lines of any length come out whole, whatever pieces the bytes come in") {
   class Pieces : public ByteSource {
    public:

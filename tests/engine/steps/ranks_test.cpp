@@ -1,0 +1,72 @@
+// Ranks that meet at barriers, and those that must not: of an earlier start, or a second process of one rank.
+#include "engine/steps/ranks.h"
+
+#include <fstream>
+#include <thread>
+
+#include "base/disk.h"
+#include "base/stop.h"
+#include "tests/support/test.h"
+
+using namespace cairn;
+using steps::Ranks;
+using test::error_of;
+
+namespace {
+
+struct Meeting {
+  Ranks rank(int number, const std::string& job) const {
+    return Ranks(number, 2, real_disk(), folder.path() / "meeting", folder.path() / "owner", job, stop, 20);
+  }
+  bool failed(int number, const std::string& job) const {
+    return std::filesystem::exists(folder.path() / "meeting" / ("failed-" + job + "-" + std::to_string(number)));
+  }
+  test::TemporaryFolder folder;
+  StopToken stop;
+};
+
+}  // namespace
+
+TEST_CASE("ranks: a barrier is passed when all have come, and what failed is told in its words") {
+  const Meeting meeting;
+  std::string others_error;
+  std::thread other([&] {
+    others_error = error_of([&] {
+      Ranks one = meeting.rank(1, "a");
+      one.barrier("read");
+      one.barrier("sorted");
+    });
+  });
+  Ranks zero = meeting.rank(0, "a");
+  zero.barrier("read");
+  zero.give_up("the disk is full");
+  other.join();
+  CHECK(others_error == "rank 0 of 2 gave up: the disk is full");
+}
+
+TEST_CASE("ranks: of a start whose scratch folder is another's now, none goes on") {
+  const Meeting meeting;
+  Ranks old = meeting.rank(1, "a");
+  write_file_atomically(real_disk(), meeting.folder.path() / "owner", "a");
+  old.beat();
+  write_file_atomically(real_disk(), meeting.folder.path() / "owner", "b");
+  // At a barrier at once; during work with the next sign of life, a second later.
+  CHECK(error_of([&] { old.barrier("read"); }) == "another start works on this step now; rank 1 of 2 of this one ends");
+  CHECK(!std::filesystem::exists(meeting.folder.path() / "meeting" / "read.1"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  CHECK(error_of([&] { old.beat(); }) == "another start works on this step now; rank 1 of 2 of this one ends");
+}
+
+TEST_CASE("ranks: of two processes that are the same rank the former ends, and does not end the start") {
+  const Meeting meeting;
+  Ranks former = meeting.rank(1, "a");
+  former.beat();
+  Ranks again = meeting.rank(1, "a");
+  again.beat();
+  const std::string error = error_of([&] { former.barrier("read"); });
+  CHECK(error == "another process is rank 1 of 2 of this start now; this one ends");
+  former.give_up(error);
+  CHECK(!meeting.failed(1, "a"));
+  again.give_up("something else");
+  CHECK(meeting.failed(1, "a"));
+}
