@@ -62,7 +62,7 @@ void AddedTokens::cut_with(const Matcher& matcher, std::string_view text, bool s
     std::size_t begin, end;
     return regex.find(part, 0, begin, end);
   };
-  std::size_t done = 0, at = 0;
+  std::size_t done = 0, at = 0, spaces_end = 0;  // where the last run of white space ended that an rstrip took
   while (at < text.size()) {
     const auto byte = static_cast<std::uint8_t>(text[at]);
     std::size_t bytes = 0;
@@ -81,8 +81,11 @@ void AddedTokens::cut_with(const Matcher& matcher, std::string_view text, bool s
       const bool open_after = end == text.size() || !matches(*is_word_, text.substr(end));
       if (!open_before || !open_after) continue;
     }
-    if (found->lstrip) begin = std::max(done, begin - run_at_end(text.substr(0, begin), is_white_space));
-    if (found->rstrip) end += run_at_start(text.substr(end), is_white_space);
+    if (found->lstrip) begin = done > begin ? done : begin - run_at_end(text.substr(done, begin - done), is_white_space);
+    if (found->rstrip) {
+      if (end >= spaces_end) spaces_end = end + run_at_start(text.substr(end), is_white_space);
+      end = spaces_end;
+    }
     if (done < begin) segments.push_back({-1, text.substr(done, begin - done)});
     segments.push_back({found->id, text.substr(begin, end - begin)});
     done = end;

@@ -109,7 +109,13 @@ class Replace : public Decoder {
  public:
   explicit Replace(Replacement replacement) : replacement_(std::move(replacement)) {}
   void apply(std::vector<std::string>& tokens) const override {
-    for (std::string& token : tokens) replacement_.apply(token);
+    const std::size_t before = bytes_of(tokens), most = Replacement::most_bytes(before);
+    std::size_t made = 0;
+    for (std::string& token : tokens) {
+      replacement_.apply(token);
+      made += token.size();
+      if (made > most) fail("the decoder makes more than {} bytes of {}", most, before);
+    }
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/schema.h"
+#include "engine/text/replacement.h"
 #include "engine/text/tokenizer_formats.h"
 #include "engine/text/tokenizer_state.h"
 #include "engine/text/unicode.h"
@@ -51,6 +52,7 @@ class Tokenizer::Encoder {
   Encoder(const State& state, std::vector<TokenId>& out) : state_(state), cache_(WordCache::of(state.serial)), sink_(out) {}
 
   void text(std::string_view text, SpecialTokens special) {
+    bytes_ = text.size();
     if (!state_.pre_tokenizer.byte_level()) {
       if (valid_utf8_prefix(text) == text.size()) return valid_text(text, special, true);
       return valid_text(utf8_lossy(text), special, true);
@@ -67,6 +69,13 @@ class Tokenizer::Encoder {
   }
 
  private:
+  // One bound for all segments of a text: were each bounded by itself, added tokens or bytes that are no UTF-8 would multiply it.
+  void grow(std::size_t& made, std::size_t bytes, const char* what) const {
+    made += bytes;
+    if (made > Replacement::most_bytes(bytes_))
+      fail("{}: the {} makes more than {} bytes of {}", state_.origin, what, Replacement::most_bytes(bytes_), bytes_);
+  }
+
   void valid_text(std::string_view text, SpecialTokens special, bool at_start) {
     const bool as_text = special == SpecialTokens::as_text;
     if (!state_.normalizer) {
@@ -83,6 +92,7 @@ class Tokenizer::Encoder {
       }
       normalized_ = segment.text;
       state_.normalizer->apply(normalized_);
+      grow(normalized_bytes_, normalized_.size(), "normalizer");
       state_.added.cut_normalized(normalized_, as_text, parts_);
       for (const Segment& part : parts_) put(part, first && part.text.data() == normalized_.data());
     }
@@ -92,7 +102,10 @@ class Tokenizer::Encoder {
     if (segment.token >= 0) return sink_.put(&segment.token, 1);
     if (state_.pre_tokenizer.known()) return words(segment.text, *state_.pre_tokenizer.known());
     state_.pre_tokenizer.split(segment.text, pieces_, store_, at_start);
-    for (const std::string_view piece : pieces_) cut_word(piece);
+    for (const std::string_view piece : pieces_) {
+      grow(piece_bytes_, piece.size(), "pre-tokenizer");
+      cut_word(piece);
+    }
     store_.clear();
   }
 
@@ -156,6 +169,7 @@ class Tokenizer::Encoder {
   const State& state_;
   WordCache& cache_;
   Sink sink_;
+  std::size_t bytes_ = 0, normalized_bytes_ = 0, piece_bytes_ = 0;  // of the text; of what was made of it so far
   std::vector<Segment> segments_, parts_;
   std::string normalized_;
   std::vector<std::string_view> pieces_;

@@ -99,6 +99,9 @@ std::shared_ptr<const Tokenizer::State> Tokenizer::State::read(const Json& json,
     if (!token.normalized || !state->normalizer) continue;
     std::string normalized = token.content;
     state->normalizer->apply(normalized);
+    if (normalized.size() > kMostTokenBytes)
+      fail("{}: the normalizer makes {} bytes of the added token with id {}; expected at most {}", origin, normalized.size(),
+           token.id, kMostTokenBytes);
     if (normalized != token.content) state->shown.emplace(token.id, std::move(normalized));
   }
   state->added = AddedTokens(std::move(added), state->normalizer.get());

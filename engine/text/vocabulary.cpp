@@ -6,12 +6,6 @@
 #include "base/error.h"
 
 namespace cairn::text {
-namespace {
-
-// The longest of the usual vocabularies are runs of some hundred spaces. What is decoded is bounded by it.
-constexpr std::size_t kMostTokenBytes = 16'384;
-
-}  // namespace
 
 void Vocabulary::add_unfindable(const std::string& token, TokenId id, const std::string& place) {
   const auto at = static_cast<std::size_t>(id);

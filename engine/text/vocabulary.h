@@ -12,6 +12,9 @@
 
 namespace cairn::text {
 
+// The longest of the usual vocabularies are runs of some hundred spaces. What is decoded is bounded by it.
+constexpr std::size_t kMostTokenBytes = 16'384;
+
 class Vocabulary {
  public:
   // `limit`: how many tokens there can be; ids are below it.

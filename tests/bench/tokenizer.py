@@ -35,15 +35,7 @@ except ImportError:
 
 def documents(path):
     """As bench_tokenizer.cpp makes them, and ../shared/peers/tokenizer.py."""
-    docs, cur, size = [], [], 0
-    for line in open(path, encoding="utf-8", newline="\n"):
-        cur.append(line)
-        size += len(line)
-        if size > 10000:
-            docs.append("".join(cur))
-            cur, size = [], 0
-    docs.append("".join(cur))
-    out, total = [], 0
+    docs, out, total = pieces(path), [], 0
     while total < a.mb * 1e6:
         for d in docs:
             out.append(d)
@@ -175,7 +167,7 @@ def trained_ranks(folder, text):
     """A vocabulary of ours as a tiktoken file, and as tekken.json, which says its pattern itself."""
     import base64
     merges, ranks, tekken = pathlib.Path(folder) / "merges", pathlib.Path(folder) / "trained.tiktoken", pathlib.Path(folder) / "tekken.json"
-    subprocess.run([a.build / "tests/bench/bench_bpe_trainer", text, "--vocab", str(a.vocab), "--threads", str(a.threads), "--pattern", "cl100k", "--merges", merges], check=True, capture_output=True)
+    subprocess.run([a.build / "tests/bench/bench_bpe_trainer", text, "--vocab", str(a.vocab), "--threads", str(a.threads), "--pattern", "cl100k", "--merges", merges, "--scratch", folder], check=True, capture_output=True)
     points = [b for b in range(256) if 33 <= b <= 126 or 161 <= b <= 172 or b >= 174]
     letters = {chr(b): b for b in points} | {chr(256 + i): b for i, b in enumerate(b for b in range(256) if b not in points)}
     words = dict.fromkeys([bytes([b]) for b in range(256)] + [bytes(letters[c] for c in line.rstrip("\n").replace(" ", "")) for line in open(merges, encoding="utf-8", newline="\n")])
