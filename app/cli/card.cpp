@@ -54,9 +54,12 @@ void add_history(lineage::Workspace& workspace, lineage::ArtifactId dataset, dat
   std::vector<lineage::ArtifactId> artifacts{dataset};
   for (const lineage::Ledger::Step& step : ledger.upstream(dataset)) artifacts.push_back(step.artifact);
   for (const lineage::ArtifactId id : artifacts) {
-    if (const std::optional<lineage::Run> run = ledger.producer(id)) {
-      runs.emplace(run->id, *run);
-    } else if (id != dataset) {
+    // All that made it: a curation that changed nothing has its input for its output.
+    const std::vector<lineage::Run> made = ledger.producers(id);
+    for (const lineage::Run& run : made) {
+      if (!run.reproduction_of) runs.emplace(run.id, run);
+    }
+    if (made.empty() && id != dataset) {
       const lineage::Artifact artifact = ledger.artifact(id);
       const std::vector<std::string> places = ledger.locations(id);
       std::string name = places.empty() ? artifact.digest.short_hex() : places.front();

@@ -80,7 +80,10 @@ ExitCode signals(Session& session, const SignalOptions& options) {
   fs::path path = options.decisions;
   if (!fs::is_regular_file(path)) {
     lineage::Workspace& workspace = session.workspace_for_reading();
-    path = workspace.path_of(workspace.ledger().resolve(options.decisions).id);
+    const lineage::Artifact artifact = workspace.ledger().resolve(options.decisions);
+    if (artifact.kind != "decisions")
+      fail_usage("signals: '{}' is {}; signals are read from decisions", options.decisions, artifact.kind);
+    path = workspace.path_of(artifact.id);
   }
   const data::Decisions decisions(path);
   data::SignalParams params;

@@ -47,6 +47,7 @@ Json licences_of(const Json& statistics) {
     const std::string name = one.at("name").get<std::string>();
     licences.push_back(is_plain_licence(name) ? "https://spdx.org/licenses/" + name : name.empty() ? "unknown" : name);
   }
+  if (statistics.at("by_licence").at("others").at("documents").get<std::int64_t>() > 0) licences.push_back("others");
   return licences.size() == 1 ? licences[0] : licences;
 }
 

@@ -72,7 +72,7 @@ void judge(Document& document, const CuratedRow* before, std::string edits, std:
   std::optional<TextAnalysis> analysis(std::in_place, document.text);
   row.bytes_in = before != nullptr ? before->bytes_in : document.text.size();
   row.words_in = before != nullptr ? before->words_in : analysis->words().size();
-  row.tokens = tokens.count(document.text);
+  row.tokens = before != nullptr && document.text == before->text ? before->tokens : tokens.count(document.text);
   row.tokens_in = before != nullptr ? before->tokens_in : row.tokens;
   for (std::uint32_t number = 0; number < stage.filters.size(); ++number) {
     const NamedFilter& filter = stage.filters[number];
@@ -472,7 +472,7 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 12,
+    .version = 13,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",

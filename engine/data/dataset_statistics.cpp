@@ -6,16 +6,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/data/characters.h"
 
 namespace cairn::data {
-
-namespace {
-
-std::int64_t characters_of(std::string_view utf8) {
-  return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
-}  // namespace
 
 DatasetAmount& DatasetAmount::operator+=(const DatasetAmount& other) {
   documents += other.documents;
@@ -51,7 +44,8 @@ Json LengthHistogram::json() const {
 
 void DatasetStatistics::add(const Document& document, std::int64_t tokens, const std::string& site) {
   const auto bytes = static_cast<std::int64_t>(document.text.size());
-  const DatasetAmount amount{1, bytes, characters_of(document.text), std::max<std::int64_t>(tokens, 0)};
+  const DatasetAmount amount{1, bytes, static_cast<std::int64_t>(count_characters(document.text)),
+                             std::max<std::int64_t>(tokens, 0)};
   total_ += amount;
   by_source_[document.source] += amount;
   by_language_[document.language] += amount;

@@ -16,13 +16,6 @@ namespace cairn::data {
 
 namespace {
 
-std::string site_of(const Document& document, const PublicSuffixList* suffixes) {
-  if (document.url.find("://") == std::string::npos) return "";
-  const std::string host = canonical_host(document.url);
-  const std::string domain = suffixes != nullptr ? suffixes->registrable(host) : "";
-  return domain.empty() ? host : domain;
-}
-
 void describe(steps::StepContext& ctx) {
   std::optional<text::Tokenizer> tokenizer;
   std::optional<DocumentEncoder> encoder;
@@ -44,11 +37,6 @@ void describe(steps::StepContext& ctx) {
   ctx.describe_output("statistics", "documents", total.documents);
   ctx.summarise(fmt::format("{} documents, {} of text{}", total.documents, format_bytes(static_cast<std::uint64_t>(total.bytes)),
                             encoder ? fmt::format(", {} tokens", format_count(static_cast<double>(total.tokens))) : ""));
-}
-
-std::vector<steps::External> suffix_file(const Config& config) {
-  if (!config.has("suffixes")) return {};
-  return {{"suffixes", config.string("suffixes"), {}}};
 }
 
 std::vector<Field> describe_fields() {
@@ -75,7 +63,7 @@ DatasetStatistics count_documents(const std::filesystem::path& folder, const Doc
       const auto at = static_cast<std::size_t>(i);
       for (const Document& document : pieces.read(begin + at)) {
         const std::int64_t tokens = encoder != nullptr ? static_cast<std::int64_t>(encoder->encode(document.text).size()) : -1;
-        parts[at].add(document, tokens, site_of(document, suffixes));
+        parts[at].add(document, tokens, site_of(document.url, "", suffixes));
       }
     });
     for (const DatasetStatistics& part : parts) {

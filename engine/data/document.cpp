@@ -290,6 +290,7 @@ struct DocumentWriter::State {
     file = disk.create(folder / shard_name(shard));
     ordinal = 0;
     text_in_shard = 0;
+    stored = 0;
   }
   void write_frame() {
     if (lines.empty()) return;
@@ -297,6 +298,7 @@ struct DocumentWriter::State {
     const std::size_t size = ZSTD_compress2(context.get(), frame.data(), frame.size(), lines.data(), lines.size());
     if (ZSTD_isError(size)) fail("{}: zstd: {}", (folder / shard_name(shard)).string(), ZSTD_getErrorName(size));
     file->write(std::string_view(frame).substr(0, size));
+    stored += size;
     lines.clear();
   }
   void close_shard() {
@@ -317,6 +319,7 @@ struct DocumentWriter::State {
   std::int64_t ordinal = 0;  // documents in the open shard
   std::int64_t documents = 0;
   std::uint64_t text_in_shard = 0;
+  std::uint64_t stored = 0;  // compressed bytes of the open shard
   bool finished = false;
 };
 
@@ -367,6 +370,9 @@ std::size_t DocumentWriter::shard() const {
 }
 std::int64_t DocumentWriter::ordinal() const {
   return state_->ordinal - 1;
+}
+std::uint64_t DocumentWriter::stored_bytes() const {
+  return state_->stored;
 }
 std::string DocumentWriter::shard_name(std::size_t shard) {
   return fmt::format("documents-{:05d}{}", shard, kShardSuffix);

@@ -93,6 +93,7 @@ class DocumentWriter {
   // Where the document appended last stands.
   std::size_t shard() const;
   std::int64_t ordinal() const;
+  std::uint64_t stored_bytes() const;  // compressed, of the shard that was opened last
   static std::string shard_name(std::size_t shard);
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/data/licences/licence_marks.h"
 #include "engine/data/signals/signals.h"
 #include "engine/text/unicode.h"
 
@@ -141,7 +142,8 @@ void IngestCounts::written(const Document& document) {
   for (const std::string& name : names) ++signals_[name];
   const std::string& evidence = document.licence_evidence;
   if (evidence.empty()) return;
-  ++licence_marks_[evidence.starts_with("declared for ") ? "declared" : evidence.substr(0, evidence.find(": "))];
+  const std::optional<LicenceMarkKind> kind = licence_mark_of(evidence);  // a document may bring along any text
+  ++licence_marks_[evidence.starts_with("declared for ") ? "declared" : kind ? licence_mark_name(*kind) : "other"];
 }
 
 void IngestCounts::add(const IngestCounts& behind) {

@@ -41,11 +41,6 @@ std::vector<steps::OutputSpec> stage_outputs(const Config& config) {
   return outputs;
 }
 
-std::vector<steps::External> suffix_file(const Config& config) {
-  if (!config.has("suffixes")) return {};
-  return {{"suffixes", config.string("suffixes"), {}}};
-}
-
 // Which documents belong to a source of the mixture; where it says nothing, all do.
 struct DocumentRule {
   std::set<std::size_t> inputs;
@@ -118,16 +113,6 @@ struct Inventory {
   MixAmount came_in;
 };
 
-// A site: the registrable domain where a list of public suffixes is given, else the host; of a document without an address on the
-// web its source.
-std::string site_of(const Document& document, const PublicSuffixList* suffixes) {
-  if (document.url.find("://") == std::string::npos) return document.source;
-  const std::string host = canonical_host(document.url);
-  if (suffixes == nullptr) return host;
-  const std::string domain = suffixes->registrable(host);
-  return domain.empty() ? host : domain;
-}
-
 Inventory take_inventory(steps::StepContext& ctx, const std::vector<DocumentRule>& rules) {
   std::unique_ptr<PublicSuffixList> suffixes;
   if (ctx.has_input("suffixes")) suffixes = std::make_unique<PublicSuffixList>(MappedFile(ctx.input("suffixes").path).text());
@@ -156,7 +141,7 @@ Inventory take_inventory(steps::StepContext& ctx, const std::vector<DocumentRule
       ctx,
       [&](const Document& document, std::size_t input) {
         Counted counted{{mix_key(document.id, document.url, ctx.seed()), 1, kNoMixSource, 0, 1},
-                        site_of(document, suffixes.get())};
+                        site_of(document.url, document.source, suffixes.get())};
         MixDocument& mixed = counted.document;
         if (encoder) mixed.size = static_cast<std::int64_t>(encoder->encode(document.text).size());
         if (unit == "bytes") mixed.size = static_cast<std::int64_t>(document.text.size());
@@ -230,8 +215,8 @@ void decide(Inventory& inventory, const MixConfig& mixture, const MixPlan& plan,
       std::int64_t used = 0;
       for (const std::vector<MixShare>& shares : plan.shares) used += shares[document.source].taken.size;
       decision.rule = "not_drawn";
-      decision.reason = fmt::format("source {}: {} of {} {} were asked for, and others were drawn", source.name, used,
-                                    tally.available.size, unit);
+      decision.reason =
+          fmt::format("source {}: {} of {} {} were taken, and others were drawn", source.name, used, tally.available.size, unit);
     }
   }
 }
@@ -358,7 +343,7 @@ std::vector<Field> mix_fields() {
 
 const steps::StepSpec kMix{
     .name = "mix",
-    .version = 1,
+    .version = 2,
     .summary = "draw documents in stated amounts, for each stage of a training",
     .inputs = {{"documents", "documents", "what to draw from, in this order", false, true},
                {"tokenizer", "tokenizer", "counts the tokens, as pack would write them", true},

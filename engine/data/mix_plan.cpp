@@ -131,7 +131,7 @@ std::vector<std::int64_t> amounts_of(const MixStage& stage, const std::vector<Ri
       amount = std::floor(static_cast<double>(*stage.size) * (request.value / weights));
     if (request.kind == MixRequest::Kind::budget) amount = request.value;
     if (request.kind == MixRequest::Kind::passes) amount = std::round(request.value * static_cast<double>(rings[s].round()));
-    amounts.push_back(static_cast<std::int64_t>(amount));
+    amounts.push_back(static_cast<std::int64_t>(std::min(amount, 9e18)));  // more than there is, in any case
   }
   return amounts;
 }
@@ -144,7 +144,7 @@ void check_possible(const std::vector<std::vector<std::int64_t>>& asked, const s
     std::int64_t before = 0;
     for (std::size_t stage = 0; stage < stages.size(); ++stage) {
       const std::int64_t wanted = asked[stage][s];
-      if (static_cast<double>(before + wanted) > most + 0.5) {
+      if (static_cast<double>(before) + static_cast<double>(wanted) > most + 0.5) {
         problems += fmt::format("{}stage '{}' asks source '{}' for {} {}{}, which holds {} and may be read {} time{}{}",
                                 problems.empty() ? "" : "; ", stages[stage].name, sources[s].name, wanted, unit,
                                 as_written(stages[stage].requests[s], stages[stage]), rings[s].round(), sources[s].max_repeats,

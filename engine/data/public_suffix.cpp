@@ -88,4 +88,16 @@ std::string PublicSuffixList::registrable(std::string_view host) const {
   }
 }
 
+std::string site_of(std::string_view url, std::string_view elsewhere, const PublicSuffixList* suffixes) {
+  if (url.find("://") == std::string_view::npos) return std::string(elsewhere);
+  const std::string host = canonical_host(url);
+  const std::string domain = suffixes != nullptr ? suffixes->registrable(host) : std::string();
+  return domain.empty() ? host : domain;
+}
+
+std::vector<steps::External> suffix_file(const Config& config) {
+  if (!config.has("suffixes")) return {};
+  return {{"suffixes", config.string("suffixes"), {}}};
+}
+
 }  // namespace cairn::data

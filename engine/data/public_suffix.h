@@ -7,6 +7,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
+
+#include "base/schema.h"
+#include "engine/steps/external.h"
 
 namespace cairn::data {
 
@@ -27,5 +31,12 @@ class PublicSuffixList {
  private:
   std::unordered_map<std::string, std::uint8_t> rules_;
 };
+
+// The site of an address: its registrable domain where a list is given, else its host; `elsewhere` for what is no address on the
+// web.
+std::string site_of(std::string_view url, std::string_view elsewhere, const PublicSuffixList* suffixes);
+
+// The list that a step's config names in "suffixes", if it does: its input "suffixes".
+std::vector<steps::External> suffix_file(const Config& config);
 
 }  // namespace cairn::data

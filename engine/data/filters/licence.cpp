@@ -61,12 +61,8 @@ bool is_declared(std::string_view evidence) {
 }
 
 bool is_by_machine_readable_mark(std::string_view evidence) {
-  for (const LicenceMarkKind kind :
-       {LicenceMarkKind::header, LicenceMarkKind::rel, LicenceMarkKind::meta, LicenceMarkKind::json_ld,
-        LicenceMarkKind::microdata, LicenceMarkKind::rdfa, LicenceMarkKind::spdx}) {
-    if (evidence.starts_with(std::string(licence_mark_name(kind)) + ": ")) return true;
-  }
-  return false;
+  const std::optional<LicenceMarkKind> kind = licence_mark_of(evidence);
+  return kind && is_machine_readable(*kind);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,17 +40,20 @@ struct Counts {
 template <typename Find>
 int replace_everywhere(std::string& text, std::string_view marker, Find&& find) {
   std::vector<std::string> distinct;
+  std::unordered_set<std::string> known;
   for (std::size_t at = 0; at < text.size();) {
     const pii::Match match = find(text, at);
     if (match.end == 0) break;
     const std::string hit = text.substr(match.begin, match.end - match.begin);
-    if (std::find(distinct.begin(), distinct.end(), hit) == distinct.end()) distinct.push_back(hit);
+    if (known.insert(hit).second) distinct.push_back(hit);
     at = match.end;
   }
   for (const std::string& hit : distinct) {
+    std::size_t at = text.find(hit);
+    if (at == std::string::npos) continue;
     std::string out;
     std::size_t copied = 0;
-    for (std::size_t at = text.find(hit); at != std::string::npos; at = text.find(hit, copied)) {
+    for (; at != std::string::npos; at = text.find(hit, copied)) {
       out.append(text, copied, at - copied);
       out += marker;
       copied = at + hit.size();

@@ -316,7 +316,7 @@ std::size_t phone_length(std::string_view text, std::size_t at) {
   } else if (c == '(' && at_or_nul(text, at + 1) == '+') {
     length = international_length(text, at, read_groups(text, at + 2, true), 0);
     // "(+41446681800)" is a number in parentheses, which begins at its '+'.
-    if (const std::size_t close = text.find(')', at); length > 0 && close + 1 >= at + length) length = 0;
+    if (length > 0 && text.substr(at, length - 1).find(')') == std::string_view::npos) length = 0;
   } else {
     const Groups groups = read_groups(text, at);
     if (groups.total < 6) return 0;

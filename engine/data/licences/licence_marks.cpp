@@ -119,6 +119,14 @@ const char* licence_mark_name(LicenceMarkKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
+std::optional<LicenceMarkKind> licence_mark_of(std::string_view evidence) {
+  for (std::size_t kind = 0; kind < std::size(kNames); ++kind) {
+    const std::string_view name = kNames[kind];
+    if (evidence.starts_with(name) && evidence.substr(name.size()).starts_with(": ")) return static_cast<LicenceMarkKind>(kind);
+  }
+  return std::nullopt;
+}
+
 bool is_machine_readable(LicenceMarkKind kind) {
   return kind <= LicenceMarkKind::spdx;
 }
@@ -189,6 +197,7 @@ FoundLicence licence_of_text(std::string_view text) {
   const auto scan = [&marks](std::string_view part) {
     for (const LicenceMention& mention : granted_licences(part)) {
       const std::string_view where = part.substr(mention.begin, mention.end - mention.begin);
+      if (where.starts_with(kLinkBegin)) continue;  // which only read_page_marks() may write
       const bool spdx = lower_case_ascii(where.substr(0, 24)).starts_with("spdx-license-identifier:");
       if (marks.size() < kMostMarks)
         marks.push_back({spdx ? LicenceMarkKind::spdx : LicenceMarkKind::text, mention.licence, std::string(where)});

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,8 @@ namespace cairn::data {
 
 enum class LicenceMarkKind { header, rel, meta, json_ld, microdata, rdfa, spdx, link, badge, text };
 const char* licence_mark_name(LicenceMarkKind kind);  // "rel=license", "json-ld", ...
+// The kind of mark that an evidence begins with; none for what is no mark's.
+std::optional<LicenceMarkKind> licence_mark_of(std::string_view evidence);
 // Those that say it in a form made for machines.
 bool is_machine_readable(LicenceMarkKind kind);
 

@@ -227,7 +227,9 @@ std::string licence_of_value(std::string_view value) {
     if (std::string id = licence_of_url(rest.substr(0, rest.find_first_of(" \t\n\"'<>),"))); !id.empty()) return id;
   }
   std::set<std::string> found;
-  for (const LicenceMention& mention : licence_mentions(value)) found.insert(mention.licence);
+  for (const LicenceMention& mention : licence_mentions(value)) {
+    if (value[mention.begin] != kLinkBegin) found.insert(mention.licence);  // which only read_page_marks() may write
+  }
   return found.size() == 1 ? *found.begin() : std::string();
 }
 
@@ -302,7 +304,8 @@ std::vector<LicenceMention> licence_mentions(std::string_view text) {
     } else if (rest.starts_with(kSpdxMark)) {
       std::size_t begin = at + kSpdxMark.size();
       std::string_view line = text.substr(begin);
-      line = line.substr(0, std::min(line.find_first_of("\r\n"), std::size_t{200}));
+      line = line.substr(0, 200);  // first: a line may be the whole text
+      line = line.substr(0, line.find_first_of("\r\n"));
       // A comment that ends on the line is not part of it.
       for (const std::string_view close : {"*/", "-->", "#}", "\"", "</"}) line = line.substr(0, line.find(close));
       id = spdx_expression(line);

@@ -101,9 +101,9 @@ std::string kept_value(std::string_view value) {
     text.resize(end);
   }
   for (char& c : text) {
+    if (c == '|') c = '/';  // which separates lines
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   }
-  for (std::size_t at = 0; (at = text.find(" | ", at)) != std::string::npos;) text[at + 1] = '/';
   return text;
 }
 

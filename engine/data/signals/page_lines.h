@@ -16,7 +16,7 @@ inline constexpr std::size_t kMostLines = 16, kMostValue = 256;
 // Whether a header field of this name (in lower case) is kept.
 bool is_signal_field(std::string_view name);
 
-// A value as lines hold it: one line of valid UTF-8 without " | ", at most kMostValue bytes.
+// A value as lines hold it: one line of valid UTF-8 without '|', at most kMostValue bytes.
 std::string kept_value(std::string_view value);
 
 class PageLines {

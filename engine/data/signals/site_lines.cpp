@@ -38,7 +38,8 @@ bool same(const std::vector<SiteRule>& a, const std::vector<SiteRule>& b) {
                     [](const SiteRule& x, const SiteRule& y) { return x.number == y.number; });
 }
 
-// The rules of one name that count for a path: of those that match, the longest.
+// The rules of one name that count for a path: of those that match, the longest. What is said twice is said once, and of one path
+// no file has more to say than a page may.
 std::vector<const SiteRule*> nearest(const std::vector<SiteRule>& rules, std::string_view path,
                                      bool (*wanted)(std::string_view)) {
   std::vector<const SiteRule*> found;
@@ -46,7 +47,10 @@ std::vector<const SiteRule*> nearest(const std::vector<SiteRule>& rules, std::st
     if (!wanted(rule.name) || (!rule.pattern.empty() && !robots_match(rule.pattern, path))) continue;
     if (!found.empty() && found.front()->pattern.size() > rule.pattern.size()) continue;
     if (!found.empty() && found.front()->pattern.size() < rule.pattern.size()) found.clear();
-    found.push_back(&rule);
+    const bool known = std::any_of(found.begin(), found.end(), [&rule](const SiteRule* other) {
+      return other->name == rule.name && other->value == rule.value;
+    });
+    if (!known && found.size() < kMostLines) found.push_back(&rule);
   }
   return found;
 }

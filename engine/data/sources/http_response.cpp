@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/error.h"
@@ -83,6 +84,7 @@ std::optional<HttpResponse> parse_http_response(std::string_view block) {
     if (c < '0' || c > '9') return std::nullopt;
     response.status = response.status * 10 + (c - '0');
   }
+  std::array<std::size_t, 2> of_kind{};  // signals, links: many of one do not hide the other
   while (!rest.empty()) {
     const std::string_view line = take_line(rest);
     if (line.empty()) break;
@@ -93,7 +95,8 @@ std::optional<HttpResponse> parse_http_response(std::string_view block) {
     if (name == "content-type") response.content_type = media_type(value, &response.charset);
     if (name == "transfer-encoding") response.transfer_encoding = lower_case_ascii(value);
     if (name == "content-encoding") response.content_encoding = lower_case_ascii(value);
-    if ((name == "link" || is_signal_field(name)) && response.uses.size() < kMostFields) response.uses.emplace_back(name, value);
+    if (const bool link = name == "link"; (link || is_signal_field(name)) && of_kind[link]++ < kMostFields)
+      response.uses.emplace_back(name, value);
   }
   response.body = rest;
   return response;

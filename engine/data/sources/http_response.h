@@ -15,7 +15,7 @@ struct HttpResponse {
   std::string content_type, charset;                // lower case, without parameters; the parameter as it stands
   std::string transfer_encoding, content_encoding;  // lower case; empty when not given
   // Fields that say what may be done with the content: those of signals/page_lines.h, and "link"; name in lower case, value as it
-  // stands. Of a header at most kMostFields of them.
+  // stands. Of a header at most kMostFields of the former, and as many of the latter.
   std::vector<std::pair<std::string, std::string_view>> uses;
   std::string_view body;  // as stored
 };

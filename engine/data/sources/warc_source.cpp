@@ -87,7 +87,8 @@ void take(const ArchiveRecord& record, const std::string& name, Intake& intake) 
   std::vector<LicenceMark> licences;
   for (const auto& [field, value] : http.uses) {
     lines.add_header(field, value);
-    if (field == "link") licences = licences_of_link_header(value);
+    if (field != "link") continue;
+    for (LicenceMark& mark : licences_of_link_header(value)) licences.push_back(std::move(mark));
   }
   std::vector<SignalLine> signals = lines.lines();
   if (is_html(type)) {
