@@ -43,7 +43,9 @@ std::string decoded(std::string_view text) {
 
 class Connection;
 
-struct HttpServerState {
+// Lives as long as the server or any reply: a reply may be let go of after the server has gone, and its connection's socket needs
+// `io` to the end. Connections refer to it without owning it, as what waits in `io` owns them.
+struct HttpServerState : std::enable_shared_from_this<HttpServerState> {
   HttpServerState(HttpLimits l, HttpHandler h, HttpErrorBody e) : limits(l), handler(std::move(h)), error_body(std::move(e)) {}
   void accept();
 
@@ -68,12 +70,20 @@ class Connection : public std::enable_shared_from_this<Connection> {
     parser_->body_limit(server_.limits.body_bytes);
     parser_->header_limit(server_.limits.header_bytes);
     answered_ = streaming_ = ended_ = false;
+    ++number_;
+    if (buffer_.size() > 0) return read_header();
     // The clock of a request starts with its first byte: between requests a client may rest longer.
-    stream_.expires_after(std::chrono::seconds(buffer_.size() > 0 ? server_.limits.read_seconds : server_.limits.idle_seconds));
-    http::async_read_header(stream_, buffer_, *parser_,
-                            [self = shared_from_this()](beast::error_code error, std::size_t) { self->header_read(error); });
+    stream_.expires_after(std::chrono::seconds(server_.limits.idle_seconds));
+    stream_.async_read_some(buffer_.prepare(kFirstBytes),
+                            [self = shared_from_this()](beast::error_code error, std::size_t count) {
+                              if (error) return self->close();
+                              self->buffer_.commit(count);
+                              self->read_header();
+                            });
   }
   bool busy() const { return busy_; }
+  // Which of the connection's requests is being read or answered.
+  std::uint64_t number() const { return number_; }
   void close() {
     beast::error_code ignored;
     stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
@@ -82,6 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     server_.connections.erase(shared_from_this());
   }
   void refuse(int status, const std::string& message) {
+    ++number_;
     keep_alive_ = false;
     busy_ = answered_ = true;
     queue_response(status, {{"content-type", "application/json"}, {"retry-after", "1"}}, server_.error_body(status, message),
@@ -110,14 +121,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
     ended_ = true;
     if (outgoing_.empty()) finished();
   }
+  // Nobody is left who could go on: what has been sent of a stream must not look like all of it.
+  void abandon() {
+    if (streaming_ && !ended_) return close();
+    if (!answered_) send(500, {{"content-type", "application/json"}}, server_.error_body(500, "the request was not answered"));
+  }
   bool gone() const { return gone_; }
-  asio::io_context& io() { return server_.io; }
 
  private:
+  static constexpr std::size_t kFirstBytes = 4096;
+
+  void read_header() {
+    stream_.expires_after(std::chrono::seconds(server_.limits.read_seconds));
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](beast::error_code error, std::size_t) { self->header_read(error); });
+  }
+
   // Answers what could not be read, or closes where there is nobody to answer.
   void refuse_unreadable(beast::error_code error) {
     const bool parsing = error.category() == make_error_code(http::error::bad_method).category();
     if (error == http::error::header_limit) return refuse(431, "the request's headers are too large");
+    if (error == beast::error::timeout) return refuse(408, "the request did not arrive in time");
     if (error == http::error::body_limit)
       return refuse(413, fmt::format("the request's body is larger than {} bytes", server_.limits.body_bytes));
     if (!parsing || error == http::error::end_of_stream || error == http::error::partial_message) return close();
@@ -134,13 +158,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void request_read(beast::error_code error);
 
-  // Notices a client that closes while its answer is being made.
+  // Notices a client that closes while its answer is being made. The socket may also become readable for bytes that have been
+  // read by then, so what is there is looked at; once there are bytes of a next request, no end can be seen behind them.
   void watch() {
-    stream_.socket().async_wait(tcp::socket::wait_read, [weak = weak_from_this()](beast::error_code error) {
+    stream_.socket().async_wait(tcp::socket::wait_read, [weak = weak_from_this(), number = number_](beast::error_code error) {
       const auto self = weak.lock();
-      if (!self || error) return;
-      beast::error_code failed;
-      if (self->busy_ && self->stream_.socket().is_open() && self->stream_.socket().available(failed) == 0) self->gone_ = true;
+      if (!self || error || self->number_ != number || !self->stream_.socket().is_open()) return;
+      char byte;
+      beast::error_code end;
+      self->stream_.socket().non_blocking(true, end);
+      self->stream_.socket().receive(asio::buffer(&byte, 1), tcp::socket::message_peek, end);
+      if (end == asio::error::would_block) return self->watch();
+      if (end) self->gone_ = true;
     });
   }
 
@@ -189,6 +218,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::deque<std::string> outgoing_;
+  std::uint64_t number_ = 0;
   bool busy_ = false, keep_alive_ = true, head_only_ = false;
   bool answered_ = false, streaming_ = false, ended_ = false;
   std::atomic<bool> gone_{false};
@@ -196,17 +226,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
 namespace {
 
-// Carries calls from any thread to the connection's own. When the last owner lets go without an answer, the client gets a 500.
+// Carries calls from any thread to the connection's own, where those are dropped that are not about the request that is being
+// answered. When the last owner lets go without an answer, the client gets a 500.
 class PostedReply : public HttpReply {
  public:
-  explicit PostedReply(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  PostedReply(std::shared_ptr<HttpServerState> server, std::shared_ptr<Connection> connection)
+      : server_(std::move(server)), connection_(std::move(connection)), number_(connection_->number()) {}
   ~PostedReply() override {
-    post([](Connection& connection) {
-      connection.send(
-          500, {{"content-type", "application/json"}},
-          R"({"error":{"message":"the request was not answered","type":"api_error","param":null,"code":"internal_error"}})");
-      connection.end();
-    });
+    post([](Connection& connection) { connection.abandon(); });
   }
   void send(int status, const HttpHeaders& headers, std::string body) override {
     post([status, headers, body = std::move(body)](Connection& connection) { connection.send(status, headers, body); });
@@ -225,17 +252,19 @@ class PostedReply : public HttpReply {
  private:
   template <typename Fn>
   void post(Fn fn) {
-    asio::post(connection_->io(), [connection = connection_, fn = std::move(fn)] {
-      if (connection->busy() && !connection->gone()) fn(*connection);
+    if (connection_->gone()) return;
+    asio::post(server_->io, [connection = connection_, number = number_, fn = std::move(fn)] {
+      if (connection->number() == number && connection->busy() && !connection->gone()) fn(*connection);
     });
   }
+  std::shared_ptr<HttpServerState> server_;  // goes after the connection
   std::shared_ptr<Connection> connection_;
+  std::uint64_t number_;
 };
 
 }  // namespace
 
 void Connection::request_read(beast::error_code error) {
-  if (error == beast::error::timeout) return refuse(408, "the request did not arrive in time");
   if (error) return refuse_unreadable(error);
   http::request<http::string_body> message = parser_->release();
   HttpRequest request;
@@ -254,7 +283,7 @@ void Connection::request_read(beast::error_code error) {
   busy_ = true;
   stream_.expires_never();
   watch();
-  const auto reply = std::make_shared<PostedReply>(shared_from_this());
+  const auto reply = std::make_shared<PostedReply>(server_.shared_from_this(), shared_from_this());
   try {
     server_.handler(request, reply);
   } catch (const std::exception&) {

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <future>
@@ -25,14 +26,14 @@ namespace {
 class Served {
  public:
   explicit Served(const std::filesystem::path& shared, ApiOptions options = {}, HttpLimits limits = {},
-                  infer::BatchLimits batch = {.max_length = 128, .sequences = 4})
+                  infer::BatchLimits batch = {.max_length = 128, .sequences = 4}, int drain_seconds = 2)
       : model_(shared / "data/golden/apertus_tiny", "tiny", "", batch, pool_),
         api_(model_, std::move(options)),
         server_(
             "127.0.0.1", 0, limits,
             [this](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) { api_.handle(request, reply); },
             api_error_body),
-        running_(std::async(std::launch::async, [this] { server_.run(stop_, 2); })) {}
+        running_(std::async(std::launch::async, [this, drain_seconds] { server_.run(stop_, drain_seconds); })) {}
   ~Served() {
     stop_.request_stop();
     running_.get();
@@ -307,4 +308,110 @@ TEST_CASE("serve: two requests on one connection") {
   const std::string first = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
   const std::string answer = exchange(served.port(), first + request("GET", "/v1/models", ""));
   CHECK(answer.find("HTTP/1.1 200 OK", 10) != std::string::npos);
+}
+
+namespace {
+
+// One connection that is kept for many requests.
+class Client {
+ public:
+  explicit Client(std::uint16_t port) : socket_(io_) { socket_.connect({asio::ip::make_address("127.0.0.1"), port}); }
+
+  // Status and body of the answer to the request; the body is as long as its content-length says.
+  std::pair<int, std::string> ask(const std::string& method, const std::string& path, const std::string& body) {
+    asio::write(socket_, asio::buffer(method + " " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+                                      std::to_string(body.size()) + "\r\n\r\n" + body));
+    const std::size_t head = asio::read_until(socket_, asio::dynamic_buffer(read_), "\r\n\r\n");
+    const std::string name = "Content-Length: ";
+    const std::size_t length = std::stoul(read_.substr(read_.find(name) + name.size()));
+    if (read_.size() < head + length)
+      asio::read(socket_, asio::dynamic_buffer(read_), asio::transfer_exactly(head + length - read_.size()));
+    const std::pair<int, std::string> answer{status_of(read_), read_.substr(head, length)};
+    read_.erase(0, head + length);
+    return answer;
+  }
+
+ private:
+  asio::io_context io_;
+  tcp::socket socket_;
+  std::string read_;
+};
+
+}  // namespace
+
+TEST_CASE("serve: who lets go of a reply late does not answer the connection's next request") {
+  std::shared_ptr<HttpReply> last;
+  HttpServer server(
+      "127.0.0.1", 0, {},
+      [&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
+        last = reply;  // here the one before is let go
+        reply->send(200, {{"content-type", "text/plain"}}, request.body);
+      },
+      api_error_body);
+  StopToken stop;
+  std::future<void> running = std::async(std::launch::async, [&] { server.run(stop, 0); });
+  int right = 0;
+  {
+    Client client(server.port());
+    for (int i = 0; i < 2000; ++i) right += client.ask("POST", "/", std::to_string(i)) == std::pair{200, std::to_string(i)};
+  }
+  stop.request_stop();
+  running.get();
+  CHECK(right == 2000);
+}
+
+TEST_CASE("serve: answers of the model one after another on one connection") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  Client client(served.port());
+  int right = 0;
+  for (int i = 0; i < 500; ++i)
+    right += client.ask("POST", "/v1/completions", R"({"model": "tiny", "prompt": "The", "max_tokens": 1})").first == 200;
+  CHECK(right == 500);
+}
+
+TEST_CASE("serve: what is said after the server has gone is lost, and does no harm") {
+  std::shared_ptr<HttpReply> late;
+  {
+    std::promise<void> asked;
+    HttpServer server(
+        "127.0.0.1", 0, {},
+        [&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
+          late = reply;
+          reply->begin_stream(200, {});
+          asked.set_value();
+        },
+        api_error_body);
+    StopToken stop;
+    std::future<void> running = std::async(std::launch::async, [&] { server.run(stop, 0); });
+    std::future<std::string> client =
+        std::async(std::launch::async, [&server] { return exchange(server.port(), request("GET", "/", "")); });
+    asked.get_future().get();
+    stop.request_stop();
+    running.get();
+    CHECK(status_of(client.get()) == 200);
+  }
+  CHECK(late->client_gone());
+  for (int i = 0; i < 100; ++i) late->write(std::string(10000, 'x'));
+  late->end();
+  late.reset();
+}
+
+TEST_CASE("serve: a stop while an answer is written ends it") {
+  REQUIRE_SHARED(shared);
+  for (int i = 0; i < 5; ++i) {
+    std::future<std::string> client;
+    Served served(shared, {}, {}, {.max_length = 4000, .sequences = 2}, 0);
+    client = std::async(std::launch::async, [&served] {
+      return exchange(served.port(), request("POST", "/v1/completions", R"({"model": "tiny", "prompt": "The", "max_tokens": 3900,
+          "ignore_eos": true, "stream": true})"));
+    });
+    std::string metrics;
+    while (metrics.find("cairn_num_requests_running{model_name=\"tiny\"} 1\n") == std::string::npos)
+      metrics = body_of(exchange(served.port(), request("GET", "/metrics", "")));
+    served.stop();
+    const std::string answer = client.get();
+    CHECK(status_of(answer) == 200);
+    CHECK(answer.find("[DONE]") == std::string::npos);
+  }
 }
