@@ -128,9 +128,16 @@ struct Api::State {
       throw ApiError(429, "too many requests are waiting; try again in a second", "", "queue_full");
     }
     metrics.waiting(1);
-    asked->left = jobs.size();
     boost::asio::post(worker, [this, asked, jobs = std::move(jobs)]() mutable {
-      for (infer::GenerationJob& job : jobs) scheduler.add(of_request(asked, std::move(job)));
+      attempt(*asked, [&] {
+        std::vector<infer::GenerationJob> whole;
+        for (infer::GenerationJob& job : jobs) whole.push_back(of_request(asked, std::move(job)));
+        for (infer::GenerationJob& job : whole) {
+          scheduler.add(std::move(job));
+          ++asked->left;
+        }
+      });
+      if (asked->left == 0) leave(*asked);  // none of it can be begun
       if (!std::exchange(working, true)) round();
     });
   }
@@ -138,9 +145,11 @@ struct Api::State {
   // Requests that come in between two rounds take part in the next.
   void round() {
     working = scheduler.work();
-    metrics.cache(model.batch().pages() - model.batch().free_pages(), model.batch().pages());
+    count_pages();
     if (working) boost::asio::post(worker, [this] { round(); });
   }
+
+  void count_pages() { metrics.cache(model.batch().pages() - model.batch().free_pages(), model.batch().pages()); }
 
   // The job with what all jobs of a request do beside their own.
   infer::GenerationJob of_request(const std::shared_ptr<Asked>& asked, infer::GenerationJob job) {
@@ -159,13 +168,18 @@ struct Api::State {
       if (own) own(token, shown);
     };
     job.on_done = [this, asked, times, prompt_tokens, own = std::move(job.on_done)](infer::Generation result) {
-      metrics.generation(prompt_tokens, static_cast<std::int64_t>(result.tokens.size()), infer::finish_reason_name(result.finish),
-                         times->queued, times->first, seconds_since(asked->to.arrived));
-      own(std::move(result));
+      count_pages();  // before anyone hears of it
+      attempt(*asked, [&] {
+        metrics.generation(prompt_tokens, static_cast<std::int64_t>(result.tokens.size()),
+                           infer::finish_reason_name(result.finish), times->queued, times->first,
+                           seconds_since(asked->to.arrived));
+        own(std::move(result));
+      });
       one_done(*asked);
     };
     job.on_failed = [this, asked](const std::exception_ptr& error) {
-      if (!std::exchange(asked->failed, true)) fail_request(*asked, error);
+      count_pages();
+      attempt(*asked, [&] { std::rethrow_exception(error); });
       one_done(*asked);
     };
     return job;
@@ -180,24 +194,42 @@ struct Api::State {
 
   void one_done(Asked& asked) {
     if (--asked.left > 0) return;
-    leave_queue(asked);  // one that was given up before it began
-    metrics.running(-1);
-    if (!asked.failed && !asked.to.reply->client_gone()) asked.finish();
+    leave(asked);
+    if (!asked.failed && !asked.to.reply->client_gone()) attempt(asked, [&] { asked.finish(); });
   }
 
-  // After the headers an error can only be an event; no [DONE] follows it.
+  void leave(Asked& asked) {
+    leave_queue(asked);  // one that was given up before it began
+    metrics.running(-1);
+  }
+
+  // Work for one request on the worker: what it throws is that request's answer, and what is left of the request is given up.
+  template <typename Work>
+  void attempt(Asked& asked, Work&& work) {
+    try {
+      work();
+    } catch (...) {
+      if (!std::exchange(asked.failed, true)) fail_request(asked, std::current_exception());
+    }
+  }
+
+  // After the headers an error can only be an event; no [DONE] follows it. Who cannot even be told that is cut off.
   void fail_request(const Asked& asked, const std::exception_ptr& error) {
-    guarded(asked.to, [&] {
-      try {
-        std::rethrow_exception(error);
-      } catch (const std::exception& failure) {
-        log_warning(fmt::format("{}: {}", asked.to.route, failure.what()));
-        const ApiError answer(500, failure.what(), "", "internal_error");
-        if (!asked.events) throw answer;
-        asked.to.reply->write("data: " + answer.body() + "\n\n");
-        asked.to.reply->end();
-      }
-    });
+    try {
+      guarded(asked.to, [&] {
+        try {
+          std::rethrow_exception(error);
+        } catch (const std::exception& failure) {
+          log_warning(fmt::format("{}: {}", asked.to.route, failure.what()));
+          const ApiError answer(500, failure.what(), "", "internal_error");
+          if (!asked.events) throw answer;
+          asked.to.reply->write("data: " + answer.body() + "\n\n");
+          asked.to.reply->end();
+        }
+      });
+    } catch (const std::exception& failure) {
+      log_warning(fmt::format("{}: an error could not be told: {}", asked.to.route, failure.what()));
+    }
   }
 
   void guarded(const Answering& to, const std::function<void()>& work) {

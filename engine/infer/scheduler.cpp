@@ -4,12 +4,38 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace cairn::infer {
 namespace {
 
 bool is_cancelled(const GenerationJob& job) {
   return job.cancelled && job.cancelled();
+}
+
+// The first thing that `work` throws is kept in `failure`.
+template <typename Work>
+void attempt(std::exception_ptr& failure, Work&& work) {
+  try {
+    work();
+  } catch (...) {
+    if (!failure) failure = std::current_exception();
+  }
+}
+
+// The last call of a job.
+void report(const GenerationJob& job, std::exception_ptr failure, Generation&& result) {
+  attempt(failure, [&] {
+    if (!failure && job.on_done) job.on_done(std::move(result));
+  });
+  if (!failure || !job.on_failed) return;
+  try {
+    job.on_failed(failure);
+  } catch (const std::exception& error) {
+    log_warning(fmt::format("an answer that failed could not say so: {}", error.what()));
+  } catch (...) {
+    log_warning("an answer that failed could not say so");
+  }
 }
 
 // Whether a token follows from the logits by the rules that a device knows.
@@ -30,7 +56,14 @@ struct Scheduler::Running {
   bool drawn_on_device;
   std::int64_t read = 0;  // tokens of the prompt
   bool ended = false;
+  std::exception_ptr failure{};
 
+  // Work for this answer alone.
+  template <typename Work>
+  void attempt(Work&& work) {
+    infer::attempt(failure, std::forward<Work>(work));
+    ended = ended || failure;
+  }
   bool prompt_read() const { return read == static_cast<std::int64_t>(job.prompt.size()); }
 };
 
@@ -64,45 +97,32 @@ void Scheduler::add(GenerationJob job) {
 bool Scheduler::work() {
   end_cancelled();
   begin_waiting();
-  try {
-    read_a_piece();
-    write_a_token();
-  } catch (...) {
-    // A pass is of all: which of them it failed for cannot be told.
-    const std::exception_ptr error = std::current_exception();
-    for (Running& answer : running_) {
-      batch_.close(answer.sequence);
-      if (answer.job.on_failed) answer.job.on_failed(error);
-    }
-    running_.clear();
-  }
-  for (auto answer = running_.begin(); answer != running_.end();) {
-    const auto next = std::next(answer);
-    if (answer->ended) end(answer);
-    answer = next;
-  }
+  read_a_piece();
+  write_a_token();
+  end_ended();
   return !running_.empty() || !waiting_.empty();
 }
 
 void Scheduler::end_cancelled() {
   for (Running& answer : running_) {
-    if (answer.ended || !is_cancelled(answer.job)) continue;
-    answer.writing.end(FinishReason::cancelled);
-    answer.ended = true;
+    answer.attempt([&] {
+      if (answer.ended || !is_cancelled(answer.job)) return;
+      answer.writing.end(FinishReason::cancelled);
+      answer.ended = true;
+    });
   }
-  for (auto answer = running_.begin(); answer != running_.end();) {
-    const auto next = std::next(answer);
-    if (answer->ended) end(answer);
-    answer = next;
-  }
+  end_ended();
   for (auto job = waiting_.begin(); job != waiting_.end();) {
-    if (!is_cancelled(*job)) {
+    std::exception_ptr failure;
+    bool cancelled = false;
+    attempt(failure, [&] { cancelled = is_cancelled(*job); });
+    if (!cancelled && !failure) {
       ++job;
       continue;
     }
     Generation nothing;
     nothing.finish = FinishReason::cancelled;
-    if (job->on_done) job->on_done(std::move(nothing));
+    report(*job, failure, std::move(nothing));
     job = waiting_.erase(job);
   }
 }
@@ -114,17 +134,35 @@ void Scheduler::begin_waiting() {
     const auto prompt = static_cast<std::int64_t>(job.prompt.size());
     const std::int64_t room =
         std::min(batch_.limits().max_length, prompt + std::min(job.params.max_tokens, std::int64_t{1} << 40));
-    const std::optional<int> sequence = batch_.open(room);
-    if (!sequence) return;
-    Writing writing(tokenizer_, end_tokens_, job.params);
-    Sampler sampler(job.params.sampling, job.prompt, batch_.vocab());
-    const bool on_device = batch_.draws_on_device() && plain_rule(job.params);
-    running_.push_back({std::move(job), *sequence, room, std::move(writing), std::move(sampler), on_device});
+    std::exception_ptr failure;
+    int sequence = -1;  // none
+    attempt(failure, [&] { sequence = batch_.open(room).value_or(-1); });
+    if (!failure && sequence < 0) return;
+    attempt(failure, [&] {
+      if (sequence >= 0) begin(job, sequence, room);
+    });
+    if (failure) {
+      if (sequence >= 0) batch_.close(sequence);
+      report(job, failure, {});
+    }
     waiting_.pop_front();
-    Running& answer = running_.back();
+  }
+}
+
+// From here on the sequence is the running answer's, unless something is thrown: then nothing has changed.
+void Scheduler::begin(GenerationJob& job, int sequence, std::int64_t room) {
+  Writing writing(tokenizer_, end_tokens_, job.params);
+  Sampler sampler(job.params.sampling, job.prompt, batch_.vocab());
+  const bool on_device = batch_.draws_on_device() && plain_rule(job.params);
+  std::list<Running> begun;
+  begun.push_back({{}, sequence, room, std::move(writing), std::move(sampler), on_device});
+  begun.back().job = std::move(job);
+  running_.splice(running_.end(), begun);
+  Running& answer = running_.back();
+  answer.attempt([&] {
     if (answer.job.on_start) answer.job.on_start();
     answer.ended = !answer.writing.wants_more() && !answer.job.on_prompt;
-  }
+  });
 }
 
 void Scheduler::read_a_piece() {
@@ -137,16 +175,14 @@ void Scheduler::read_a_piece() {
   const std::int64_t before = answer->read;
   answer->read += count;
   const std::int64_t first_wanted = answer->job.on_prompt ? 0 : answer->prompt_read() ? count - 1 : count;
-  batch_.read(answer->sequence, piece, first_wanted, [&](std::size_t index, std::span<const float> logits) {
-    index += static_cast<std::size_t>(before);
-    if (answer->job.on_prompt) answer->job.on_prompt(index, logits);
-    if (index + 1 < answer->job.prompt.size()) return;
-    answer->ended = !answer->writing.wants_more();
-    if (answer->ended) return;
-    const TokenScore chosen = answer->sampler.next(logits);
-    GeneratedToken token{chosen.token, chosen.logprob, {}};
-    if (answer->writing.params().top_logprobs >= 0) token.top = top_logprobs(logits, answer->writing.params().top_logprobs);
-    take(*answer, std::move(token));
+  answer->attempt([&] {
+    batch_.read(answer->sequence, piece, first_wanted, [&](std::size_t index, std::span<const float> logits) {
+      index += static_cast<std::size_t>(before);
+      if (answer->job.on_prompt) answer->job.on_prompt(index, logits);
+      if (index + 1 < answer->job.prompt.size()) return;
+      answer->ended = !answer->writing.wants_more();
+      if (!answer->ended) draw(*answer, logits);
+    });
   });
 }
 
@@ -161,18 +197,28 @@ void Scheduler::write_a_token() {
     answers.push_back(&answer);
   }
   if (rows.empty()) return;
-  batch_.step(
-      rows,
-      [&](std::size_t row, std::span<const float> logits) {
-        Running& answer = *answers[row];
-        const TokenScore chosen = answer.sampler.next(logits);
-        GeneratedToken token{chosen.token, chosen.logprob, {}};
-        if (answer.writing.params().top_logprobs >= 0) token.top = top_logprobs(logits, answer.writing.params().top_logprobs);
-        take(answer, std::move(token));
-      },
-      [&](std::size_t row, TokenScore chosen) {
-        take(*answers[row], {chosen.token, chosen.logprob, {}});
-      });
+  std::exception_ptr failure;
+  attempt(failure, [&] {
+    batch_.step(
+        rows,
+        [&](std::size_t row, std::span<const float> logits) {
+          Running& answer = *answers[row];
+          answer.attempt([&] { draw(answer, logits); });
+        },
+        [&](std::size_t row, TokenScore chosen) {
+          Running& answer = *answers[row];
+          answer.attempt([&] { take(answer, {chosen.token, chosen.logprob, {}}); });
+        });
+  });
+  if (!failure) return;
+  for (Running* answer : answers) answer->attempt([&] { std::rethrow_exception(failure); });
+}
+
+void Scheduler::draw(Running& answer, std::span<const float> logits) {
+  const TokenScore chosen = answer.sampler.next(logits);
+  GeneratedToken token{chosen.token, chosen.logprob, {}};
+  if (answer.writing.params().top_logprobs >= 0) token.top = top_logprobs(logits, answer.writing.params().top_logprobs);
+  take(answer, std::move(token));
 }
 
 void Scheduler::take(Running& answer, GeneratedToken token) {
@@ -185,12 +231,22 @@ void Scheduler::take(Running& answer, GeneratedToken token) {
   }
 }
 
-void Scheduler::end(std::list<Running>::iterator answer) {
-  batch_.close(answer->sequence);
-  GenerationJob job = std::move(answer->job);
-  Generation result = answer->writing.finished();
-  running_.erase(answer);
-  if (job.on_done) job.on_done(std::move(result));
+void Scheduler::end_ended() {
+  for (auto answer = running_.begin(); answer != running_.end();) {
+    if (!answer->ended) {
+      ++answer;
+      continue;
+    }
+    batch_.close(answer->sequence);
+    std::exception_ptr failure = answer->failure;
+    Generation result;
+    attempt(failure, [&] {
+      if (!failure) result = answer->writing.finished();
+    });
+    const GenerationJob job = std::move(answer->job);
+    answer = running_.erase(answer);
+    report(job, failure, std::move(result));
+  }
 }
 
 }  // namespace cairn::infer

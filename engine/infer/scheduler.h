@@ -21,7 +21,8 @@
 namespace cairn::infer {
 
 // One answer that is asked for. All functions but on_done and on_failed may be empty; one of those two is called once, last, from
-// Scheduler::work().
+// Scheduler::work(). What one of the functions throws ends this answer alone, by on_failed, also when it was on_done; what
+// on_failed throws is a warning.
 struct GenerationJob {
   std::vector<std::int32_t> prompt;
   GenerationParams params;
@@ -45,7 +46,7 @@ class Scheduler {
   void check(std::span<const std::int32_t> prompt, const GenerationParams& params) const;
   void add(GenerationJob job);  // checks as well
   // One round: begins what can begin, reads a piece of one prompt, and a token more of every answer. False when nothing is left
-  // to do. What fails, fails by on_failed.
+  // to do. Throws nothing: what fails, fails by on_failed. A pass that fails is that of all answers which it wrote for.
   bool work();
 
   std::int64_t waiting() const { return static_cast<std::int64_t>(waiting_.size()); }
@@ -54,11 +55,13 @@ class Scheduler {
  private:
   struct Running;
   void begin_waiting();
+  void begin(GenerationJob& job, int sequence, std::int64_t room);
   void end_cancelled();
   void read_a_piece();
   void write_a_token();
+  void draw(Running& answer, std::span<const float> logits);
   void take(Running& answer, GeneratedToken token);
-  void end(std::list<Running>::iterator answer);
+  void end_ended();
 
   SequenceBatch& batch_;
   const text::Tokenizer& tokenizer_;

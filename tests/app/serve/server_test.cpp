@@ -7,10 +7,12 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <fstream>
 #include <future>
 #include <thread>
 
 #include "app/serve/api.h"
+#include "base/disk.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "tests/support/test.h"
@@ -414,4 +416,47 @@ TEST_CASE("serve: a stop while an answer is written ends it") {
     CHECK(status_of(answer) == 200);
     CHECK(answer.find("[DONE]") == std::string::npos);
   }
+}
+
+TEST_CASE("serve: a request that fails while it is answered fails alone") {
+  REQUIRE_SHARED(shared);
+  const test::TemporaryFolder folder;  // the golden model, which writes a token that its tokenizer has not
+  const std::filesystem::path tiny = folder.path() / "data/golden/apertus_tiny";
+  std::filesystem::create_directories(tiny.parent_path());
+  std::filesystem::copy(shared / "data/golden/apertus_tiny", tiny);
+  Json tokenizer = parse_json(read_file(tiny / "tokenizer.json"), "tokenizer.json");
+  tokenizer["model"]["vocab"].erase("\u0120of");
+  tokenizer["model"]["merges"].erase(tokenizer["model"]["merges"].size() - 1);
+  std::filesystem::remove(tiny / "tokenizer.json");
+  std::ofstream(tiny / "tokenizer.json") << tokenizer.dump();
+  Served served(folder.path(), {}, {}, {.max_length = 2000, .sequences = 4});
+  const std::string bad = R"({"model": "tiny", "prompt": ["The", "A"], "n": 2, "max_tokens": 9, "logit_bias": {"299": 100})";
+  std::future<std::string> good = std::async(std::launch::async, [&] {
+    return exchange(
+        served.port(),
+        request("POST", "/v1/completions",
+                R"({"model": "tiny", "prompt": "The", "max_tokens": 900, "ignore_eos": true, "logit_bias": {"299": -100}})"));
+  });
+  Client client(served.port());
+  for (int i = 0; i < 20; ++i) {
+    const auto [status, body] = client.ask("POST", "/v1/completions", bad + "}");
+    CHECK(status == 500);
+    const std::string message = parse_json(body, "answer")["error"]["message"];
+    CHECK(message.find("299") != std::string::npos);
+  }
+  const std::string streamed = exchange(served.port(), request("POST", "/v1/completions", R"({"model": "tiny", "prompt": "The",
+      "max_tokens": 500, "ignore_eos": true, "logit_bias": {"299": 3}, "seed": 1, "stream": true})"));
+  CHECK(status_of(streamed) == 200);
+  const std::vector<Json> events = events_of(unchunked(body_of(streamed)));
+  REQUIRE(events.size() > 2);
+  CHECK(events[0]["choices"].size() == 1);
+  CHECK(events.back()["error"]["code"] == "internal_error");
+  CHECK(streamed.find("[DONE]") == std::string::npos);
+  CHECK(status_of(good.get()) == 200);
+  std::string metrics;
+  for (int tries = 0; tries < 400 && metrics.find("requests_running{model_name=\"tiny\"} 0\n") == std::string::npos; ++tries)
+    metrics = body_of(exchange(served.port(), request("GET", "/metrics", "")));
+  CHECK(metrics.find("cairn_num_requests_running{model_name=\"tiny\"} 0\n") != std::string::npos);
+  CHECK(metrics.find("cairn_kv_cache_usage_perc{model_name=\"tiny\"} 0\n") != std::string::npos);
+  CHECK(metrics.find("cairn_num_requests_waiting{model_name=\"tiny\"} 0\n") != std::string::npos);
 }

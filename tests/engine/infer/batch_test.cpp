@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -153,6 +154,65 @@ TEST_CASE("batch: answers that nobody wants any more free their pages, waiting, 
   for (const Generation& each : done) CHECK(each.finish == FinishReason::cancelled);
   CHECK(done[0].tokens.size() >= 2);
   CHECK(done[1].tokens.empty());
+}
+
+TEST_CASE("batch: what one answer's functions throw ends that answer alone") {
+  REQUIRE_SHARED(shared);
+  Golden golden(shared, cpu_backend(), Dtype::f32);
+  const char* const kWhere[] = {"nowhere", "on_start", "on_prompt", "on_token", "cancelled", "on_done", "on_failed", "waiting"};
+  constexpr int kJobs = 16;
+  SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 320, .sequences = 5});
+  std::vector<Written> lone, together(kJobs);
+  std::vector<std::string> failures(kJobs);
+  std::vector<int> calls(kJobs);
+  for (int i = 0; i < kJobs; ++i) lone.push_back(alone(golden, batch, golden.job(i, 12)));
+  Scheduler scheduler(batch, golden.tokenizer, {});
+  for (int i = 0; i < kJobs; ++i) {
+    const auto n = static_cast<std::size_t>(i);
+    const std::string where = i % 2 == 0 ? kWhere[0] : kWhere[i / 2];
+    GenerationJob job = golden.job(i, 12);
+    const auto trip = [where](const char* here) {
+      if (where == here) throw std::runtime_error("thrown in " + where);
+    };
+    int tokens = 0;
+    job.on_start = [trip] { trip("on_start"), trip("on_failed"); };
+    if (where == "on_prompt") job.on_prompt = [trip](std::size_t, std::span<const float>) { trip("on_prompt"); };
+    job.on_token = [trip, tokens](const GeneratedToken&, const std::string&) mutable {
+      if (++tokens == 3) trip("on_token");
+    };
+    job.cancelled = [trip, asked = 0, where]() mutable {
+      if (where == "waiting" || ++asked > 6) trip("cancelled"), trip("waiting");
+      return false;
+    };
+    job.on_done = [&, n, trip](const Generation& done) {
+      trip("on_done");
+      together[n] = written(done);
+      ++calls[n];
+    };
+    job.on_failed = [&, n, trip](const std::exception_ptr& error) {
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::exception& failure) {
+        failures[n] = failure.what();
+      }
+      ++calls[n];
+      trip("on_failed");
+    };
+    scheduler.add(std::move(job));
+  }
+  while (scheduler.work()) {
+  }
+  for (int i = 0; i < kJobs; ++i) {
+    CAPTURE(i);
+    const auto n = static_cast<std::size_t>(i);
+    CHECK(calls[n] == 1);
+    if (i % 2 == 0 || i == 1) {
+      CHECK(together[n] == lone[n]);
+    } else {
+      CHECK(failures[n] == std::string("thrown in ") + kWhere[i / 2]);
+    }
+  }
+  CHECK(batch.free_pages() == batch.pages());
 }
 
 TEST_CASE("batch: sequences that begin alike share pages, and each goes on by itself") {
