@@ -258,7 +258,8 @@ std::vector<std::string> Scorer::generate(const std::vector<GenerationRequest>& 
     for (; begun < answers.size(); ++begun) {
       Answer& answer = answers[begun];
       if (answer.ended) continue;
-      const std::optional<int> sequence = batch_.open(static_cast<std::int64_t>(answer.prompt.size()) + answer.max_tokens);
+      // The last token of an answer is never read.
+      const std::optional<int> sequence = batch_.open(static_cast<std::int64_t>(answer.prompt.size()) + answer.max_tokens - 1);
       if (!sequence) break;
       answer.sequence = *sequence;
       batch_.read(*sequence, answer.prompt, static_cast<std::int64_t>(answer.prompt.size()) - 1,

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "engine/infer/page_pool.h"
 #include "engine/infer/sequence_batch.h"
 
 namespace cairn::infer {
@@ -24,7 +25,9 @@ double seconds_of(const std::function<void()>& work) {
 DecodeRate measure(Context& context, const model::Parameters& parameters, const DecodeBenchOptions& options, std::int64_t count) {
   const std::int64_t length = options.prompt + kWarmUp + options.tokens;
   const model::ModelConfig& config = parameters.config();
-  SequenceBatch batch(context, parameters, {.max_length = length, .sequences = count});
+  SequenceBatch batch(
+      context, parameters,
+      {.max_length = length, .sequences = count, .cache_tokens = count * PagePool::pages_for(length) * PagePool::kPageTokens});
   const Random random(28, "tokens of a bench");
   const auto token = [&](std::int64_t i) {
     return static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(config.vocab)));
@@ -53,10 +56,13 @@ DecodeRate measure(Context& context, const model::Parameters& parameters, const 
 }  // namespace
 
 DecodeBench run_decode_bench(ComputeDevice& device, ThreadPool& threads, const DecodeBenchOptions& options) {
-  const std::int64_t length = options.prompt + kWarmUp + options.tokens;
-  if (length > options.model.max_positions) {
-    fail_usage("{} tokens of prompt and {} behind it: the model reads {}", options.prompt, options.tokens + kWarmUp,
-               options.model.max_positions);
+  for (const std::int64_t count : options.sequences) {
+    if (count < 1 || count > 1024) fail_usage("{} sequences at once: expected 1 to 1024", count);
+  }
+  const std::int64_t most = options.model.max_positions - kWarmUp;
+  if (options.prompt < 1 || options.tokens < 1 || options.prompt > most || options.tokens > most - options.prompt) {
+    fail_usage("a prompt of {} tokens, {} to warm up and {} behind it: the model reads {}", options.prompt, kWarmUp,
+               options.tokens, options.model.max_positions);
   }
   DecodeBench result;
   result.device = device.name();

@@ -50,7 +50,6 @@ bool plain_rule(const GenerationParams& params) {
 struct Scheduler::Running {
   GenerationJob job;
   int sequence;
-  std::int64_t room;  // tokens of the sequence
   Writing writing;
   Sampler sampler;
   bool drawn_on_device;
@@ -132,14 +131,15 @@ void Scheduler::begin_waiting() {
   while (!waiting_.empty()) {
     GenerationJob& job = waiting_.front();
     const auto prompt = static_cast<std::int64_t>(job.prompt.size());
-    const std::int64_t room =
-        std::min(batch_.limits().max_length, prompt + std::min(job.params.max_tokens, std::int64_t{1} << 40));
+    // The last token of an answer is never read.
+    const std::int64_t read_of_answer = std::clamp<std::int64_t>(job.params.max_tokens - 1, 0, std::int64_t{1} << 40);
+    const std::int64_t room = std::min(batch_.limits().max_length, prompt + read_of_answer);
     std::exception_ptr failure;
     int sequence = -1;  // none
     attempt(failure, [&] { sequence = batch_.open(room).value_or(-1); });
     if (!failure && sequence < 0) return;
     attempt(failure, [&] {
-      if (sequence >= 0) begin(job, sequence, room);
+      if (sequence >= 0) begin(job, sequence);
     });
     if (failure) {
       if (sequence >= 0) batch_.close(sequence);
@@ -150,12 +150,12 @@ void Scheduler::begin_waiting() {
 }
 
 // From here on the sequence is the running answer's, unless something is thrown: then nothing has changed.
-void Scheduler::begin(GenerationJob& job, int sequence, std::int64_t room) {
+void Scheduler::begin(GenerationJob& job, int sequence) {
   Writing writing(tokenizer_, end_tokens_, job.params);
   Sampler sampler(job.params.sampling, job.prompt, batch_.vocab());
   const bool on_device = batch_.draws_on_device() && plain_rule(job.params);
   std::list<Running> begun;
-  begun.push_back({{}, sequence, room, std::move(writing), std::move(sampler), on_device});
+  begun.push_back({{}, sequence, std::move(writing), std::move(sampler), on_device});
   begun.back().job = std::move(job);
   running_.splice(running_.end(), begun);
   Running& answer = running_.back();
@@ -224,7 +224,7 @@ void Scheduler::draw(Running& answer, std::span<const float> logits) {
 void Scheduler::take(Running& answer, GeneratedToken token) {
   const bool more = answer.writing.take(token);
   if (answer.writing.shown() && answer.job.on_token) answer.job.on_token(token, *answer.writing.shown());
-  answer.ended = !more || batch_.length(answer.sequence) == answer.room;
+  answer.ended = !more || batch_.room(answer.sequence) == 0;
   if (more && is_cancelled(answer.job)) {
     answer.writing.end(FinishReason::cancelled);
     answer.ended = true;

@@ -55,7 +55,7 @@ class Scheduler {
  private:
   struct Running;
   void begin_waiting();
-  void begin(GenerationJob& job, int sequence, std::int64_t room);
+  void begin(GenerationJob& job, int sequence);
   void end_cancelled();
   void read_a_piece();
   void write_a_token();

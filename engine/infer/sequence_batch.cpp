@@ -35,11 +35,11 @@ BatchLimits complete(const model::ModelConfig& config, BatchLimits limits) {
     const std::int64_t longest = PagePool::pages_for(limits.max_length) * PagePool::kPageTokens;
     limits.cache_tokens = std::max(longest, std::min(limits.sequences * longest, kCacheTokens));
   }
-  if (limits.cache_tokens < limits.max_length) {
-    fail_usage("a cache of {} tokens has no room for one sequence of {}", limits.cache_tokens, limits.max_length);
-  }
   if (limits.cache_tokens > std::int64_t{1} << 30) {
     fail_usage("a cache of {} tokens: expected at most {}", limits.cache_tokens, std::int64_t{1} << 30);
+  }
+  if (limits.cache_tokens < 0 || PagePool::pages_for(limits.cache_tokens) < PagePool::pages_for(limits.max_length)) {
+    fail_usage("a cache of {} tokens has no room for one sequence of {}", limits.cache_tokens, limits.max_length);
   }
   return limits;
 }
@@ -55,13 +55,12 @@ std::int64_t power_of_two_above(std::int64_t n) {
 struct SequenceBatch::State {
   struct Sequence {
     std::vector<std::int32_t> pages;
-    std::int64_t length = 0;
+    std::int64_t length = 0, most = 0;
     bool used = false;
     std::int64_t slot(std::int64_t position) const {
       return std::int64_t{pages[static_cast<std::size_t>(position / PagePool::kPageTokens)]} * PagePool::kPageTokens +
              position % PagePool::kPageTokens;
     }
-    std::int64_t room() const { return static_cast<std::int64_t>(pages.size()) * PagePool::kPageTokens; }
   };
   struct Pass {  // of one shape
     bool seen = false;
@@ -211,6 +210,7 @@ std::optional<int> SequenceBatch::open(std::int64_t length) {
   State::Sequence& sequence = s.sequences[static_cast<std::size_t>(*place)];
   sequence.used = true;
   sequence.length = 0;
+  sequence.most = length;
   for (std::int64_t i = 0; i < needed; ++i) sequence.pages.push_back(s.pool.take());
   return place;
 }
@@ -229,6 +229,7 @@ std::optional<int> SequenceBatch::fork(int of, std::int64_t shared, std::int64_t
   const State::Sequence& from = s.at(of);
   sequence.used = true;
   sequence.length = shared;
+  sequence.most = length;
   for (std::int64_t i = 0; i < whole; ++i) {
     sequence.pages.push_back(from.pages[static_cast<std::size_t>(i)]);
     s.pool.share(sequence.pages.back());
@@ -251,13 +252,17 @@ void SequenceBatch::close(int sequence) {
 std::int64_t SequenceBatch::length(int sequence) const {
   return state_->at(sequence).length;
 }
+std::int64_t SequenceBatch::room(int sequence) const {
+  const State::Sequence& asked = state_->at(sequence);
+  return asked.most - asked.length;
+}
 
 void SequenceBatch::read(int number, std::span<const std::int32_t> tokens, std::int64_t first_wanted, const Visit& visit) {
   State& s = *state_;
   State::Sequence& sequence = s.at(number);
   const auto count = static_cast<std::int64_t>(tokens.size());
-  if (sequence.length + count > sequence.room()) {
-    fail("{} tokens do not fit behind {} of at most {}", count, sequence.length, sequence.room());
+  if (count > sequence.most - sequence.length) {
+    fail("{} tokens do not fit behind {} of at most {}", count, sequence.length, sequence.most);
   }
   for (const std::int32_t token : tokens) s.check_token(token);
   const std::int64_t V = vocab();
@@ -295,7 +300,7 @@ void SequenceBatch::step(std::span<const Row> rows, const Visit& visit, const Ch
     s.check_token(row.token);
     const State::Sequence& sequence = s.at(row.sequence);
     const std::int64_t length = ++lengths.try_emplace(row.sequence, sequence.length).first->second;
-    if (length > sequence.room()) fail("no room for token {} of a sequence of at most {}", length, sequence.room());
+    if (length > sequence.most) fail("no room for token {} of a sequence of at most {}", length, sequence.most);
   }
   const auto each = static_cast<std::size_t>(s.rows);
   for (std::size_t first = 0; first < rows.size(); first += each) {

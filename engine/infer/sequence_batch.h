@@ -25,8 +25,9 @@ namespace cairn::infer {
 struct BatchLimits {
   std::int64_t max_length = 0;  // tokens of a sequence; 0: as many as the model reads
   std::int64_t sequences = 1;   // that are written at once
-  std::int64_t cache_tokens =
-      0;  // that all sequences together have room for, at least max_length; 0: 32768, or what they need at most
+  // Tokens that all sequences together have room for, up to whole pages (PagePool::kPageTokens); at least max_length. 0: 32768,
+  // or what they need at most. n sequences of `length` fit when n * pages_for(length) <= pages_for(cache_tokens).
+  std::int64_t cache_tokens = 0;
 };
 
 class SequenceBatch {
@@ -55,13 +56,15 @@ class SequenceBatch {
   std::int64_t pages() const;
   std::int64_t free_pages() const;
 
-  // A sequence without tokens, with room for `length`; none when there are not enough free pages or it would be one too many.
-  // Error when it would be too many for an empty batch as well.
+  // A sequence without tokens, with room for exactly `length`, which it has from now on: pages_for(length) pages. None when fewer
+  // are free or it would be one too many. Error (usage) when it would be too many for an empty batch as well: above max_length.
   std::optional<int> open(std::int64_t length);
-  // One that begins with the first `shared` tokens of another, whose pages it shares. None as above.
+  // One that begins with the first `shared` tokens of another, whose whole pages it shares: pages_for(length) - shared /
+  // kPageTokens pages of its own. None as above.
   std::optional<int> fork(int sequence, std::int64_t shared, std::int64_t length);
   void close(int sequence);  // its pages are free for others
   std::int64_t length(int sequence) const;
+  std::int64_t room(int sequence) const;  // tokens that may still be read: what it was opened with, less its length
 
   // Reads `tokens` behind those of `sequence`, in pieces of kPiece. For each from index `first_wanted` on visit(index, logits [V]
   // of what follows it). Error when they do not fit its room or are outside the vocabulary.

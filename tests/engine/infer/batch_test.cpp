@@ -8,8 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "engine/infer/decode_bench.h"
+#include "engine/model/config.h"
 #include "engine/model/hf_folder.h"
 #include "kernels/backend.h"
+#include "kernels/compute_device.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -122,8 +125,8 @@ TEST_CASE("batch: who finds no pages waits until others have ended, in turn; wha
   CHECK(order == "aAbcCB");
   CHECK(batch.free_pages() == 6);
   CHECK(error_of([&] { add('d', 65, 1); }) == "the prompt has 65 tokens, the model reads at most 64");
-  CHECK(error_of([&] { SequenceBatch(golden.context, golden.loaded.parameters, {.max_length = 64, .cache_tokens = 63}); }) ==
-        "a cache of 63 tokens has no room for one sequence of 64");
+  CHECK(error_of([&] { SequenceBatch(golden.context, golden.loaded.parameters, {.max_length = 64, .cache_tokens = 48}); }) ==
+        "a cache of 48 tokens has no room for one sequence of 64");
   CHECK(error_of([&] {
           SequenceBatch(golden.context, golden.loaded.parameters, {.max_length = 1 << 30});
         }).find("the model reads 1 to") != std::string::npos);
@@ -213,6 +216,91 @@ TEST_CASE("batch: what one answer's functions throw ends that answer alone") {
     }
   }
   CHECK(batch.free_pages() == batch.pages());
+}
+
+TEST_CASE("batch: a sequence has room for exactly as many tokens as it was opened for, and all that fit are opened") {
+  REQUIRE_SHARED(shared);
+  Golden golden(shared, cpu_backend(), Dtype::f32);
+  const auto ignore = [](std::size_t, std::span<const float>) {};
+  // 50 is no whole number of pages: 64 slots lie in four. 113 tokens need 8 pages, two sequences of 50 likewise.
+  SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 50, .sequences = 3, .cache_tokens = 113});
+  CHECK(batch.pages() == 8);
+  const int first = *batch.open(50), second = *batch.open(50);
+  CHECK(batch.free_pages() == 0);
+  CHECK_FALSE(batch.open(1).has_value());
+  CHECK(batch.room(first) == 50);
+  const std::vector<std::int32_t> tokens(51, 7);
+  CHECK(error_of([&] { batch.read(first, tokens, 51, ignore); }) == "51 tokens do not fit behind 0 of at most 50");
+  batch.read(first, std::span(tokens).first(49), 50, ignore);
+  CHECK(batch.room(first) == 1);
+  batch.step(std::vector<SequenceBatch::Row>{{first, 7}}, ignore);
+  CHECK(batch.room(first) == 0);
+  CHECK(error_of([&] {
+          batch.step(std::vector<SequenceBatch::Row>{{first, 7}}, ignore);
+        }) == "no room for token 51 of a sequence of at most 50");
+  CHECK(error_of([&] { batch.read(first, std::span(tokens).first(1), 1, ignore); }) ==
+        "1 tokens do not fit behind 50 of at most 50");
+  batch.close(second);
+  const int fork = *batch.fork(first, 50, 50);  // 48 tokens shared, a page of its own
+  CHECK(batch.free_pages() == 3);
+  CHECK(batch.room(fork) == 0);
+  batch.close(fork), batch.close(first);
+
+  // The last token of an answer is never read: 16 + 17 tokens are 32 in the cache, and three of 16 + 1 fit beside.
+  SequenceBatch exact(golden.context, golden.loaded.parameters, {.max_length = 50, .sequences = 4, .cache_tokens = 80});
+  Scheduler scheduler(exact, golden.tokenizer, {});
+  std::vector<std::size_t> lengths;
+  for (const std::int64_t more : {17, 1, 1, 1}) {
+    GenerationJob job;
+    job.prompt.assign(16, 10);
+    job.params.max_tokens = more;
+    job.params.ignore_eos = true;
+    job.on_start = [&] { lengths.push_back(0); };
+    job.on_done = [&](const Generation& done) { lengths.push_back(done.tokens.size()); };
+    scheduler.add(std::move(job));
+  }
+  scheduler.work();
+  CHECK(lengths == std::vector<std::size_t>{0, 0, 0, 0});
+  while (scheduler.work()) {
+  }
+  CHECK(lengths == std::vector<std::size_t>{0, 0, 0, 0, 1, 1, 1, 17});
+  // As many as the model reads: one more than that is written, by the last token that is read.
+  CHECK(alone(golden, exact, golden.job(3, 1000)).size() == 50 - golden.job(3, 1000).prompt.size() + 1);
+}
+
+TEST_CASE("batch: a hundred answers at once, more than a pass takes, have the bits that they have alone") {
+  REQUIRE_SHARED(shared);
+  Golden golden(shared, cpu_backend(), Dtype::f32);
+  constexpr int kJobs = 150;
+  SequenceBatch batch(golden.context, golden.loaded.parameters, {.max_length = 320, .sequences = 100, .cache_tokens = 32000});
+  std::vector<Written> lone, together(kJobs);
+  for (int i = 0; i < kJobs; ++i) lone.push_back(alone(golden, batch, golden.job(i, 6)));
+  Scheduler scheduler(batch, golden.tokenizer, {});
+  for (int i = 0; i < kJobs; ++i) {
+    GenerationJob job = golden.job(i, 6);
+    job.on_done = [&, n = static_cast<std::size_t>(i)](const Generation& done) { together[n] = written(done); };
+    scheduler.add(std::move(job));
+  }
+  std::int64_t most = 0;
+  while (scheduler.work()) most = std::max(most, scheduler.running());
+  CHECK(most == 100);
+  CHECK(together == lone);
+}
+
+TEST_CASE("bench generate: as many sequences as are asked for find room, however long; what the model cannot read is refused") {
+  model::ModelConfig tiny = model::preset("demo-2m");
+  tiny.layers = 1;
+  ThreadPool pool(2);
+  const std::unique_ptr<ComputeDevice> device = open_compute_device("cpu");
+  // 200 sequences of 11 pages: more than the cache has unless it is told.
+  const DecodeBench bench = run_decode_bench(*device, pool, {.model = tiny, .sequences = {1, 200}, .prompt = 168, .tokens = 1});
+  REQUIRE(bench.rates.size() == 2);
+  CHECK(bench.rates[1].sequences == 200);
+  CHECK(bench.rates[1].written_per_second > 0);
+  const std::int64_t most = tiny.max_positions;
+  CHECK(error_of([&] {
+          run_decode_bench(*device, pool, {.model = tiny, .prompt = INT64_MAX - 1, .tokens = 32});
+        }).find("the model reads " + std::to_string(most)) != std::string::npos);
 }
 
 TEST_CASE("batch: sequences that begin alike share pages, and each goes on by itself") {
