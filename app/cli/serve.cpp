@@ -56,7 +56,6 @@ ExitCode serve(Session& session, const Options& options) {
   api_options.queue = static_cast<int>(options.queue);
   if (options.max_tokens < 0) fail_usage("--max-tokens: expected a number that is not negative, found {}", options.max_tokens);
   api_options.max_tokens = options.max_tokens;
-  if (options.max_tokens > 0) api_options.default_max_tokens = std::min(api_options.default_max_tokens, options.max_tokens);
   api_options.allowed_origin = options.origin;
   Api api(model, std::move(api_options));
   HttpServer server(

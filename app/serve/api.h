@@ -1,6 +1,6 @@
-// The server's routes: what each request does. Parsing and answers that need no model are made on the network thread; generation
-// waits in a bounded queue for the one worker that owns the model and writes several answers at once (engine/infer/scheduler.h).
-// A client that goes makes room for others.
+// The server's routes: what each request does. Parsing and answers that need no model are made on the network thread; chats and
+// completions (generations.h) wait in a bounded queue for the one worker that owns the model (answer_queue.h). A client that goes
+// makes room for others.
 #pragma once
 
 #include <memory>
@@ -14,11 +14,12 @@
 namespace cairn::app {
 
 struct ApiOptions {
-  std::set<std::string> key_hashes;       // SHA-256 of accepted keys, hexadecimal; empty = no keys asked for
-  int queue = 64;                         // requests that may wait; more get 429
-  std::int64_t default_max_tokens = 512;  // of chats that name none
-  std::int64_t max_tokens = 0;            // that an answer may be asked to have; more get 400; 0 = as many as the model reads
-  std::string allowed_origin;             // CORS; empty = none
+  std::set<std::string> key_hashes;             // SHA-256 of accepted keys, hexadecimal; empty = no keys asked for
+  int queue = 64;                               // requests that may wait; more get 429
+  std::int64_t default_max_tokens = 512;        // of chats that name none, and
+  std::int64_t default_completion_tokens = 16;  // of completions; no more than max_tokens
+  std::int64_t max_tokens = 0;  // that an answer may be asked to have; more get 400; 0 = as many as the model reads
+  std::string allowed_origin;   // CORS; empty = none
 };
 
 class Api {

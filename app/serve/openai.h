@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,10 +52,25 @@ struct CompletionRequest : CommonRequest {
   std::optional<std::int64_t> logprobs;
 };
 
+// What one request may ask for at most, so that none takes what the others need. More is an ApiError (400) that names the field
+// and the limit.
+struct RequestLimits {
+  static constexpr std::size_t kStops = 64;             // stop texts, and
+  static constexpr std::size_t kStopBytes = 1000;       // bytes of one
+  static constexpr std::size_t kTokenIds = 4096;        // entries of stop_token_ids, and of logit_bias
+  static constexpr std::size_t kAnswers = 1024;         // prompts * n
+  static constexpr std::int64_t kTokens = 4'000'000;    // of all answers at their longest, each with its prompt
+  static constexpr std::int64_t kLogprobs = 1'000'000;  // of those and of echoed prompts: tokens * (1 + top_logprobs)
+};
+
+// `prompts`: their lengths in tokens. An answer ends at the latest where prompt and answer have `max_length` tokens.
+void check_request_size(const CommonRequest& request, const std::vector<std::int64_t>& prompts, bool prompts_scored,
+                        std::int64_t max_length);
+
 // `default_max_tokens` holds where the request names none. Throws ApiError (400 or 501). Unknown fields are ignored, null is
 // absent.
 ChatRequest read_chat_request(const Json& body, std::int64_t default_max_tokens);
-CompletionRequest read_completion_request(const Json& body);
+CompletionRequest read_completion_request(const Json& body, std::int64_t default_max_tokens);
 Json parse_request_body(const std::string& body);  // ApiError 400 unless a JSON object
 
 // What every object of one answer shares.
@@ -85,8 +101,8 @@ struct PromptScores {
 
 struct CompletionChoice {
   infer::Generation generation;
-  std::vector<std::int32_t> prompt;  // echoed when the request says so
-  PromptScores prompt_scores;
+  std::shared_ptr<const std::vector<std::int32_t>> prompt;  // when the request wants it echoed, and
+  std::shared_ptr<const PromptScores> prompt_scores;        // scored
 };
 Json completion_choice(int index, const CompletionChoice& choice, const CompletionRequest& request,
                        const text::Tokenizer& tokenizer);

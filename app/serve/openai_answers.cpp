@@ -120,14 +120,14 @@ Json usage_chunk(const AnswerHead& head, const char* object, const Usage& usage)
 Json completion_choice(int index, const CompletionChoice& choice, const CompletionRequest& request,
                        const text::Tokenizer& tokenizer) {
   std::string text = choice.generation.text;
-  if (request.echo) text = text::utf8_lossy(tokenizer.decode(choice.prompt, request.generation.skip_special_tokens)) + text;
+  if (request.echo) text = text::utf8_lossy(tokenizer.decode(*choice.prompt, request.generation.skip_special_tokens)) + text;
   Json logprobs = nullptr;
   if (request.logprobs) {
     const bool top_wanted = *request.logprobs > 0;
     CompletionLogprobs lists(tokenizer);
     if (request.echo) {
-      for (std::size_t i = 0; i < choice.prompt.size(); ++i)
-        lists.add(choice.prompt[i], choice.prompt_scores.logprobs[i], choice.prompt_scores.top[i], top_wanted);
+      for (std::size_t i = 0; i < choice.prompt->size(); ++i)
+        lists.add((*choice.prompt)[i], choice.prompt_scores->logprobs[i], choice.prompt_scores->top[i], top_wanted);
     }
     for (const infer::GeneratedToken& token : choice.generation.tokens)
       lists.add(token.token, token.logprob, token.top, top_wanted);

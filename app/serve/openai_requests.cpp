@@ -1,4 +1,5 @@
 // Reading requests (app/serve/openai.h).
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -96,6 +97,15 @@ class Fields {
   std::string prefix_;
 };
 
+// `found` of what may be `limit`, all of a field.
+void at_most(std::size_t limit, std::size_t found, const char* field, const char* what) {
+  if (found > limit) throw ApiError(400, fmt::format("{}: expected at most {} {}, found {}", field, limit, what, found), field);
+}
+
+bool is_token_id(const Json& value) {
+  return value.is_number_integer() && value.get<std::int64_t>() >= 0 && value.get<std::int64_t>() <= INT32_MAX;
+}
+
 void read_common(const Fields& fields, CommonRequest& request) {
   request.model = fields.text("model");
   request.n = static_cast<int>(fields.integer("n", 1, 1, 128));
@@ -116,6 +126,7 @@ void read_common(const Fields& fields, CommonRequest& request) {
   sampling.repetition_penalty = fields.number("repetition_penalty", 1);
   if (const Json* bias = fields.find("logit_bias")) {
     if (!bias->is_object()) fields.wrong("logit_bias", "an object of token ids");
+    at_most(RequestLimits::kTokenIds, bias->size(), "logit_bias", "token ids");
     for (const auto& [token, value] : bias->items()) {
       if (token.empty() || token.size() > 9 || token.find_first_not_of("0123456789") != std::string::npos || !value.is_number())
         fields.wrong("logit_bias", "token ids and numbers");
@@ -135,11 +146,13 @@ void read_common(const Fields& fields, CommonRequest& request) {
     throw ApiError(400, message, message.substr(0, message.find(':')));
   }
   generation.stop = fields.texts("stop");
-  if (generation.stop.size() > 64) fields.wrong("stop", "at most 64 texts");
+  at_most(RequestLimits::kStops, generation.stop.size(), "stop", "texts");
+  for (const std::string& stop : generation.stop) at_most(RequestLimits::kStopBytes, stop.size(), "stop", "bytes in a text");
   if (const Json* ids = fields.find("stop_token_ids")) {
     if (!ids->is_array()) fields.wrong("stop_token_ids", "a list of token ids");
+    at_most(RequestLimits::kTokenIds, ids->size(), "stop_token_ids", "token ids");
     for (const Json& id : *ids) {
-      if (!id.is_number_integer()) fields.wrong("stop_token_ids", "a list of token ids");
+      if (!is_token_id(id)) fields.wrong("stop_token_ids", "a list of token ids");
       generation.stop_tokens.push_back(id.get<std::int32_t>());
     }
   }
@@ -215,11 +228,11 @@ ChatRequest read_chat_request(const Json& body, std::int64_t default_max_tokens)
   return request;
 }
 
-CompletionRequest read_completion_request(const Json& body) {
+CompletionRequest read_completion_request(const Json& body, std::int64_t default_max_tokens) {
   const Fields fields(body);
   CompletionRequest request;
   read_common(fields, request);
-  request.generation.max_tokens = fields.integer("max_tokens", 16, 0, INT64_MAX);
+  request.generation.max_tokens = fields.integer("max_tokens", default_max_tokens, 0, INT64_MAX);
   request.echo = fields.boolean("echo", false);
   if (request.generation.max_tokens == 0 && !request.echo)
     throw ApiError(400, "max_tokens: 0 is only allowed with echo", "max_tokens");
@@ -237,8 +250,7 @@ CompletionRequest read_completion_request(const Json& body) {
     CompletionRequest::Prompt out;
     out.is_tokens = true;
     for (const Json& id : list) {
-      if (!id.is_number_integer() || id.get<std::int64_t>() < 0 || id.get<std::int64_t>() > INT32_MAX)
-        fields.wrong("prompt", "token ids");
+      if (!is_token_id(id)) fields.wrong("prompt", "token ids");
       out.tokens.push_back(id.get<std::int32_t>());
     }
     return out;
@@ -259,8 +271,36 @@ CompletionRequest read_completion_request(const Json& body) {
   } else {
     fields.wrong("prompt", "a text, a list of texts, or lists of token ids");
   }
-  if (request.prompts.size() > 256) throw ApiError(400, "prompt: at most 256 prompts in a request", "prompt");
+  if (request.prompts.size() * static_cast<std::size_t>(request.n) > RequestLimits::kAnswers) {
+    throw ApiError(400,
+                   fmt::format("n: {} answers to each of {} prompts: expected at most {} in all", request.n,
+                               request.prompts.size(), RequestLimits::kAnswers),
+                   "n");
+  }
   return request;
+}
+
+void check_request_size(const CommonRequest& request, const std::vector<std::int64_t>& prompts, bool prompts_scored,
+                        std::int64_t max_length) {
+  const infer::GenerationParams& generation = request.generation;
+  std::int64_t tokens = 0, scored = 0;
+  for (const std::int64_t prompt : prompts) {
+    const std::int64_t answer = std::clamp<std::int64_t>(max_length - prompt + 1, 0, generation.max_tokens);
+    tokens += request.n * (prompt + answer);
+    if (generation.top_logprobs >= 0) scored += request.n * answer + (prompts_scored ? prompt : 0);
+  }
+  if (tokens > RequestLimits::kTokens) {
+    throw ApiError(400,
+                   fmt::format("max_tokens: {} answers would have up to {} tokens with their prompts, expected at most {}",
+                               prompts.size() * static_cast<std::size_t>(request.n), tokens, RequestLimits::kTokens),
+                   "max_tokens");
+  }
+  if (scored > 0 && scored > RequestLimits::kLogprobs / (1 + generation.top_logprobs)) {
+    throw ApiError(400,
+                   fmt::format("logprobs: {} tokens would have {} log-probabilities each, expected at most {} in all", scored,
+                               1 + generation.top_logprobs, RequestLimits::kLogprobs),
+                   "logprobs");
+  }
 }
 
 }  // namespace cairn::app

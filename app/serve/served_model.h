@@ -26,6 +26,7 @@ class ServedModel {
   const std::string& name() const { return name_; }
   const std::string& digest() const { return digest_; }
   const model::ModelConfig& config() const { return loaded_.config; }
+  Dtype dtype() const { return loaded_.parameters.dtype(); }  // of the weights
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
   std::int64_t max_length() const { return batch_.limits().max_length; }
   infer::SequenceBatch& batch() { return batch_; }

@@ -28,20 +28,21 @@ const char* finish_reason_name(FinishReason reason) {
   return "";
 }
 
-Writing::Writing(const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens, const GenerationParams& params)
-    : tokenizer_(tokenizer), end_tokens_(end_tokens), params_(params), stream_(params.stop) {
-  check_sampling(params.sampling);
+Writing::Writing(const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens,
+                 std::shared_ptr<const GenerationParams> params)
+    : tokenizer_(tokenizer), end_tokens_(end_tokens), params_(std::move(params)), stream_(params_->stop) {
+  check_sampling(params_->sampling);
 }
 
 bool Writing::take(const GeneratedToken& token) {
   shown_.reset();
-  const bool may_stop = static_cast<std::int64_t>(result_.tokens.size()) >= params_.min_tokens;
-  const bool is_end = contains(end_tokens_, token.token) && !params_.ignore_eos;
-  if (may_stop && (is_end || contains(params_.stop_tokens, token.token))) {
+  const bool may_stop = static_cast<std::int64_t>(result_.tokens.size()) >= params_->min_tokens;
+  const bool is_end = contains(end_tokens_, token.token) && !params_->ignore_eos;
+  if (may_stop && (is_end || contains(params_->stop_tokens, token.token))) {
     result_.finish = FinishReason::stop;
     return false;
   }
-  const bool hidden = params_.skip_special_tokens && tokenizer_.is_special(token.token);
+  const bool hidden = params_->skip_special_tokens && tokenizer_.is_special(token.token);
   shown_ = stream_.feed(hidden ? "" : tokenizer_.token_bytes(token.token));
   result_.tokens.push_back(token);
   if (stream_.stopped()) {
@@ -69,8 +70,8 @@ Generation generate(SequenceBatch& batch, const text::Tokenizer& tokenizer, std:
   std::exception_ptr failure;
   bool go_on = true;
   Scheduler scheduler(batch, tokenizer, end_tokens);
-  scheduler.add({.prompt = {prompt.begin(), prompt.end()},
-                 .params = params,
+  scheduler.add({.prompt = std::make_shared<const std::vector<std::int32_t>>(prompt.begin(), prompt.end()),
+                 .params = std::make_shared<const GenerationParams>(params),
                  .on_token = [&](const GeneratedToken& token, const std::string& shown) { go_on = on_token(token, shown); },
                  .cancelled = [&] { return !go_on; },
                  .on_done = [&](Generation done) { result = std::move(done); },

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,23 +46,24 @@ struct Generation {
 class Writing {
  public:
   // Error (usage) for parameters out of range. `tokenizer`, `end_tokens` must outlive it.
-  Writing(const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens, const GenerationParams& params);
+  Writing(const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens,
+          std::shared_ptr<const GenerationParams> params);
 
   // Takes the next token. False when the answer ends: before it (an end token) or with it.
   bool take(const GeneratedToken& token);
   void end(FinishReason reason);  // from outside: no more room, or nobody listens any more
 
-  bool wants_more() const { return static_cast<std::int64_t>(result_.tokens.size()) < params_.max_tokens; }
+  bool wants_more() const { return static_cast<std::int64_t>(result_.tokens.size()) < params_->max_tokens; }
   // Of the last token that was taken: the text that may be shown by then (perhaps ""), or none when the answer ended before it.
   const std::optional<std::string>& shown() const { return shown_; }
-  const GenerationParams& params() const { return params_; }
+  const GenerationParams& params() const { return *params_; }
   const Generation& result() const { return result_; }
   Generation finished();  // with the text that was held back
 
  private:
   const text::Tokenizer& tokenizer_;
   std::span<const std::int32_t> end_tokens_;
-  GenerationParams params_;
+  std::shared_ptr<const GenerationParams> params_;
   TextStream stream_;
   Generation result_;
   std::optional<std::string> shown_;

@@ -38,6 +38,7 @@ class Sampler {
 
   // The next token; `logits` are as the model gave them. Ties go to the lowest id.
   TokenScore next(std::span<const float> logits);
+  const SamplingParams& params() const { return params_; }
 
  private:
   SamplingParams params_;

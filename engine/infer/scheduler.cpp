@@ -63,7 +63,7 @@ struct Scheduler::Running {
     infer::attempt(failure, std::forward<Work>(work));
     ended = ended || failure;
   }
-  bool prompt_read() const { return read == static_cast<std::int64_t>(job.prompt.size()); }
+  bool prompt_read() const { return read == static_cast<std::int64_t>(job.prompt->size()); }
 };
 
 Scheduler::Scheduler(SequenceBatch& batch, const text::Tokenizer& tokenizer, std::span<const std::int32_t> end_tokens)
@@ -89,7 +89,7 @@ void Scheduler::check(std::span<const std::int32_t> prompt, const GenerationPara
 }
 
 void Scheduler::add(GenerationJob job) {
-  check(job.prompt, job.params);
+  check(*job.prompt, *job.params);
   waiting_.push_back(std::move(job));
 }
 
@@ -130,9 +130,9 @@ void Scheduler::end_cancelled() {
 void Scheduler::begin_waiting() {
   while (!waiting_.empty()) {
     GenerationJob& job = waiting_.front();
-    const auto prompt = static_cast<std::int64_t>(job.prompt.size());
+    const auto prompt = static_cast<std::int64_t>(job.prompt->size());
     // The last token of an answer is never read.
-    const std::int64_t read_of_answer = std::clamp<std::int64_t>(job.params.max_tokens - 1, 0, std::int64_t{1} << 40);
+    const std::int64_t read_of_answer = std::clamp<std::int64_t>(job.params->max_tokens - 1, 0, std::int64_t{1} << 40);
     const std::int64_t room = std::min(batch_.limits().max_length, prompt + read_of_answer);
     std::exception_ptr failure;
     int sequence = -1;  // none
@@ -152,8 +152,10 @@ void Scheduler::begin_waiting() {
 // From here on the sequence is the running answer's, unless something is thrown: then nothing has changed.
 void Scheduler::begin(GenerationJob& job, int sequence) {
   Writing writing(tokenizer_, end_tokens_, job.params);
-  Sampler sampler(job.params.sampling, job.prompt, batch_.vocab());
-  const bool on_device = batch_.draws_on_device() && plain_rule(job.params);
+  SamplingParams sampling = job.params->sampling;
+  sampling.seed += job.seed;
+  Sampler sampler(std::move(sampling), *job.prompt, batch_.vocab());
+  const bool on_device = batch_.draws_on_device() && plain_rule(*job.params);
   std::list<Running> begun;
   begun.push_back({{}, sequence, std::move(writing), std::move(sampler), on_device});
   begun.back().job = std::move(job);
@@ -169,9 +171,9 @@ void Scheduler::read_a_piece() {
   const auto answer =
       std::find_if(running_.begin(), running_.end(), [](const Running& r) { return !r.prompt_read() && !r.ended; });
   if (answer == running_.end()) return;
-  const auto size = static_cast<std::int64_t>(answer->job.prompt.size()),
+  const auto size = static_cast<std::int64_t>(answer->job.prompt->size()),
              count = std::min(SequenceBatch::kPiece, size - answer->read);
-  const std::span<const std::int32_t> piece(answer->job.prompt.data() + answer->read, static_cast<std::size_t>(count));
+  const std::span<const std::int32_t> piece(answer->job.prompt->data() + answer->read, static_cast<std::size_t>(count));
   const std::int64_t before = answer->read;
   answer->read += count;
   const std::int64_t first_wanted = answer->job.on_prompt ? 0 : answer->prompt_read() ? count - 1 : count;
@@ -179,7 +181,7 @@ void Scheduler::read_a_piece() {
     batch_.read(answer->sequence, piece, first_wanted, [&](std::size_t index, std::span<const float> logits) {
       index += static_cast<std::size_t>(before);
       if (answer->job.on_prompt) answer->job.on_prompt(index, logits);
-      if (index + 1 < answer->job.prompt.size()) return;
+      if (index + 1 < answer->job.prompt->size()) return;
       answer->ended = !answer->writing.wants_more();
       if (!answer->ended) draw(*answer, logits);
     });
@@ -193,7 +195,7 @@ void Scheduler::write_a_token() {
     const Generation& result = answer.writing.result();
     if (answer.ended || result.tokens.empty()) continue;
     rows.push_back({answer.sequence, result.tokens.back().token, true,
-                    answer.drawn_on_device ? &answer.writing.params().sampling : nullptr, result.tokens.size()});
+                    answer.drawn_on_device ? &answer.sampler.params() : nullptr, result.tokens.size()});
     answers.push_back(&answer);
   }
   if (rows.empty()) return;

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -24,9 +25,10 @@ namespace cairn::infer {
 // Scheduler::work(). What one of the functions throws ends this answer alone, by on_failed, also when it was on_done; what
 // on_failed throws is a warning.
 struct GenerationJob {
-  std::vector<std::int32_t> prompt;
-  GenerationParams params;
-  std::function<void()> on_start{};                                                   // its prompt is read next
+  std::shared_ptr<const std::vector<std::int32_t>> prompt;  // jobs may have it in common, and
+  std::shared_ptr<const GenerationParams> params;           // these
+  std::uint64_t seed = 0;                                   // added to that of params: by it answers of one request differ
+  std::function<void()> on_start{};                         // its prompt is read next
   std::function<void(std::size_t index, std::span<const float> logits)> on_prompt{};  // what follows each token of the prompt
   std::function<void(const GeneratedToken&, const std::string& shown)> on_token{};    // as generate() has it
   std::function<bool()> cancelled{};                                                  // asked in every round, also while it waits

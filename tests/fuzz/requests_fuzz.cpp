@@ -75,5 +75,5 @@ TEST_CASE("fuzz: requests of the OpenAI API") {
       "completion",
       {R"({"model": "m", "prompt": ["a", "b"], "max_tokens": 3, "echo": true, "logprobs": 2, "stop": "z", "seed": 1})",
        R"({"model": "m", "prompt": [[1, 2], [3]], "best_of": 1, "suffix": null})"},
-      fuzz_rounds(10000), [](const std::string& bytes) { app::read_completion_request(app::parse_request_body(bytes)); });
+      fuzz_rounds(10000), [](const std::string& bytes) { app::read_completion_request(app::parse_request_body(bytes), 16); });
 }

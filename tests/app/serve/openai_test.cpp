@@ -22,7 +22,7 @@ Json chat_error(const std::string& body) {
 
 Json completion_error(const std::string& body) {
   try {
-    read_completion_request(parse_request_body(body));
+    read_completion_request(parse_request_body(body), 16);
   } catch (const ApiError& error) {
     return parse_json(error.body(), "error")["error"];
   }
@@ -85,9 +85,60 @@ TEST_CASE("openai: wrong requests get an error object that names the parameter")
   CHECK(completion_error(R"({"model": "m", "prompt": [-1]})")["param"] == "prompt");
 }
 
+TEST_CASE("openai: a request that asks for too much is refused with the field and the limit") {
+  const auto error = [](const std::string& extra, const std::string& prompt = "\"a\"") {
+    const Json found = completion_error(R"({"model": "m", "prompt": )" + prompt + ", " + extra + "}");
+    return found.is_null() ? "" : found["param"].get<std::string>() + "|" + found["message"].get<std::string>();
+  };
+  const auto list = [](std::size_t count, const std::string& item) {
+    std::string out = "[" + item;
+    for (std::size_t i = 1; i < count; ++i) out += "," + item;
+    return out + "]";
+  };
+  CHECK(error(R"("stop": ")" + std::string(1000, 'x') + "\"") == "");
+  CHECK(error(R"("stop": ["a", ")" + std::string(1001, 'x') + "\"]") ==
+        "stop|stop: expected at most 1000 bytes in a text, found 1001");
+  CHECK(error(R"("stop": )" + list(65, "\"x\"")) == "stop|stop: expected at most 64 texts, found 65");
+  CHECK(error(R"("stop_token_ids": )" + list(4097, "1")) ==
+        "stop_token_ids|stop_token_ids: expected at most 4096 token ids, found 4097");
+  CHECK(error(R"("stop_token_ids": [4294967297])").find("stop_token_ids|stop_token_ids: expected a list of token ids") == 0);
+  std::string bias;
+  for (int i = 0; i < 4097; ++i) bias += (i ? ",\"" : "\"") + std::to_string(i) + "\":1";
+  CHECK(error(R"("logit_bias": {)" + bias + "}") == "logit_bias|logit_bias: expected at most 4096 token ids, found 4097");
+  CHECK(error(R"("n": 4)", list(256, "\"x\"")) == "");
+  CHECK(error(R"("n": 4)", list(257, "\"x\"")) == "n|n: 4 answers to each of 257 prompts: expected at most 1024 in all");
+
+  const auto size_error = [](int n, std::int64_t max_tokens, std::int64_t top, std::vector<std::int64_t> prompts, bool scored) {
+    CommonRequest request;
+    request.n = n;
+    request.generation.max_tokens = max_tokens;
+    request.generation.top_logprobs = top;
+    try {
+      check_request_size(request, prompts, scored, 65536);
+    } catch (const ApiError& refused) {
+      CHECK(refused.status() == 400);
+      return std::string(refused.what());
+    }
+    return std::string();
+  };
+  CHECK(size_error(1, INT64_MAX, -1, {60000}, false) == "");
+  CHECK(size_error(100, 40000, -1, {0}, false) == "");
+  CHECK(size_error(100, 40000, -1, {1}, false) ==
+        "max_tokens: 100 answers would have up to 4000100 tokens with their prompts, expected at most 4000000");
+  // An answer is no longer than the model reads.
+  CHECK(size_error(64, INT64_MAX, -1, {60000}, false) ==
+        "max_tokens: 64 answers would have up to 4194368 tokens with their prompts, expected at most 4000000");
+  CHECK(size_error(128, 16, 20, std::vector<std::int64_t>(8, 5), false) == "");
+  CHECK(size_error(2, 30000, 20, {5}, false) ==
+        "logprobs: 60000 tokens would have 21 log-probabilities each, expected at most 1000000 in all");
+  CHECK(size_error(1, 1, 1, std::vector<std::int64_t>(100, 5000), false) == "");
+  CHECK(size_error(1, 1, 1, std::vector<std::int64_t>(100, 5000), true) ==
+        "logprobs: 500100 tokens would have 2 log-probabilities each, expected at most 1000000 in all");
+}
+
 TEST_CASE("openai: the four forms of a prompt") {
   const auto prompts = [](const std::string& prompt) {
-    return read_completion_request(parse_json(R"({"model": "m", "prompt": )" + prompt + "}", "t")).prompts;
+    return read_completion_request(parse_json(R"({"model": "m", "prompt": )" + prompt + "}", "t"), 16).prompts;
   };
   CHECK(prompts(R"("a")")[0].text == "a");
   CHECK(prompts(R"(["a", "b"])").size() == 2);

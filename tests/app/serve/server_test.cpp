@@ -171,6 +171,17 @@ TEST_CASE("serve: echo with logprobs is what lm-eval's client sums up") {
   double greatest = -1e9;  // the generated token is greedy: its own number is the greatest of the top list
   for (const auto& [token, value] : lists["top_logprobs"][4].items()) greatest = std::max(greatest, value.get<double>());
   CHECK(lists["token_logprobs"][4].get<double>() == greatest);
+  // Of several answers to one prompt each has the prompt's numbers, which are taken once.
+  const Json twice = parse_json(
+      body_of(exchange(
+          served.port(),
+          request("POST", "/v1/completions",
+                  R"({"model": "tiny", "prompt": [5, 6, 7, 8], "n": 2, "max_tokens": 0, "logprobs": 1, "echo": true})"))),
+      "answer");
+  for (int i = 0; i < 2; ++i) {
+    for (std::size_t at = 1; at < 4; ++at)
+      CHECK(twice["choices"][i]["logprobs"]["token_logprobs"][at].get<double>() == direct[at]);
+  }
 }
 
 TEST_CASE("serve: wrong requests get the error object") {
@@ -416,6 +427,33 @@ TEST_CASE("serve: a stop while an answer is written ends it") {
     CHECK(status_of(answer) == 200);
     CHECK(answer.find("[DONE]") == std::string::npos);
   }
+}
+
+TEST_CASE("serve: an answer of no given length is no longer than the server's limit") {
+  REQUIRE_SHARED(shared);
+  ApiOptions options;
+  options.max_tokens = 5;
+  Served served(shared, options);
+  const auto ask = [&](const std::string& more) {
+    return parse_json(body_of(exchange(served.port(), request("POST", "/v1/completions",
+                                                              R"({"model": "tiny", "prompt": "The", "seed": 1,
+                                                                               "ignore_eos": true)" +
+                                                                  more + "}"))),
+                      "answer");
+  };
+  CHECK(ask("")["usage"]["completion_tokens"] == 5);
+  CHECK(ask(R"(, "max_tokens": 6)")["error"]["param"] == "max_tokens");
+}
+
+TEST_CASE("serve: a request that asks for more than may be held is refused before it waits") {
+  REQUIRE_SHARED(shared);
+  Served served(shared, {}, {}, {.max_length = 65536, .sequences = 1});
+  const std::string body = R"({"model": "tiny", "prompt": "The", "n": 100, "max_tokens": 50000)";
+  const auto error = [&](const std::string& more) {
+    return parse_json(body_of(exchange(served.port(), request("POST", "/v1/completions", body + more + "}"))), "answer")["error"];
+  };
+  CHECK(error("")["message"].get<std::string>().find("expected at most 4000000") != std::string::npos);
+  CHECK(error(R"(, "stream": true)")["param"] == "max_tokens");
 }
 
 TEST_CASE("serve: a request that fails while it is answered fails alone") {

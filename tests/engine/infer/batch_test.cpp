@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -21,6 +22,21 @@ using cairn::test::error_of;
 
 namespace {
 
+GenerationJob job_of(std::vector<std::int32_t> prompt, const GenerationParams& params) {
+  GenerationJob job;
+  job.prompt = std::make_shared<const std::vector<std::int32_t>>(std::move(prompt));
+  job.params = std::make_shared<const GenerationParams>(params);
+  return job;
+}
+
+// `prompt` times the same token, and so many behind it.
+GenerationJob plain_job(std::size_t prompt, std::int64_t max_tokens) {
+  GenerationParams params;
+  params.max_tokens = max_tokens;
+  params.ignore_eos = true;
+  return job_of(std::vector<std::int32_t>(prompt, 10), params);
+}
+
 // The golden model of ../shared: random weights, vocabulary 300, a real tokenizer.
 struct Golden {
   Golden(const std::filesystem::path& shared, const Backend& backend, Dtype dtype)
@@ -34,15 +50,16 @@ struct Golden {
 
   // Prompts of unlike lengths, rules and seeds. The longest is read in two pieces.
   GenerationJob job(int number, std::int64_t max_tokens) const {
-    GenerationJob job;
     const int length = number % 7 == 6 ? 270 : 1 + number * 11 % 37;
-    for (int i = 0; i < length; ++i) job.prompt.push_back(4 + (i * 37 + number * 13) % 290);
-    job.params.sampling.seed = static_cast<std::uint64_t>(number);
-    job.params.sampling.temperature = number % 3 * 0.6;
-    job.params.sampling.top_p = number % 2 == 0 ? 0.9 : 1;
-    job.params.max_tokens = max_tokens + number % 5;
-    job.params.ignore_eos = true;
-    return job;
+    std::vector<std::int32_t> prompt;
+    for (int i = 0; i < length; ++i) prompt.push_back(4 + (i * 37 + number * 13) % 290);
+    GenerationParams params;
+    params.sampling.seed = static_cast<std::uint64_t>(number);
+    params.sampling.temperature = number % 3 * 0.6;
+    params.sampling.top_p = number % 2 == 0 ? 0.9 : 1;
+    params.max_tokens = max_tokens + number % 5;
+    params.ignore_eos = true;
+    return job_of(std::move(prompt), params);
   }
 };
 
@@ -57,7 +74,7 @@ Written written(const Generation& generation) {
 const auto kIgnore = [](const GeneratedToken&, const std::string&) { return true; };
 
 Written alone(const Golden& golden, SequenceBatch& batch, const GenerationJob& job) {
-  return written(generate(batch, golden.tokenizer, {}, job.prompt, job.params, kIgnore));
+  return written(generate(batch, golden.tokenizer, {}, *job.prompt, *job.params, kIgnore));
 }
 
 }  // namespace
@@ -105,10 +122,7 @@ TEST_CASE("batch: who finds no pages waits until others have ended, in turn; wha
   Scheduler scheduler(batch, golden.tokenizer, {});
   std::string order;
   const auto add = [&](char name, std::size_t prompt, std::int64_t max_tokens) {
-    GenerationJob job;
-    job.prompt.assign(prompt, 10);
-    job.params.max_tokens = max_tokens;
-    job.params.ignore_eos = true;
+    GenerationJob job = plain_job(prompt, max_tokens);
     job.on_start = [&order, name] { order += name; };
     job.on_done = [&order, name](const Generation&) { order += static_cast<char>(std::toupper(name)); };
     scheduler.add(std::move(job));
@@ -140,10 +154,7 @@ TEST_CASE("batch: answers that nobody wants any more free their pages, waiting, 
   bool gone[3] = {};
   std::vector<Generation> done(3);
   for (int i = 0; i < 3; ++i) {
-    GenerationJob job;
-    job.prompt.assign(i == 0 ? 5 : 520, 10);  // the second has read a piece of three when it goes, the third waits
-    job.params.max_tokens = 50;
-    job.params.ignore_eos = true;
+    GenerationJob job = plain_job(i == 0 ? 5 : 520, 50);  // the second has read a piece of three when it goes, the third waits
     job.cancelled = [&gone, i] { return gone[i]; };
     job.on_done = [&done, i](Generation result) { done[static_cast<std::size_t>(i)] = std::move(result); };
     scheduler.add(std::move(job));
@@ -251,10 +262,7 @@ TEST_CASE("batch: a sequence has room for exactly as many tokens as it was opene
   Scheduler scheduler(exact, golden.tokenizer, {});
   std::vector<std::size_t> lengths;
   for (const std::int64_t more : {17, 1, 1, 1}) {
-    GenerationJob job;
-    job.prompt.assign(16, 10);
-    job.params.max_tokens = more;
-    job.params.ignore_eos = true;
+    GenerationJob job = plain_job(16, more);
     job.on_start = [&] { lengths.push_back(0); };
     job.on_done = [&](const Generation& done) { lengths.push_back(done.tokens.size()); };
     scheduler.add(std::move(job));
@@ -265,7 +273,7 @@ TEST_CASE("batch: a sequence has room for exactly as many tokens as it was opene
   }
   CHECK(lengths == std::vector<std::size_t>{0, 0, 0, 0, 1, 1, 1, 17});
   // As many as the model reads: one more than that is written, by the last token that is read.
-  CHECK(alone(golden, exact, golden.job(3, 1000)).size() == 50 - golden.job(3, 1000).prompt.size() + 1);
+  CHECK(alone(golden, exact, golden.job(3, 1000)).size() == 50 - golden.job(3, 1000).prompt->size() + 1);
 }
 
 TEST_CASE("batch: a hundred answers at once, more than a pass takes, have the bits that they have alone") {
