@@ -50,7 +50,8 @@ void end_element(void* user, const xmlChar*, const xmlChar*, const xmlChar*) {
 
 void keep_first_error(void* user, xmlError* error) {
   Collector& found = collector(user);
-  if (!found.error.empty() || error->level < XML_ERR_ERROR) return;
+  // A prefix that nobody declared leaves the text what it is.
+  if (!found.error.empty() || error->level < XML_ERR_ERROR || error->domain == XML_FROM_NAMESPACE) return;
   std::string message = error->message ? error->message : "is not well-formed";
   message.erase(message.find_last_not_of('\n') + 1);
   std::replace(message.begin(), message.end(), '\n', ' ');

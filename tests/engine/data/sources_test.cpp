@@ -179,6 +179,8 @@ TEST_CASE("xml: each run between tags is a line, white space is one space, refer
   std::string long_text;
   for (int i = 0; i < 100'000; ++i) long_text += "word ";
   CHECK(xml_text("<a>" + long_text + "</a>", "x") == long_text.substr(0, long_text.size() - 1) + "\n");
+  // A prefix that nobody declared, as pages that say they are XHTML have them.
+  CHECK(xml_text("<a xmlns='no address'><b:c d:e='f'>x</b:c> y</a>", "x") == "x\ny\n");
   const auto says = [](const std::string& xml, const std::string& error) {
     CHECK(test::error_of([&] { xml_text(xml, "x.xml"); }).find("x.xml: " + error) == 0);
   };
@@ -186,6 +188,7 @@ TEST_CASE("xml: each run between tags is a line, white space is one space, refer
   says("<a>\n<b>x</a>", "line 2: Opening and ending tag mismatch");
   says("<a>\xFF</a>", "line 1: Input is not proper UTF-8");
   says("<a>x", "line 1: ");
+  says("<b:a>\n<c>x</b:a>", "line 2: Opening and ending tag mismatch");
   says("<!DOCTYPE a [<!ENTITY e 'eeee'>]><a>&e;&e;</a>", "line 1: Entity 'e' not defined");
   says("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a>&x;</a>", "line 1: Entity 'x' not defined");
 }
