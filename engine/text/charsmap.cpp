@@ -96,7 +96,7 @@ struct CloseText {
 // one.
 class Precompiled : public Normalizer {
  public:
-  explicit Precompiled(Charsmap map) : map_(std::move(map)) {}
+  Precompiled(Charsmap map, std::string place) : map_(std::move(map)), place_(std::move(place)) {}
 
   void apply(std::string& text) const override {
     static thread_local const std::unique_ptr<icu::BreakIterator> breaks = make_breaks();
@@ -106,11 +106,10 @@ class Precompiled : public Normalizer {
     breaks->setText(opened.get(), error);
     if (U_FAILURE(error)) fail("graphemes of a text of {} bytes: {}", text.size(), u_errorName(error));
     std::string out;
-    const std::size_t most = Replacement::most_bytes(text.size());
     std::int32_t begin = breaks->first();
     for (std::int32_t end = breaks->next(); end != icu::BreakIterator::DONE; begin = end, end = breaks->next()) {
       cluster(std::string_view(text).substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), out);
-      if (out.size() > most) fail("the character map makes more than {} bytes of {}", most, text.size());
+      Replacement::check_growth(out.size(), text.size(), place_);
     }
     text = std::move(out);
   }
@@ -138,6 +137,7 @@ class Precompiled : public Normalizer {
   }
 
   Charsmap map_;
+  std::string place_;
 };
 
 }  // namespace
@@ -156,7 +156,7 @@ NormalizerPtr precompiled_normalizer(const Json& json, const std::string& origin
   } else {
     fail("{}: expected a base64 text", place);
   }
-  return std::make_unique<Precompiled>(Charsmap(blob, place));
+  return std::make_unique<Precompiled>(Charsmap(blob, place), place);
 }
 
 }  // namespace cairn::text

@@ -107,19 +107,20 @@ class Strip : public Decoder {
 
 class Replace : public Decoder {
  public:
-  explicit Replace(Replacement replacement) : replacement_(std::move(replacement)) {}
+  Replace(Replacement replacement, std::string place) : replacement_(std::move(replacement)), place_(std::move(place)) {}
   void apply(std::vector<std::string>& tokens) const override {
-    const std::size_t before = bytes_of(tokens), most = Replacement::most_bytes(before);
+    const std::size_t before = bytes_of(tokens);
     std::size_t made = 0;
     for (std::string& token : tokens) {
       replacement_.apply(token);
       made += token.size();
-      if (made > most) fail("the decoder makes more than {} bytes of {}", most, before);
+      Replacement::check_growth(made, before, place_);
     }
   }
 
  private:
   Replacement replacement_;
+  std::string place_;
 };
 
 class WordPieceDecoder : public Decoder {
@@ -193,17 +194,18 @@ class Ctc : public Decoder {
 
 class Sequence : public Decoder {
  public:
-  explicit Sequence(std::vector<DecoderPtr> parts) : parts_(std::move(parts)) {}
+  Sequence(std::vector<DecoderPtr> parts, std::string place) : parts_(std::move(parts)), place_(std::move(place)) {}
   void apply(std::vector<std::string>& tokens) const override {
-    const std::size_t before = bytes_of(tokens), most = Replacement::most_bytes(before);
+    const std::size_t before = bytes_of(tokens);
     for (const DecoderPtr& part : parts_) {
       part->apply(tokens);
-      if (bytes_of(tokens) > most) fail("the decoder makes more than {} bytes of {}", most, before);
+      Replacement::check_growth(bytes_of(tokens), before, place_);
     }
   }
 
  private:
   std::vector<DecoderPtr> parts_;
+  std::string place_;
 };
 
 std::string text_or(const Json& json, const char* key, const std::string& origin, const char* missing) {
@@ -230,7 +232,7 @@ void read_parts(const Json& json, const std::string& origin, std::vector<Decoder
 DecoderPtr read_sequence(const Json& json, const std::string& origin) {
   std::vector<DecoderPtr> parts;
   read_parts(json, origin, parts);
-  return std::make_unique<Sequence>(std::move(parts));
+  return std::make_unique<Sequence>(std::move(parts), origin);
 }
 
 }  // namespace
@@ -246,7 +248,7 @@ DecoderPtr read_decoder(const Json& json, const std::string& origin) {
     if (content.empty()) fail("{}.content: is empty", origin);
     return std::make_unique<Strip>(std::move(content), count_field(json, "start", origin), count_field(json, "stop", origin));
   }
-  if (type == "Replace") return std::make_unique<Replace>(Replacement::read(json, origin));
+  if (type == "Replace") return std::make_unique<Replace>(Replacement::read(json, origin), origin);
   if (type == "WordPiece")
     return std::make_unique<WordPieceDecoder>(text_or(json, "prefix", origin, "##"), bool_field(json, "cleanup", origin, true));
   if (type == "Metaspace") return std::make_unique<MetaspaceDecoder>(Metaspace::read(json, origin));

@@ -4,15 +4,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/text/unicode.h"
 
 namespace cairn::text {
 namespace {
-
-std::string short_text(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
-}
 
 const Json& required(const Json& object, std::string_view key, const std::string& origin) {
   if (!object.is_object()) fail("{}: expected an object, found {}", origin, short_text(object));
@@ -22,6 +17,13 @@ const Json& required(const Json& object, std::string_view key, const std::string
 }
 
 }  // namespace
+
+std::string short_text(const Json& value) {
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() <= 60) return text;
+  text.resize(57);
+  return text.substr(0, text.size() - unfinished_utf8_suffix(text)) + "...";
+}
 
 const Json& object_field(const Json& object, std::string_view key, const std::string& origin) {
   const Json& value = required(object, key, origin);

@@ -19,4 +19,7 @@ std::string optional_string_field(const Json& object, std::string_view key, cons
 // An integer in [0, 2^31 - 1).
 std::int32_t id_value(const Json& value, const std::string& origin);
 
+// A value for an error: at most 60 bytes of its JSON.
+std::string short_text(const Json& value);
+
 }  // namespace cairn::text

@@ -50,14 +50,14 @@ Metaspace Metaspace::read(const Json& json, const std::string& origin) {
   Metaspace made;
   made.replacement = string_field(json, "replacement", origin);
   if (made.replacement.empty() || first_character_bytes(made.replacement) != made.replacement.size())
-    fail("{}.replacement: expected one character, found \"{}\"", origin, made.replacement);
+    fail("{}.replacement: expected one character, found {}", origin, short_text(json["replacement"]));
   const std::string scheme = optional_string_field(json, "prepend_scheme", origin);
   if (scheme == "first")
     made.prepend = PrependScheme::first;
   else if (scheme == "never" || (scheme.empty() && !bool_field(json, "add_prefix_space", origin, true)))
     made.prepend = PrependScheme::never;
   else if (!scheme.empty() && scheme != "always")
-    fail("{}.prepend_scheme: expected always, first or never, found \"{}\"", origin, scheme);
+    fail("{}.prepend_scheme: expected always, first or never, found {}", origin, short_text(scheme));
   made.split = bool_field(json, "split", origin, true);
   return made;
 }

@@ -15,17 +15,18 @@ namespace {
 
 class Sequence : public Normalizer {
  public:
-  explicit Sequence(std::vector<NormalizerPtr> parts) : parts_(std::move(parts)) {}
+  Sequence(std::vector<NormalizerPtr> parts, std::string place) : parts_(std::move(parts)), place_(std::move(place)) {}
   void apply(std::string& text) const override {
-    const std::size_t before = text.size(), most = Replacement::most_bytes(before);
+    const std::size_t before = text.size();
     for (const NormalizerPtr& part : parts_) {
       part->apply(text);
-      if (text.size() > most) fail("the normalizer makes more than {} bytes of {}", most, before);
+      Replacement::check_growth(text.size(), before, place_);
     }
   }
 
  private:
   std::vector<NormalizerPtr> parts_;
+  std::string place_;
 };
 
 class Replace : public Normalizer {
@@ -82,7 +83,7 @@ NormalizerPtr read_sequence(const Json& json, const std::string& origin) {
   std::vector<NormalizerPtr> parts;
   read_parts(json, origin, parts);
   if (parts.empty()) return nullptr;
-  return std::make_unique<Sequence>(std::move(parts));
+  return std::make_unique<Sequence>(std::move(parts), origin);
 }
 
 }  // namespace

@@ -57,12 +57,11 @@ void PreTokenizer::add(const Json& json, const std::string& origin) {
   stages_.push_back(std::move(stage));
 }
 
-PreTokenizer::PreTokenizer(const Json& json, std::string_view origin, bool bytes) {
-  const std::string place(origin);
+PreTokenizer::PreTokenizer(const Json& json, std::string_view origin, bool bytes) : place_(origin) {
   if (json.is_null()) return;
-  if (!json.is_object()) fail("{}: expected an object or null, found {}", place, json.type_name());
-  add(json, place);
-  if (stages_.size() > kMostStages) fail("{}: {} stages; expected at most {}", place, stages_.size(), kMostStages);
+  if (!json.is_object()) fail("{}: expected an object or null, found {}", place_, json.type_name());
+  add(json, place_);
+  if (stages_.size() > kMostStages) fail("{}: {} stages; expected at most {}", place_, stages_.size(), kMostStages);
   if (byte_level_ && !bytes) stages_.push_back(std::make_unique<ToAlphabet>()), byte_level_ = false;
   if (stages_.size() == 1 && known_stages_.size() == 1 && byte_level_) known_ = known_stages_[0].second;
 }
@@ -82,7 +81,6 @@ void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& p
   pieces.assign(1, text);
   if (text.empty()) pieces.clear();
   std::vector<std::string_view> next;
-  const std::size_t most = Replacement::most_bytes(text.size());
   for (const PreTokenizerStagePtr& stage : stages_) {
     next.clear();
     bool still_at_start = false;
@@ -94,7 +92,7 @@ void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& p
     pieces.swap(next);
     std::size_t bytes = 0;
     for (const std::string_view piece : pieces) bytes += piece.size();
-    if (bytes > most) fail("the pre-tokenizer makes more than {} bytes of {}", most, text.size());
+    Replacement::check_growth(bytes, text.size(), place_);
   }
 }
 

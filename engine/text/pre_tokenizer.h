@@ -40,6 +40,7 @@ class PreTokenizer {
   void add(const Json& json, const std::string& origin);
   void add_known(const KnownPattern& pattern);
 
+  std::string place_;
   std::vector<PreTokenizerStagePtr> stages_;
   std::vector<std::pair<std::size_t, KnownPattern>> known_stages_;  // which of them are known patterns
   bool byte_level_ = false;

@@ -8,13 +8,14 @@
 
 namespace cairn::text {
 
-Replacement::Replacement(std::string literal, std::string content) : literal_(std::move(literal)), content_(std::move(content)) {}
+Replacement::Replacement(std::string literal, std::string content, std::string place)
+    : literal_(std::move(literal)), content_(std::move(content)), place_(std::move(place)) {}
 Replacement::~Replacement() = default;
 Replacement::Replacement(Replacement&&) noexcept = default;
 
 Replacement Replacement::read(const Json& json, const std::string& origin) {
   const Json& pattern = object_field(json, "pattern", origin);
-  Replacement made("", string_field(json, "content", origin));
+  Replacement made("", string_field(json, "content", origin), origin);
   if (pattern.contains("Regex"))
     made.regex_ = std::make_unique<const Regex>(string_field(pattern, "Regex", origin + ".pattern"), origin + ".pattern.Regex");
   else
@@ -22,11 +23,14 @@ Replacement Replacement::read(const Json& json, const std::string& origin) {
   return made;
 }
 
+void Replacement::check_growth(std::size_t made, std::size_t bytes, std::string_view place) {
+  if (made > most_bytes(bytes)) fail("{}: makes more than {} bytes of {}", place, most_bytes(bytes), bytes);
+}
+
 void Replacement::apply(std::string& text) const {
   if (!regex_ && literal_.empty()) return;
   std::string out;
   std::size_t done = 0, from = 0;
-  const std::size_t most = most_bytes(text.size());
   while (from <= text.size()) {
     std::size_t begin = 0, end = 0;
     if (regex_) {
@@ -37,7 +41,7 @@ void Replacement::apply(std::string& text) const {
       end = begin + literal_.size();
     }
     out.append(text, done, begin - done).append(content_);
-    if (out.size() > most) fail("Replace makes more than {} bytes of {}", most, text.size());
+    check_growth(out.size(), text.size(), place_);
     done = end;
     from = end;
     if (end == begin) from += end < text.size() ? first_character_bytes(std::string_view(text).substr(end)) : 1;

@@ -15,8 +15,11 @@ namespace {
 class SentencePieceNormalizer : public Normalizer {
  public:
   SentencePieceNormalizer(const SentencePieceFile& file, const std::string& origin)
-      : prefix_(file.add_dummy_prefix), trim_(file.remove_extra_whitespaces), space_(file.escape_whitespaces ? kMetaspace : " ") {
-    if (!file.charsmap.empty()) map_.emplace(file.charsmap, origin + ": normalizer_spec");
+      : place_(origin + ": normalizer_spec"),
+        prefix_(file.add_dummy_prefix),
+        trim_(file.remove_extra_whitespaces),
+        space_(file.escape_whitespaces ? kMetaspace : " ") {
+    if (!file.charsmap.empty()) map_.emplace(file.charsmap, place_);
     std::vector<AddedToken> symbols;
     for (const SentencePieceFile::Piece& piece : file.pieces) {
       if (piece.type != SentencePieceFile::Type::user_defined) continue;
@@ -28,7 +31,6 @@ class SentencePieceNormalizer : public Normalizer {
 
   void apply(std::string& text) const override {
     std::string out;
-    const std::size_t most = Replacement::most_bytes(text.size());
     std::vector<Segment> segments;
     symbols_.cut(text, false, segments);
     bool began = false, after_space = trim_;
@@ -60,7 +62,7 @@ class SentencePieceNormalizer : public Normalizer {
         const std::size_t bytes = match ? match->bytes : first_character_bytes(rest);
         put(match ? match->replacement : rest.substr(0, bytes));
         rest.remove_prefix(bytes);
-        if (out.size() > most) fail("the character map makes more than {} bytes of {}", most, text.size());
+        Replacement::check_growth(out.size(), text.size(), place_);
       }
     }
     while (trim_ && out.size() >= space_.size() && out.compare(out.size() - space_.size(), space_.size(), space_) == 0)
@@ -71,6 +73,7 @@ class SentencePieceNormalizer : public Normalizer {
  private:
   std::optional<Charsmap> map_;
   AddedTokens symbols_;
+  std::string place_;
   bool prefix_, trim_;
   std::string space_;
 };

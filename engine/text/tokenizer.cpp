@@ -72,8 +72,7 @@ class Tokenizer::Encoder {
   // One bound for all segments of a text: were each bounded by itself, added tokens or bytes that are no UTF-8 would multiply it.
   void grow(std::size_t& made, std::size_t bytes, const char* what) const {
     made += bytes;
-    if (made > Replacement::most_bytes(bytes_))
-      fail("{}: the {} makes more than {} bytes of {}", state_.origin, what, Replacement::most_bytes(bytes_), bytes_);
+    if (made > Replacement::most_bytes(bytes_)) Replacement::check_growth(made, bytes_, state_.origin + what);
   }
 
   void valid_text(std::string_view text, SpecialTokens special, bool at_start) {
@@ -92,7 +91,7 @@ class Tokenizer::Encoder {
       }
       normalized_ = segment.text;
       state_.normalizer->apply(normalized_);
-      grow(normalized_bytes_, normalized_.size(), "normalizer");
+      grow(normalized_bytes_, normalized_.size(), ": normalizer");
       state_.added.cut_normalized(normalized_, as_text, parts_);
       for (const Segment& part : parts_) put(part, first && part.text.data() == normalized_.data());
     }
@@ -103,7 +102,7 @@ class Tokenizer::Encoder {
     if (state_.pre_tokenizer.known()) return words(segment.text, *state_.pre_tokenizer.known());
     state_.pre_tokenizer.split(segment.text, pieces_, store_, at_start);
     for (const std::string_view piece : pieces_) {
-      grow(piece_bytes_, piece.size(), "pre-tokenizer");
+      grow(piece_bytes_, piece.size(), ": pre_tokenizer");
       cut_word(piece);
     }
     store_.clear();
