@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "engine/infer/page_pool.h"
 #include "engine/model/activations.h"
 #include "engine/model/forward.h"
@@ -62,11 +61,6 @@ struct SequenceBatch::State {
              position % PagePool::kPageTokens;
     }
   };
-  struct Pass {  // of one shape
-    bool seen = false;
-    std::unique_ptr<WorkGraph> graph;
-  };
-
   State(Context& used, const model::Parameters& given, const BatchLimits& wanted)
       : context(used),
         rows_alone(used),
@@ -77,7 +71,7 @@ struct SequenceBatch::State {
         pool(given.config(), given.dtype(), PagePool::pages_for(limits.cache_tokens), used.memory()),
         activations(given.config(), given.dtype(), std::max(std::min(kPiece, limits.max_length), rows),
                     model::Purpose::forward_only, limits.max_length, {}, used.memory()),
-        recorder(work_recorder(used)) {
+        passes(used, "decoding") {
     rows_alone.rows_alone = true;
     const model::ModelConfig& config = given.config();
     const std::int64_t width = config.kv_heads * config.head_width, piece = std::min(kPiece, limits.max_length),
@@ -145,22 +139,6 @@ struct SequenceBatch::State {
     return here.as<float>();
   }
 
-  // Work of one shape: by itself at first, so that algorithms are chosen, and from the second time on as a graph.
-  void ask(std::pair<std::int64_t, bool> shape, const std::function<void()>& work) {
-    Pass& pass = passes[shape];
-    if (recorder == nullptr || !refusal.empty() || !std::exchange(pass.seen, true)) return work();
-    if (pass.graph == nullptr) {
-      try {
-        pass.graph = recorder->record(work);
-      } catch (const Error& error) {
-        refusal = error.what();
-        log_warning(fmt::format("decoding: no graphs of passes, they are asked for operation by operation: {}", refusal));
-        return work();
-      }
-    }
-    pass.graph->run();
-  }
-
   void pass(std::span<const Row> given, std::size_t first, const Visit& visit, const Chosen& take);
 
   Context& context;
@@ -171,9 +149,7 @@ struct SequenceBatch::State {
   std::int64_t rows;  // of a pass: on a device all of them always
   PagePool pool;
   model::Activations activations;
-  WorkRecorder* recorder;
-  std::string refusal;  // why there are no graphs, though there is what records
-  std::map<std::pair<std::int64_t, bool>, Pass> passes;
+  RepeatedWork passes;  // by their pages, and whether tokens are drawn
   std::vector<Sequence> sequences;
   Arena memory;
   Tensor ints, first_key, keys, values, logits, rules, chosen, surprise, ones;
@@ -350,7 +326,7 @@ void SequenceBatch::State::pass(std::span<const Row> given, std::size_t first, c
   const auto head = [&](const Tensor& hidden, std::int64_t begin, std::int64_t end) {
     model::head_logits(rows_alone, parameters, hidden.rows(begin, end), logits.rows(begin, end));
   };
-  ask({L, draws}, [&] {
+  passes.ask({L, draws}, [&] {
     const Tensor hidden = model::paged_forward(rows_alone, parameters, activations, pool.cache(),
                                                {.tokens = part(0, N),
                                                 .positions = part(N, N),
@@ -395,8 +371,9 @@ bool SequenceBatch::draws_on_device() const {
 
 std::string SequenceBatch::launches() const {
   if (!state_->on_device) return "in turn (the processor)";
-  if (state_->recorder == nullptr) return "in turn: this device records no work";
-  return state_->refusal.empty() ? "as a graph" : "in turn: " + state_->refusal;
+  const RepeatedWork& passes = state_->passes;
+  if (!passes.has_recorder()) return "in turn: this device records no work";
+  return passes.records() ? "as a graph" : "in turn: " + passes.refusal();
 }
 
 }  // namespace cairn::infer

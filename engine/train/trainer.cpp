@@ -63,7 +63,8 @@ Trainer::Trainer(Context& context, const TrainerConfig& config, model::Parameter
       activations_(parameters_.config(), config.bf16 ? Dtype::bf16 : parameters_.dtype(),
                    curriculum_.largest_micro_batch_tokens(), model::Purpose::training, curriculum_.longest_sequence(),
                    config.recompute, context.memory(), {placement_.residuals_beside(), config.fp8}),
-      batch_memory_(parameters_.config(), activations_.max_tokens(), activations_.max_positions(), context.memory()) {
+      batch_memory_(parameters_.config(), activations_.max_tokens(), activations_.max_positions(), context.memory()),
+      passes_(context, "training") {
   config_.schedule.check();
   ArenaPlan losses;
   const ArenaSlot slot = losses.add("losses", activations_.losses.dtype, {curriculum_.largest_batch_tokens()});
@@ -169,20 +170,15 @@ void Trainer::micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t
   mark(kForward);
   const model::Batch rows = batch_memory_.there(rows_of(batch, begin, end));
   activations_.shape(end - begin, batch.T);
-  auto& [forward, backward] = recorded_[{end - begin, batch.T}];
-  ask(context, forward,
-      [&] { model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss); });
+  // What a watched context does cannot be recorded: somebody looks in between.
+  const auto ask = [&](bool backward, const std::function<void()>& work) {
+    if (!config_.graphs || &context != &context_) return work();
+    passes_.ask({end - begin, batch.T, backward}, work);
+  };
+  ask(false, [&] { model::train_forward(context, compute_weights(), gradients_, activations_, rows, config_.z_loss); });
   mark(kBackward);
-  ask(context, backward, [&] { model::train_backward(context, compute_weights(), gradients_, activations_, rows); });
+  ask(true, [&] { model::train_backward(context, compute_weights(), gradients_, activations_, rows); });
   copy(losses_.rows(begin * batch.T, end * batch.T), activations_.losses);
-}
-
-// What a watched context does cannot be recorded: somebody looks in between.
-void Trainer::ask(Context& context, RecordedWork& recorded, const std::function<void()>& work) {
-  WorkRecorder* recorder = config_.graphs && &context == &context_ ? work_recorder(context) : nullptr;
-  if (recorder == nullptr || !std::exchange(recorded.seen, true)) return work();
-  if (recorded.graph == nullptr) recorded.graph = recorder->record(work);
-  recorded.graph->run();
 }
 
 void Trainer::mark(const char* phase) {

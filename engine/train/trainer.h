@@ -37,7 +37,7 @@ struct TrainerConfig {
   model::Recompute recompute;  // what the backward computes again
   std::optional<WeightAverageOptions> average;
   Offload offload;                // what lies beside the device that computes
-  bool graphs = false;            // on a device: a pass is recorded, and asked for as one thing from its third time on
+  bool graphs = false;            // on a device: a pass is recorded, and asked for as one thing from its second time on
   std::int64_t replay_every = 0;  // steps between checks that a micro-batch gives the same gradients twice; 0 = never
 };
 
@@ -101,12 +101,6 @@ class Trainer {
   void micro_batch_pass(Context& context, TokenBatch& batch, std::int64_t begin, std::int64_t end);
   double sum_of_losses(const TokenBatch& batch, std::int64_t micro_batch) const;
   void mark(const char* phase);
-  // Does `work`, the same each time for one shape of a micro-batch: the first time at once, later as recorded.
-  struct RecordedWork {
-    bool seen = false;
-    std::unique_ptr<WorkGraph> graph;
-  };
-  void ask(Context& context, RecordedWork& recorded, const std::function<void()>& work);
   void read_clock(StepSeconds& seconds);
   const model::Parameters& compute_weights() const { return copy_ ? *copy_ : parameters_; }
   void replay(TokenBatch& batch, std::int64_t micro_batch);
@@ -131,8 +125,7 @@ class Trainer {
   Arena loss_memory_;  // of a step: each token's weighted loss, where they are computed
   Tensor losses_;
   std::optional<double> rope_theta_;  // that the rotary tables are filled for; none = the model's own
-  std::map<std::pair<std::int64_t, std::int64_t>, std::array<RecordedWork, 2>>
-      recorded_;  // forward, backward; by rows and length
+  RepeatedWork passes_;               // by rows, length, and forward or backward
   TrainState state_;
   std::function<void()> before_update_;
   std::string not_finite_;  // of the last such step that was traced

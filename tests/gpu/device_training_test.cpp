@@ -225,6 +225,24 @@ TEST_CASE("a training whose passes are recorded gives the bits of one whose are 
   CHECK(recorded.trainer.step().not_finite.starts_with("block 1 mlp"));
 }
 
+TEST_CASE("a training on a device that records nothing does its passes as they are, to the same bits") {
+  TemporaryFolder folder;
+  EmulatedDevice device;
+  TrainerConfig config = all_features(OptimizerConfig::Method::adamw, true);
+  config.replay_every = 0;
+  config.offload = parse_offload("all");
+  TinyRun plain(on_device, &device, tiny_model(), config);
+  plain.run_until(kSteps);
+  plain.write(folder.path() / "plain");
+  config.graphs = true;
+  device.refuse_to_record("this driver records nothing");
+  TinyRun refused(on_device, &device, tiny_model(), config);
+  refused.run_until(kSteps);
+  refused.write(folder.path() / "refused");
+  CHECK(device.graphs_run() == 0);
+  CHECK(bytes_of(folder.path() / "plain") == bytes_of(folder.path() / "refused"));
+}
+
 TEST_CASE("8-bit products on a device agree with the reference, recorded, resumed and with a host beside it") {
   TrainerConfig config = all_features(OptimizerConfig::Method::ademamix, true);
   config.replay_every = 0;

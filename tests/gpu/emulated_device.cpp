@@ -64,11 +64,11 @@ class FencedMemory : public Memory, public emulation::Fence, public WorkRecorder
   }
   bool take(std::function<void()> work) override {
     if (recorded_ == nullptr) return false;
+    if (!no_recording_.empty()) fail("{}", no_recording_);  // as a stream does that is asked for what it cannot record
     recorded_->push_back(std::move(work));
     return true;
   }
   std::unique_ptr<WorkGraph> record(const std::function<void()>& work) override {
-    if (!no_recording_.empty()) fail("{}", no_recording_);
     auto graph = std::make_unique<Recorded>(*this);
     recorded_ = &graph->work;
     try {
