@@ -11,38 +11,17 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/json.h"
-#include "engine/model/hf_folder.h"
 #include "engine/steps/step_context.h"
-#include "engine/text/tokenizer.h"
+#include "eval/model_step.h"
 #include "eval/report.h"
 #include "eval/scorer.h"
 #include "eval/steps.h"
-#include "kernels/compute_device.h"
 
 namespace cairn::eval {
 namespace {
 
 using steps::StepContext;
 using steps::StepInput;
-
-// "base.model" and "exported.model" read better as "base" and "exported"; names must differ.
-std::vector<std::string> model_names(const StepContext& ctx) {
-  std::vector<std::string> names = ctx.config().strings("names");
-  const auto& inputs = ctx.inputs("models");
-  if (names.empty()) {
-    for (const StepInput& input : inputs) names.push_back(input.label.substr(0, input.label.find('.')));
-  }
-  if (names.size() != inputs.size()) fail_usage("config.names: {} names for {} models", names.size(), inputs.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty() || names[i].find('/') != std::string::npos)
-      fail_usage("config.names[{}]: '{}' cannot be part of a file name", i, names[i]);
-    if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
-        names.begin() + static_cast<std::ptrdiff_t>(i)) {
-      fail_usage("config.names: two models are called '{}'", names[i]);
-    }
-  }
-  return names;
-}
 
 std::vector<Task> load_tasks(const StepContext& ctx) {
   const std::vector<std::string> wanted = ctx.config().strings("tasks");
@@ -70,8 +49,8 @@ std::vector<Task> load_tasks(const StepContext& ctx) {
 }
 
 // Loss by step from a checkpoint's trace.jsonl (docs/format/checkpoint.md): hexadecimal bits of doubles.
-Curve loss_curve(const StepInput& checkpoint) {
-  Curve curve{checkpoint.label.substr(0, checkpoint.label.find('.')), {}, {}};
+Curve loss_curve(const StepInput& checkpoint, std::string name) {
+  Curve curve{std::move(name), {}, {}};
   const fs::path trace = checkpoint.path / "trace.jsonl";
   if (!fs::exists(trace)) return curve;
   const std::string text = read_file(trace);
@@ -100,26 +79,21 @@ void write_text(StepContext& ctx, const fs::path& path, const std::string& text)
 
 ModelResults evaluate_model(StepContext& ctx, const ComputeDevice& device, const StepInput& input, const std::string& name,
                             const std::vector<Task>& tasks, const RunOptions& options) {
-  const bool bf16 = ctx.config().string("dtype") == "bf16";
-  model::LoadedModel loaded = model::load_hf_folder(input.path, bf16 ? Dtype::bf16 : Dtype::f32);
-  const text::Tokenizer tokenizer = text::Tokenizer::load(input.path);
-  Context context = device.context(ctx.threads());
-  loaded.parameters = model::moved_to(context.memory(), std::move(loaded.parameters));
+  StepModel model(ctx, device, input);
   ScorerOptions scoring;
   scoring.max_length = ctx.config().has("max_length") ? ctx.config().integer("max_length") : 0;
   scoring.add_bos = ctx.config().boolean("add_bos");
-  Scorer scorer(context, loaded.parameters, tokenizer, scoring);
+  Scorer scorer(model.context(), model.parameters(), model.tokenizer(), scoring);
 
   ModelResults out;
-  out.model = {name, input.digest, loaded.config.parameters(),
-               scoring.max_length > 0 ? scoring.max_length : loaded.config.max_positions};
+  out.model = {name, input.digest, model.config().parameters(),
+               scoring.max_length > 0 ? scoring.max_length : model.config().max_positions};
   for (const Task& task : tasks) out.results.push_back(run_task(task, scorer, options));
   return out;
 }
 
 void evaluate(StepContext& ctx) {
-  const std::unique_ptr<ComputeDevice> device =
-      open_compute_device(ctx.runtime().string("device"), ctx.runtime().string("backend"));
+  const std::unique_ptr<ComputeDevice> device = step_device(ctx);
   const std::vector<std::string> names = model_names(ctx);
   const std::vector<Task> tasks = load_tasks(ctx);
   RunOptions options;
@@ -132,10 +106,7 @@ void evaluate(StepContext& ctx) {
   }
   Progress& progress = ctx.progress("evaluate", "documents");
   progress.set_total(total * names.size());
-  options.after_document = [&] {
-    progress.add();
-    ctx.stop_if_asked();
-  };
+  options.after_document = [&] { text_done(ctx, progress); };
 
   const fs::path folder = ctx.staging("results");
   std::vector<ModelResults> all;
@@ -158,8 +129,9 @@ void evaluate(StepContext& ctx) {
   }
   for (const StepInput& input : ctx.inputs("tasks")) facts.identity.emplace_back("tasks", "sha256:" + input.digest.hex());
   facts.identity.emplace_back("evaluated", format_time(ctx.started()) + " UTC");
-  for (const StepInput& checkpoint : ctx.inputs("checkpoints")) {
-    Curve curve = loss_curve(checkpoint);
+  const auto& checkpoints = ctx.inputs("checkpoints");
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    Curve curve = loss_curve(checkpoints[i], fmt::format("checkpoint-{}", i));
     if (!curve.x.empty()) facts.training.push_back(std::move(curve));
   }
   write_text(ctx, folder / "report.html", html_report(facts, all));
@@ -172,7 +144,7 @@ void evaluate(StepContext& ctx) {
 
 const steps::StepSpec kEvaluate{
     .name = "evaluate",
-    .version = 3,
+    .version = 4,
     .summary = "models and tasks -> results in lm-evaluation-harness's form, samples, an HTML report",
     .inputs = {{.role = "models", .kind = "model", .help = "Hugging Face folders (export)", .many = true},
                {.role = "tasks", .kind = "task", .help = "folders of task files", .many = true},
@@ -183,22 +155,19 @@ const steps::StepSpec kEvaluate{
                 .many = true}},
     .outputs = {{.role = "results", .kind = "eval_result", .help = "results_*.json, samples/, table_*.md, report.html"}},
     .config = object({
-        field("names", list(string()).def(Json::array()), "the models' names in results; default: the inputs' names"),
+        names_field(),
         field("tasks", list(string()).def(Json::array()), "which tasks; default: all of the inputs"),
         field("limit", integer().min(0).def(0), "the first documents of each task only; 0 = all"),
         field("num_fewshot", integer().min(0).def(nullptr), "instead of the task's own number"),
         field("fewshot_seed", integer().min(0).def(1234), "seed of the few-shot draw"),
         field("add_bos", boolean().def(true), "BOS before each context"),
         field("max_length", integer().min(2).def(nullptr), "tokens the model may read; default: its positions"),
-        field("dtype", string().one_of({"f32", "bf16"}).def("f32"), "of weights and activations; bf16 takes half the memory"),
+        dtype_field(),
         field("title", string().def("Evaluation report"), "title of the report"),
     }),
-    .runtime = object({
-        field("device", string().def("cpu"), kDeviceHelp),
-        field("backend", string().def("cpu"), "kernels on the cpu: cpu or ref"),
-    }),
+    .runtime = model_runtime(),
     .class_fields = {"backend"},
-    .device = [](const Json& runtime) { return device_facts(runtime.at("device").get<std::string>()); },
+    .device = model_device_facts,
     .exactness = steps::Exactness::within_class,
     .run = evaluate,
 };

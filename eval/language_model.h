@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,9 @@ class LanguageModel {
                                                     const std::vector<std::string>& continuations) = 0;
   // The whole text, predicted from the prefix token on, in windows of the model's length.
   virtual Loglikelihood rolling(const std::string& text) = 0;
-  virtual std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) = 0;  // greedy, one text a request
+  // Greedy, one text a request. `after_each` is called when a text is done, and may throw.
+  virtual std::vector<std::string> generate(const std::vector<GenerationRequest>& requests,
+                                            const std::function<void()>& after_each) = 0;
 };
 
 }  // namespace cairn::eval

@@ -105,16 +105,24 @@ const char* decoding_name(Decoding decoding) {
   return decoding == Decoding::greedy ? "greedy" : "nucleus";
 }
 
-Memorisation measure_memorisation(const data::ProbeTable& table, const MemorisationOptions& options, const Continuation& model,
-                                  const std::function<void()>& after_each) {
+std::int64_t memorisation_room(const data::ProbeTable& table, const MemorisationOptions& options) {
   const std::vector<std::size_t> chosen = chosen_probes(table, options);
   if (chosen.empty()) fail_usage("the probe table has no probe of the kinds that are asked for");
   std::int64_t longest = 0;
   for (const std::size_t p : chosen) longest = std::max(longest, table.probes()[p].tokens);
-  const std::int64_t least = *std::min_element(options.prefixes.begin(), options.prefixes.end()) +
-                             *std::min_element(options.offsets.begin(), options.offsets.end()) + options.suffix;
-  if (least > longest) fail_usage("the longest probe has {} tokens, at least {} are asked for (prefix + suffix)", longest, least);
+  const std::int64_t behind = *std::min_element(options.offsets.begin(), options.offsets.end()) + options.suffix;
+  std::int64_t room = 0, least = INT64_MAX;
+  for (const std::int64_t prefix : options.prefixes) {
+    least = std::min(least, prefix + behind);
+    if (prefix + behind <= longest) room = std::max(room, prefix + options.suffix - 1);
+  }
+  if (room == 0) fail_usage("the longest probe has {} tokens, at least {} are asked for (prefix + suffix)", longest, least);
+  return room;
+}
 
+Memorisation measure_memorisation(const data::ProbeTable& table, const MemorisationOptions& options, const Continuation& model) {
+  memorisation_room(table, options);  // there is something to ask
+  const std::vector<std::size_t> chosen = chosen_probes(table, options);
   Memorisation all;
   for (const Decoding decoding : options.decodings) {
     for (const std::int64_t offset : options.offsets) {
@@ -123,7 +131,6 @@ Memorisation measure_memorisation(const data::ProbeTable& table, const Memorisat
         for (const std::size_t p : chosen) {
           const data::Probe& probe = table.probes()[p];
           MemorisationCell& cell = cells.of(probe);
-          if (after_each) after_each();
           if (probe.tokens < offset + prefix + options.suffix) {
             ++cell.too_short;
             continue;

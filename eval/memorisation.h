@@ -64,8 +64,11 @@ using Continuation = std::function<std::vector<std::int32_t>(std::span<const std
                                                              Decoding decoding, std::size_t probe)>;
 
 // Error (usage) when no probe is long enough for any of what is asked.
-Memorisation measure_memorisation(const data::ProbeTable& table, const MemorisationOptions& options, const Continuation& model,
-                                  const std::function<void()>& after_each = nullptr);
+Memorisation measure_memorisation(const data::ProbeTable& table, const MemorisationOptions& options, const Continuation& model);
+
+// Tokens of prefix and continuation that a model must be able to read for it: the longest prefix that a probe is long enough for
+// (prefix + suffix behind the least offset), and suffix - 1, as the last token that is written is never read. Error as above.
+std::int64_t memorisation_room(const data::ProbeTable& table, const MemorisationOptions& options);
 
 Json memorisation_json(const Memorisation& measured);
 Json sample_json(const MemorisationSample& sample, const data::ProbeTable& table);

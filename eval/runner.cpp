@@ -234,7 +234,7 @@ TaskResult run_task(const Task& task, LanguageModel& model, const RunOptions& op
         std::vector<GenerationRequest> requests;
         for (std::size_t n = number; n < std::min(number + kGenerated, all_contexts.size()); ++n)
           requests.push_back({all_contexts[n], task.until, task.max_tokens});
-        texts = model.generate(requests);
+        texts = model.generate(requests, options.after_document);
       }
       answered.requests = {{all_contexts[number], ""}};
       answered.responses = {{{}, texts[number % kGenerated]}};
@@ -243,7 +243,7 @@ TaskResult run_task(const Task& task, LanguageModel& model, const RunOptions& op
     }
     if (task.output_type == OutputType::multiple_choice && is_close_call(answered)) ++result.close_calls;
     for (Sample& sample : measured(task, document, answered)) result.samples.push_back(std::move(sample));
-    if (options.after_document) options.after_document();
+    if (!generates && options.after_document) options.after_document();
   }
   std::vector<std::string> filters;
   if (task.output_type == OutputType::generate_until) {

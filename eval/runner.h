@@ -57,7 +57,8 @@ struct TaskResult {
 struct RunOptions {
   std::int64_t limit = 0;  // first n documents; 0 = all
   std::uint64_t fewshot_seed = 1234;
-  std::function<void()> after_document;  // progress, stop
+  // Progress, stop: when a document is answered; of texts that are generated together, when each is done.
+  std::function<void()> after_document;
 };
 
 TaskResult run_task(const Task& task, LanguageModel& model, const RunOptions& options);

@@ -245,7 +245,8 @@ void Scorer::take(Answer& answer, TokenId token) const {
                  });
 }
 
-std::vector<std::string> Scorer::generate(const std::vector<GenerationRequest>& requests) {
+std::vector<std::string> Scorer::generate(const std::vector<GenerationRequest>& requests,
+                                          const std::function<void()>& after_each) {
   std::vector<Answer> answers;
   for (const GenerationRequest& request : requests) answers.push_back(begin_answer(request));
   const auto most_likely = [](std::span<const float> logits) {
@@ -254,17 +255,30 @@ std::vector<std::string> Scorer::generate(const std::vector<GenerationRequest>& 
   const infer::SamplingParams greedy{.temperature = 0};
   std::size_t begun = 0;
   std::vector<Answer*> writing;
+  struct Closing {  // also when somebody wants no more
+    SequenceBatch& batch;
+    std::vector<Answer*>& open;
+    ~Closing() {
+      for (const Answer* answer : open) batch.close(answer->sequence);
+    }
+  } const closing{batch_, writing};
+  const auto done = [&] {
+    if (after_each) after_each();
+  };
   do {
     for (; begun < answers.size(); ++begun) {
       Answer& answer = answers[begun];
-      if (answer.ended) continue;
+      if (answer.ended) {
+        done();
+        continue;
+      }
       // The last token of an answer is never read.
       const std::optional<int> sequence = batch_.open(static_cast<std::int64_t>(answer.prompt.size()) + answer.max_tokens - 1);
       if (!sequence) break;
       answer.sequence = *sequence;
+      writing.push_back(&answer);
       batch_.read(*sequence, answer.prompt, static_cast<std::int64_t>(answer.prompt.size()) - 1,
                   [&](std::size_t, std::span<const float> logits) { take(answer, most_likely(logits)); });
-      writing.push_back(&answer);
     }
     std::vector<SequenceBatch::Row> rows;
     std::vector<Answer*> asked;
@@ -276,10 +290,12 @@ std::vector<std::string> Scorer::generate(const std::vector<GenerationRequest>& 
     batch_.step(
         rows, [&](std::size_t row, std::span<const float> logits) { take(*asked[row], most_likely(logits)); },
         [&](std::size_t row, infer::TokenScore chosen) { take(*asked[row], chosen.token); });
+    const std::size_t before = writing.size();
     std::erase_if(writing, [&](Answer* answer) {
       if (answer->ended) batch_.close(answer->sequence);
       return answer->ended;
     });
+    for (std::size_t ended = before - writing.size(); ended > 0; --ended) done();
   } while (!writing.empty() || begun < answers.size());
 
   std::vector<std::string> texts;

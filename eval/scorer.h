@@ -27,7 +27,8 @@ class Scorer : public LanguageModel {
 
   std::vector<Loglikelihood> loglikelihoods(const std::string& context, const std::vector<std::string>& continuations) override;
   Loglikelihood rolling(const std::string& text) override;
-  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) override;
+  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests,
+                                    const std::function<void()>& after_each) override;
 
  private:
   std::vector<text::TokenId> encode(const std::string& text, bool may_add_bos) const;

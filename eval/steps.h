@@ -5,8 +5,8 @@
 
 namespace cairn::eval {
 
-extern const steps::StepSpec kDeriveTasks;  // held-out documents -> tasks
-extern const steps::StepSpec kEvaluate;     // models x tasks -> results, samples, report
+extern const steps::StepSpec kDeriveTasks;           // held-out documents -> tasks
+extern const steps::StepSpec kEvaluate;              // models x tasks -> results, samples, report
 extern const steps::StepSpec kEvaluateMemorisation;  // models x planted probes -> what they remember
 
 }  // namespace cairn::eval

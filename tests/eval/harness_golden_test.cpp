@@ -22,7 +22,7 @@ class Canned : public LanguageModel {
   explicit Canned(const Task& task) : task_(task) {}
   std::vector<Loglikelihood> loglikelihoods(const std::string&, const std::vector<std::string>&) override { return {}; }
   Loglikelihood rolling(const std::string&) override { return {}; }
-  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) override {
+  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests, const std::function<void()>&) override {
     std::vector<std::string> texts;
     for (std::size_t i = 0; i < requests.size(); ++i) texts.push_back(next());
     return texts;

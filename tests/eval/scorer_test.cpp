@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/model/hf_folder.h"
 #include "kernels/backend.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
 using namespace cairn::eval;
+using cairn::test::error_of;
 
 namespace {
 
@@ -34,16 +36,36 @@ TEST_CASE("scorer: texts generated together are those generated alone") {
     requests.push_back({std::string(static_cast<std::size_t>(i % 9), static_cast<char>('a' + i % 3)) + " the mountain",
                         {"\n"},
                         i == 7 ? 0 : 5 + i % 30});
-  const std::vector<std::string> together = golden.scorer.generate(requests);
+  const std::vector<std::string> together = golden.scorer.generate(requests, {});
   REQUIRE(together.size() == requests.size());
   std::size_t written = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    CHECK(golden.scorer.generate({requests[i]}) == std::vector<std::string>{together[i]});
+    CHECK(golden.scorer.generate({requests[i]}, {}) == std::vector<std::string>{together[i]});
     written += together[i].size();
   }
   CHECK(written > 100);
   CHECK(together[7].empty());
-  CHECK(golden.scorer.generate({}).empty());
+  CHECK(golden.scorer.generate({}, {}).empty());
+}
+
+TEST_CASE("scorer: texts are told one by one, and who wants no more after some gets its scorer back as it was") {
+  REQUIRE_SHARED(shared);
+  Golden golden(shared);
+  std::vector<GenerationRequest> requests;
+  for (int i = 0; i < 30; ++i) requests.push_back({"the mountain " + std::to_string(i), {}, 3 + i});
+  std::size_t done = 0;
+  const std::vector<std::string> texts = golden.scorer.generate(requests, [&] { ++done; });
+  CHECK(done == requests.size());
+  for (std::size_t most : {0u, 3u, 20u}) {
+    done = 0;
+    CHECK(error_of([&] {
+            golden.scorer.generate(requests, [&] {
+              if (done++ == most) fail("enough");
+            });
+          }) == "enough");
+    CHECK(done == most + 1);
+    CHECK(golden.scorer.generate(requests, {}) == texts);
+  }
 }
 
 TEST_CASE("scorer: continuations of one context, long and short, are scored together as they are alone") {

@@ -41,10 +41,16 @@ class Alphabetical : public LanguageModel {
   Loglikelihood rolling(const std::string& text) override {
     return {-std::log(2.0) * static_cast<double>(text.size()), false, 1};
   }
-  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests) override {
+  std::vector<std::string> generate(const std::vector<GenerationRequest>& requests,
+                                    const std::function<void()>& after_each) override {
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      ++generated;
+      if (after_each) after_each();
+    }
     return std::vector<std::string>(requests.size(), " 42.");
   }
   std::vector<std::string> contexts;
+  int generated = 0;
 };
 
 }  // namespace
@@ -163,4 +169,21 @@ TEST_CASE("report: a page that stands alone and shows every number") {
   const std::string table = markdown_table({result});
   CHECK(table.substr(0, table.find('\n')) == "|Tasks|Version|Filter|n-shot|Metric  | |Value | |Stderr|");
   CHECK(table.find("|t    |0      |none  |0     |acc     |↑|0.5000|±|0.5000|\n") != std::string::npos);
+}
+
+TEST_CASE("task: each generated text is told when it is done, and each once") {
+  TaskFolder files;
+  files.put("t.yaml",
+            "task: t\ndataset_kwargs: {data_files: {test: d.jsonl}}\ntest_split: test\noutput_type: generate_until\n"
+            "doc_to_text: \"{{q}}\"\ndoc_to_target: a\n");
+  std::string lines;
+  for (int i = 0; i < 100; ++i) lines += "{\"q\": \"one?\", \"a\": \"42\"}\n";
+  files.put("d.jsonl", lines);
+  Alphabetical model;
+  std::vector<int> told;
+  RunOptions options;
+  options.after_document = [&] { told.push_back(model.generated); };
+  run_task(files.load(), model, options);
+  REQUIRE(told.size() == 100);
+  for (int i = 0; i < 100; ++i) CHECK(told[static_cast<std::size_t>(i)] == i + 1);
 }
