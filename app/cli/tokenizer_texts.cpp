@@ -8,7 +8,7 @@
 #include "base/disk.h"
 #include "base/error.h"
 #include "engine/data/document.h"
-#include "engine/data/sources/html_text.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/sources/xml_text.h"
 #include "engine/text/unicode.h"
 

@@ -1,14 +1,13 @@
 // What tests/bench/curate.py and others run: parts of the data engine on given files, timed, one JSON line each on standard
 // output.
-//   bench_data extract FOLDER OUT.jsonl      main content of FOLDER's pages, perhaps .gz, as {"id", "text"}, and libxml2's parse alone
-//   bench_data robots FOLDER                  decisions by FOLDER/HOST (robots.txt files) for a list of agents
-//   bench_data warc FILE                      records and documents of a web archive
-//   bench_data language MODEL TEXTS.jsonl     languages by a fastText model
-//   bench_data fineweb2 CONFIGS TEXTS.jsonl   FineWeb-2's rules, words of each language included
-//   bench_data pii TEXTS.jsonl RULES OUT      spans of personal identifiers by rules cairn or apertus, a line a text
-//   bench_data licences CASES.json            the licence of each case by its marks, then how fast
-//   bench_data decisions FOLDER COUNT         documents looked up among COUNT made-up ones
-//   bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps, outputs under OUT
+//   bench_data extract FOLDER OUT.jsonl      main content of FOLDER's pages, perhaps .gz, as {"id", "text"}, and libxml2's parse
+//   alone bench_data robots FOLDER                  decisions by FOLDER/HOST (robots.txt files) for a list of agents bench_data
+//   warc FILE                      records and documents of a web archive bench_data language MODEL TEXTS.jsonl     languages by
+//   a fastText model bench_data fineweb2 CONFIGS TEXTS.jsonl   FineWeb-2's rules, words of each language included bench_data pii
+//   TEXTS.jsonl RULES OUT      spans of personal identifiers by rules cairn or apertus, a line a text bench_data licences
+//   CASES.json            the licence of each case by its marks, then how fast bench_data decisions FOLDER COUNT documents looked
+//   up among COUNT made-up ones bench_data run PIPELINE.json OUT THREADS  its "corpus" (ingest) and "clean" (curate) steps,
+//   outputs under OUT
 #include <libxml/HTMLparser.h>
 
 #include <algorithm>
@@ -34,12 +33,12 @@
 #include "engine/data/filters/fineweb2.h"
 #include "engine/data/filters/pii.h"
 #include "engine/data/filters/pii_patterns.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/ingest.h"
 #include "engine/data/json_line.h"
 #include "engine/data/licences/licence_marks.h"
 #include "engine/data/robots/robots.h"
 #include "engine/data/robots/robots_files.h"
-#include "engine/data/sources/html_text.h"
 #include "engine/data/sources/warc.h"
 #include "engine/data/sources/warc_source.h"
 #include "engine/steps/external.h"

@@ -1,4 +1,4 @@
-"""Main content of HTML beside trafilatura with datatrove's settings, same pages, one thread each, with libxml2's parse alone as the floor: on pages of
+"""Main content of HTML beside trafilatura with datatrove's settings, same pages, one thread each, with libxml2's parse alone for comparison: on pages of
 Debian's documentation as ../shared/peers/corpus.py and filters.py take them, and on the 91 news pages of ../shared/data/extraction (as extraction.py there),
 for which F1 of both on 4-grams of words against the gold texts is printed, too. One JSON line a figure.
 Usage: extraction.py --build BUILD [--runs 5] [--mb 5] [--docs /usr/share/doc] [--shared ../shared]

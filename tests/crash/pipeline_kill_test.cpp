@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <thread>
 
@@ -71,10 +73,15 @@ TEST_CASE("a pipeline killed at random points and run again ends in the same dig
   write_documents(folder.path() / "documents.jsonl");
   std::ofstream(folder.path() / "kill.json") << kPipeline;
 
-  lineage::Workspace::create(real_disk(), folder.path() / "whole", "whole");
+  // The shortest of three: other work on the machine must not make kills come after the end.
   const std::int64_t begun = now_microseconds();
-  REQUIRE(wait_for(start(program, folder.path(), folder.path() / "whole")) == 0);
-  const auto whole_time = static_cast<std::uint64_t>(now_microseconds() - begun);
+  std::uint64_t whole_time = UINT64_MAX;
+  for (const char* name : {"first", "second", "whole"}) {
+    lineage::Workspace::create(real_disk(), folder.path() / name, name);
+    const std::int64_t before = now_microseconds();
+    REQUIRE(wait_for(start(program, folder.path(), folder.path() / name)) == 0);
+    whole_time = std::min(whole_time, static_cast<std::uint64_t>(now_microseconds() - before));
+  }
   lineage::Workspace whole = lineage::Workspace::open_read_only(real_disk(), folder.path() / "whole");
   const std::map<std::string, Digest> expected = results(whole);
   CHECK(expected.size() >= 5);

@@ -1,11 +1,11 @@
 // The main content of an HTML page as text: headings, paragraphs, lists, code and tables, without navigation, scripts and other
 // trimmings.
 //
-// How: parse (libxml2, forgiving); leave out what by element, role, class or id is not content; find the smallest element that
-// holds most of the running text; inside it leave out blocks that are mostly links. Blocks are separated by an empty line, list
-// items begin with "- ", table cells are separated by " | ", code keeps its lines. Same bytes, same text.
+// How: parse as browsers do (html_tree.h); leave out what by element, role, class or id is not content; find the smallest element
+// that holds most of the running text; inside it leave out blocks that are mostly links. Blocks are separated by an empty line,
+// list items begin with "- ", table cells are separated by " | ", code keeps its lines. Same bytes, same text.
 //
-// Any bytes will do. Elements nest to a depth of 255 at most, what is deeper is lost; NULs and broken characters are replaced.
+// Any bytes will do, in linear time; NULs and broken characters are replaced.
 #pragma once
 
 #include <string>

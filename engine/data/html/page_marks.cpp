@@ -1,29 +1,20 @@
-#include "engine/data/sources/page_marks.h"
+#include "engine/data/html/page_marks.h"
 
 #include <algorithm>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 #include "engine/data/characters.h"
+#include "engine/data/html/white_space.h"
 #include "engine/data/licences/licence_names.h"
 
 namespace cairn::data {
 
 namespace {
 
+using E = HtmlElement;
+
 constexpr std::size_t kMostText = 2 << 20, kMostMarks = 16, kMostScript = 256 << 10;
-
-std::string_view view(const xmlChar* text) {
-  return text ? std::string_view(reinterpret_cast<const char*>(text)) : std::string_view();
-}
-
-std::string_view attribute(const xmlNode* node, std::string_view name) {
-  for (const xmlAttr* attr = node->properties; attr; attr = attr->next) {
-    if (view(attr->name) == name) return attr->children ? view(attr->children->content) : std::string_view();
-  }
-  return {};
-}
 
 bool has_word(std::string_view list, std::string_view word) {
   if (list.size() < word.size()) return false;
@@ -56,25 +47,48 @@ bool is_licence_meta(const std::string& name) {
   return false;
 }
 
-bool is_block(std::string_view name) {
-  static const std::unordered_set<std::string_view> kInline = {"a",     "span", "b",       "i",    "em",   "strong", "u",   "s",
-                                                               "small", "abbr", "acronym", "cite", "code", "font",   "sub", "sup",
-                                                               "img",   "time", "bdi",     "bdo",  "q",    "mark"};
-  return !kInline.contains(name);
+// Of the elements that stand in running text.
+bool is_inline(HtmlElement element) {
+  switch (element) {
+    case E::a:
+    case E::span:
+    case E::b:
+    case E::i:
+    case E::em:
+    case E::strong:
+    case E::u:
+    case E::s:
+    case E::small:
+    case E::abbr:
+    case E::acronym:
+    case E::cite:
+    case E::code:
+    case E::font:
+    case E::sub:
+    case E::sup:
+    case E::img:
+    case E::time:
+    case E::bdi:
+    case E::bdo:
+    case E::q:
+    case E::mark:
+      return true;
+    default:
+      return false;
+  }
 }
 
 class Walk {
  public:
-  explicit Walk(PageMarks& marks) : marks_(marks) {}
+  Walk(const HtmlTree& tree, PageMarks& marks) : tree_(tree), nodes_(tree.nodes()), marks_(marks) {}
 
-  // Depth is bounded by the parser (255).
-  void visit(const xmlNode* node, bool in_figure) {
-    for (; node; node = node->next) {
-      if (node->type == XML_TEXT_NODE) {
-        add_text(view(node->content));
-      } else if (node->type == XML_ELEMENT_NODE) {
-        element(node, in_figure);
-      }
+  // The children of a node; depth is bounded by the tree.
+  void visit(std::uint32_t parent, bool in_figure) {
+    for (std::uint32_t child = parent + 1; child < nodes_[parent].end; child = nodes_[child].end) {
+      if (nodes_[child].element == E::text)
+        add_text(nodes_[child].text);
+      else
+        element(child, in_figure);
     }
   }
 
@@ -99,33 +113,34 @@ class Walk {
 
   void add_text(std::string_view text) {
     if (text_.size() + text.size() > kMostText) return;
-    for (const char c : text) {
-      const bool space = c == ' ' || (c >= '\t' && c <= '\r');
-      if (space ? !text_.empty() && text_.back() != ' ' && text_.back() != '\n' : c != kLinkBegin && c != kLinkEnd)
-        text_ += space ? ' ' : c;
-    }
+    if (text.find(kLinkBegin) == std::string_view::npos && text.find(kLinkEnd) == std::string_view::npos)
+      return append_collapsed(text_, text);
+    std::string without(text);  // which a page may not write
+    std::erase_if(without, [](char c) { return c == kLinkBegin || c == kLinkEnd; });
+    append_collapsed(text_, without);
   }
   void new_line() {
     if (!text_.empty() && text_.back() != '\n') text_ += '\n';
   }
 
-  void element(const xmlNode* node, bool in_figure) {
-    const std::string_view name = view(node->name);
-    if (name == "script") return script(node);
-    if (name == "style" || name == "template" || name == "svg") return;
-    if (name == "meta") meta(node);
-    in_figure |= name == "figure" || name == "figcaption" || name == "picture";
-    const bool block = is_block(name);
+  void element(std::uint32_t index, bool in_figure) {
+    const HtmlNode& node = nodes_[index];
+    if (node.element == E::script) return script(index);
+    if (node.element == E::style || node.element == E::template_ || node.element == E::svg) return;
+    if (node.element == E::meta) meta(node);
+    in_figure |= node.element == E::figure || node.element == E::figcaption || node.element == E::picture;
+    const bool block = !is_inline(node.element);
     if (block) new_line();
-    const std::string_view href = attribute(node, name == "img" ? "src" : "href");
-    if (!in_figure) {
-      if (!href.empty() && (name == "a" || name == "link" || name == "area") && has_word(attribute(node, "rel"), "license")) {
+    const bool is_link = node.element == E::a;
+    const std::string href = node.attributes == 0 ? "" : tree_.attribute(node, node.element == E::img ? "src" : "href");
+    if (!in_figure && node.attributes > 0) {
+      if (!href.empty() && (is_link || node.element == E::link || node.element == E::area) &&
+          has_word(tree_.attribute(node, "rel"), "license"))
         value_mark(LicenceMarkKind::rel, href);
-      } else if (node->properties) {
-        described(node, href);
-      }
+      else
+        described(index, href);
     }
-    if (name == "a" && !href.empty()) {
+    if (is_link && !href.empty()) {
       // What has no host is a page of the site itself.
       if (const std::string licence = href.find("//") < 8 ? licence_of_url(href) : std::string(); !licence.empty()) {
         // Instead of the link's own words, which name the same; a picture in it is its badge.
@@ -133,53 +148,58 @@ class Walk {
         return;
       }
     }
-    if (name == "img" && !in_figure &&
-        (href.find("creativecommons.org/l/") != std::string_view::npos ||
-         href.find("licensebuttons.net") != std::string_view::npos))
+    if (node.element == E::img && !in_figure &&
+        (href.find("creativecommons.org/l/") != std::string::npos || href.find("licensebuttons.net") != std::string::npos))
       mark(LicenceMarkKind::badge, licence_of_url(href), href);
-    visit(node->children, in_figure);
+    visit(index, in_figure);
     if (block) new_line();
   }
 
   // Microdata and RDFa: the address in the attribute that the element has for it, else its text.
-  void described(const xmlNode* node, std::string_view href) {
-    const bool item = has_word(attribute(node, "itemprop"), "license");
-    const bool rdfa = !item && (is_rdfa_licence(attribute(node, "property")) || is_rdfa_licence(attribute(node, "rel")));
+  void described(std::uint32_t index, std::string_view href) {
+    const HtmlNode& node = nodes_[index];
+    const bool item = has_word(tree_.attribute(node, "itemprop"), "license");
+    const bool rdfa =
+        !item && (is_rdfa_licence(tree_.attribute(node, "property")) || is_rdfa_licence(tree_.attribute(node, "rel")));
     if (!item && !rdfa) return;
-    std::string_view value = href;
+    std::string value(href);
     for (const std::string_view other : {"content", "resource"}) {
-      if (value.empty()) value = attribute(node, other);
+      if (value.empty()) value = tree_.attribute(node, other);
     }
-    if (value.empty() && node->children && node->children->type == XML_TEXT_NODE) value = view(node->children->content);
+    if (value.empty() && node.end > index + 1 && nodes_[index + 1].element == E::text) value = nodes_[index + 1].text;
     value_mark(item ? LicenceMarkKind::microdata : LicenceMarkKind::rdfa, value);
   }
 
-  void meta(const xmlNode* node) {
-    const std::string_view content = attribute(node, "content");
-    std::string_view named = attribute(node, "name");
-    if (named.empty()) named = attribute(node, "property");
-    marks_.signals.add_meta(named, attribute(node, "http-equiv"), content);
-    if (is_licence_meta(lower_case_ascii(strip(named.substr(0, 64))))) value_mark(LicenceMarkKind::meta, content);
+  void meta(const HtmlNode& node) {
+    const std::string content = tree_.attribute(node, "content");
+    std::string named = tree_.attribute(node, "name");
+    if (named.empty()) named = tree_.attribute(node, "property");
+    marks_.signals.add_meta(named, tree_.attribute(node, "http-equiv"), content);
+    if (is_licence_meta(lower_case_ascii(strip(std::string_view(named).substr(0, 64)))))
+      value_mark(LicenceMarkKind::meta, content);
   }
 
-  void script(const xmlNode* node) {
-    if (lower_case_ascii(strip(attribute(node, "type").substr(0, 64))).substr(0, 19) != "application/ld+json") return;
-    std::string text;
-    for (const xmlNode* child = node->children; child && text.size() <= kMostScript; child = child->next)
-      text += view(child->content);
-    for (const LicenceMark& found : licences_of_json_ld(text)) mark(found.kind, found.licence, found.value);
+  void script(std::uint32_t index) {
+    const HtmlNode& node = nodes_[index];
+    if (node.attributes == 0 || node.end == index + 1) return;
+    const std::string type = tree_.attribute(node, "type");
+    if (lower_case_ascii(strip(std::string_view(type).substr(0, 64))).substr(0, 19) != "application/ld+json") return;
+    for (const LicenceMark& found : licences_of_json_ld(nodes_[index + 1].text.substr(0, kMostScript)))
+      mark(found.kind, found.licence, found.value);
   }
 
+  const HtmlTree& tree_;
+  const std::vector<HtmlNode>& nodes_;
   PageMarks& marks_;
   std::string text_;
 };
 
 }  // namespace
 
-PageMarks read_page_marks(const xmlNode* root) {
+PageMarks read_page_marks(const HtmlTree& tree) {
   PageMarks marks;
-  Walk walk(marks);
-  walk.visit(root, false);
+  Walk walk(tree, marks);
+  walk.visit(0, false);
   walk.finish();
   return marks;
 }

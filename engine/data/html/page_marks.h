@@ -2,10 +2,9 @@
 // (engine/data/licences).
 #pragma once
 
-#include <libxml/tree.h>
-
 #include <vector>
 
+#include "engine/data/html/html_tree.h"
 #include "engine/data/licences/licence_marks.h"
 #include "engine/data/signals/page_lines.h"
 
@@ -17,6 +16,6 @@ struct PageMarks {
 };
 
 // Of the whole document: a <meta> or link counts wherever it stands, but a licence in a <figure> is that of a picture.
-PageMarks read_page_marks(const xmlNode* root);
+PageMarks read_page_marks(const HtmlTree& tree);
 
 }  // namespace cairn::data

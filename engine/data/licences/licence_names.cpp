@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cctype>
 #include <set>
 #include <unordered_map>
@@ -27,8 +28,13 @@ struct Table {
   std::unordered_map<std::string, std::vector<std::pair<std::string, std::string>>> addresses;
   std::vector<std::string> registries;
   std::array<std::vector<std::pair<std::string, std::string>>, 256> names;  // by first byte; longest first
-  std::unordered_map<std::string, std::string> identifiers;                 // lower case -> as SPDX has it
+  std::bitset<1 << 16> beginnings;  // the two bytes, in lower case, that a mention in running text may begin with
+  std::unordered_map<std::string, std::string> identifiers;  // lower case -> as SPDX has it
 };
+
+std::size_t pair_of(char first, char second) {
+  return static_cast<std::size_t>(static_cast<unsigned char>(first)) << 8 | static_cast<unsigned char>(second);
+}
 
 const Table& table() {
   static const Table read = [] {
@@ -43,9 +49,13 @@ const Table& table() {
       for (const Json& registry : json.at("registries")) t.registries.push_back(registry.get<std::string>());
       for (const auto& [name, id] : json.at("names").items())
         t.names[static_cast<unsigned char>(name[0])].emplace_back(name, id.get<std::string>());
-      for (auto& of_letter : t.names)
+      for (const std::string_view mark : {"cc", "creative", "gnu", "gfdl", "spdx"}) t.beginnings.set(pair_of(mark[0], mark[1]));
+      for (int second = 0; second < 256; ++second) t.beginnings.set(pair_of(kLinkBegin, static_cast<char>(second)));
+      for (auto& of_letter : t.names) {
+        for (const auto& [name, id] : of_letter) t.beginnings.set(pair_of(name[0], name[1]));
         std::stable_sort(of_letter.begin(), of_letter.end(),
                          [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+      }
       for (const Json& id : json.at("identifiers"))
         t.identifiers[lower_case_ascii(id.get<std::string>())] = id.get<std::string>();
       return t;
@@ -283,7 +293,9 @@ std::vector<LicenceMention> licence_mentions(std::string_view text) {
   if (!may_mention(text)) return {};
   const std::string lower = lower_case_ascii(text);
   std::vector<LicenceMention> found;
+  const auto& beginnings = table().beginnings;
   for (std::size_t at = 0; at < lower.size(); ++at) {
+    if (!beginnings[pair_of(lower[at], lower.c_str()[at + 1])]) continue;
     if (lower[at] == kLinkBegin) {
       const std::size_t close = text.find(kLinkEnd, at);
       if (close == std::string_view::npos) continue;

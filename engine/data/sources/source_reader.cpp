@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "engine/data/characters.h"
 #include "engine/data/compressed.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/sources/encoding.h"
-#include "engine/data/sources/html_text.h"
 #include "engine/data/sources/parquet_source.h"
 #include "engine/data/sources/warc_source.h"
 

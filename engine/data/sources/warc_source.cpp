@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/signals/page_lines.h"
 #include "engine/data/sources/encoding.h"
-#include "engine/data/sources/html_text.h"
 #include "engine/data/sources/http_response.h"
 #include "engine/data/sources/warc.h"
 

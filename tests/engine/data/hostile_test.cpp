@@ -11,11 +11,11 @@
 #include "base/memory_use.h"
 #include "base/random.h"
 #include "engine/data/document.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/ingest.h"
 #include "engine/data/parquet_writer.h"
 #include "engine/data/robots/robots.h"
 #include "engine/data/robots/robots_files.h"
-#include "engine/data/sources/html_text.h"
 #include "tests/support/run_step.h"
 
 using namespace cairn;

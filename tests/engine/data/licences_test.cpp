@@ -2,10 +2,10 @@
 
 #include "base/json.h"
 #include "engine/data/filters/licence.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/ingest.h"
 #include "engine/data/licences/licence_marks.h"
 #include "engine/data/licences/licence_names.h"
-#include "engine/data/sources/html_text.h"
 #include "tests/support/run_step.h"
 
 using namespace cairn;

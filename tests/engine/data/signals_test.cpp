@@ -5,11 +5,11 @@
 #include "engine/data/curate.h"
 #include "engine/data/decisions.h"
 #include "engine/data/filters/signals.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/ingest.h"
 #include "engine/data/signals/page_lines.h"
 #include "engine/data/signals/signals.h"
 #include "engine/data/signals/site_lines.h"
-#include "engine/data/sources/html_text.h"
 #include "engine/text/unicode.h"
 #include "tests/support/run_step.h"
 

@@ -6,8 +6,8 @@
 
 #include "base/disk.h"
 #include "base/error.h"
+#include "engine/data/html/html_text.h"
 #include "engine/data/sources/encoding.h"
-#include "engine/data/sources/html_text.h"
 #include "engine/data/sources/language.h"
 #include "engine/data/sources/licence_file.h"
 #include "engine/data/sources/source_reader.h"
