@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
-#include <tuple>
 
 #include <fmt/format.h>
 
 #include "base/html.h"
 #include "base/json.h"
+#include "engine/data/external_sort.h"
 #include "engine/data/json_line.h"
+#include "engine/data/sort_key.h"
 
 namespace cairn::data {
 
@@ -16,21 +17,21 @@ namespace {
 
 constexpr std::size_t kLargest = 10;
 
-std::string member_line(const Deduplicator& by, std::uint64_t cluster, std::uint64_t size, const CuratedRow& row,
-                        const Removal& removal, std::string_view kept_url) {
+std::string member_line(const std::string& by, std::uint64_t cluster, std::uint64_t size, const KnownDocument& document,
+                        const std::string* reason) {
   std::string out = "{\"cluster\":" + std::to_string(cluster) + ",\"filter\":";
-  append_json_string(out, by.name());
+  append_json_string(out, by);
   out += ",\"id\":";
-  append_json_string(out, row.id);
-  out += removal ? ",\"kept\":false" : ",\"kept\":true";
-  if (removal) {
+  append_json_string(out, document.id);
+  out += reason != nullptr ? ",\"kept\":false" : ",\"kept\":true";
+  if (reason != nullptr) {
     out += ",\"reason\":";
-    append_json_string(out, by.reason(removal, kept_url));
+    append_json_string(out, *reason);
   }
   out += ",\"size\":" + std::to_string(size) + ",\"source\":";
-  append_json_string(out, row.source);
+  append_json_string(out, document.source);
   out += ",\"url\":";
-  append_json_string(out, row.url);
+  append_json_string(out, document.url);
   return out + "}\n";
 }
 
@@ -49,49 +50,78 @@ std::string cluster_size_name(std::size_t size_class) {
   return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high);
 }
 
-std::vector<ClusterTally> write_clusters(const std::vector<DedupRow>& rows, const std::vector<const Deduplicator*>& deduplicators,
-                                         Disk& disk, const std::filesystem::path& file) {
-  struct Link {
-    std::uint32_t by, kept, document;
-    auto operator<=>(const Link&) const = default;
+std::string pack_member(const ClusterMember& member) {
+  std::string record;
+  for (const std::uint64_t number : {member.by, member.kept, member.document}) append_key(record, number);
+  for (const std::string* text : {&member.id, &member.source, &member.url, &member.reason, &member.kept_document.id,
+                                  &member.kept_document.source, &member.kept_document.url})
+    append_key(record, *text);
+  return record;
+}
+
+ClusterMember unpack_member(std::string_view record) {
+  ClusterMember member;
+  for (std::uint64_t* number : {&member.by, &member.kept, &member.document}) *number = take_number_key(record);
+  for (std::string* text : {&member.id, &member.source, &member.url, &member.reason, &member.kept_document.id,
+                            &member.kept_document.source, &member.kept_document.url})
+    *text = take_string_key(record);
+  return member;
+}
+
+std::vector<ClusterTally> write_clusters(const std::function<void(const MemberFn&)>& for_each,
+                                         const std::map<std::uint64_t, std::string>& names, Disk& disk,
+                                         const std::filesystem::path& file, const std::filesystem::path& sizes) {
+  // A line tells its cluster's size, which is known at its end: the first time counts, the second writes.
+  const auto begins_cluster = [](const ClusterMember& member, const ClusterMember& last, bool any) {
+    return !any || member.by != last.by || member.kept != last.kept;
   };
-  std::vector<Link> links;
-  for (std::uint32_t i = 0; i < rows.size(); ++i) {
-    const Removal& removal = rows[i].removal;
-    if (!removal || removal.kept == kNoDocument || removal.by->cuts()) continue;  // parts in common make no cluster
-    const auto by = std::find(deduplicators.begin(), deduplicators.end(), removal.by) - deduplicators.begin();
-    links.push_back({static_cast<std::uint32_t>(by), removal.kept, i});
+  disk.remove(sizes);
+  {
+    RecordFile<std::uint64_t> counted(disk, sizes);
+    ClusterMember last;
+    std::uint64_t size = 0;
+    for_each([&](const ClusterMember& member) {
+      if (begins_cluster(member, last, size > 0)) {
+        if (size > 0) counted.write(size);
+        size = 1;  // the one that is kept
+        last = member;
+      }
+      ++size;
+    });
+    if (size > 0) counted.write(size);
+    counted.finish(false);
   }
-  std::sort(links.begin(), links.end());
 
   GatheringFile out(disk, file);
   std::vector<ClusterTally> tallies;
-  std::uint64_t cluster = 0;
-  for (std::size_t begin = 0, end; begin < links.size(); begin = end) {
-    end = begin;
-    while (end < links.size() && links[end].by == links[begin].by && links[end].kept == links[begin].kept) ++end;
-    const Deduplicator& by = *deduplicators.at(links[begin].by);
-    const std::uint64_t size = end - begin + 1;
-    const CuratedRow& kept = *rows[links[begin].kept].row;
-    ++cluster;
-    out.write(member_line(by, cluster, size, kept, {}, {}));
-    for (std::size_t i = begin; i < end; ++i) {
-      out.write(member_line(by, cluster, size, *rows[links[i].document].row, rows[links[i].document].removal, kept.url));
+  std::uint64_t cluster = 0, size = 0;
+  ClusterMember last;
+  RecordRun<std::uint64_t> counted(sizes, 0, disk.size(sizes), 1 << 16);
+  for_each([&](const ClusterMember& member) {
+    const std::string& by = names.at(member.by);
+    if (begins_cluster(member, last, cluster > 0)) {
+      size = counted.record();
+      counted.next();
+      if (cluster == 0 || member.by != last.by)
+        tallies.push_back({by, 0, 0, std::vector<std::uint64_t>(std::size(kClusterSizes)), {}});
+      ++cluster;
+      out.write(member_line(by, cluster, size, member.kept_document, nullptr));
+      ClusterTally& tally = tallies.back();
+      ++tally.clusters;
+      tally.documents += size;
+      ++tally.by_size[size_class_of(size)];
+      if (tally.largest.size() < kLargest || size > tally.largest.back().documents) {
+        const auto place = std::find_if(tally.largest.begin(), tally.largest.end(),
+                                        [size](const LargeCluster& other) { return other.documents < size; });
+        tally.largest.insert(place, {member.kept_document.url, size});
+        if (tally.largest.size() > kLargest) tally.largest.pop_back();
+      }
+      last = member;
     }
-    if (begin == 0 || links[begin - 1].by != links[begin].by)
-      tallies.push_back({by.name(), 0, 0, std::vector<std::uint64_t>(std::size(kClusterSizes)), {}});
-    ClusterTally& tally = tallies.back();
-    ++tally.clusters;
-    tally.documents += size;
-    ++tally.by_size[size_class_of(size)];
-    if (tally.largest.size() < kLargest || size > tally.largest.back().documents) {
-      const auto place = std::find_if(tally.largest.begin(), tally.largest.end(),
-                                      [size](const LargeCluster& other) { return other.documents < size; });
-      tally.largest.insert(place, {std::string(kept.url), size});
-      if (tally.largest.size() > kLargest) tally.largest.pop_back();
-    }
-  }
+    out.write(member_line(by, cluster, size, {member.id, member.source, member.url}, &member.reason));
+  });
   out.finish();
+  disk.remove(sizes);
   return tallies;
 }
 

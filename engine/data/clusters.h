@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,16 @@
 #include "engine/data/deduplicator.h"
 
 namespace cairn::data {
+
+// A document that is out because another stands for it.
+struct ClusterMember {
+  std::uint64_t by = 0;  // number of the deduplicator
+  DocumentNumber kept = 0, document = 0;
+  std::string id, source, url, reason;
+  KnownDocument kept_document;
+};
+std::string pack_member(const ClusterMember& member);  // a record in the order of by, kept, document
+ClusterMember unpack_member(std::string_view record);
 
 struct LargeCluster {
   std::string url;  // of its representative
@@ -28,10 +40,13 @@ struct ClusterTally {
 inline constexpr std::uint64_t kClusterSizes[] = {2, 3, 4, 5, 10, 100, 1000};
 std::string cluster_size_name(std::size_t size_class);  // "5-9"
 
-// Writes the lines of all clusters to `file`; tallies in order of `deduplicators` without those that found none. Memory: 16 bytes
-// for each document that was removed.
-std::vector<ClusterTally> write_clusters(const std::vector<DedupRow>& rows, const std::vector<const Deduplicator*>& deduplicators,
-                                         Disk& disk, const std::filesystem::path& file);
+// `for_each`: calls its argument for every member, in the order of pack_member(); it is called twice. `names`: of the
+// deduplicators by their number. Writes the lines of all clusters to `file`; tallies in order of the deduplicators, without those
+// that found none. `sizes`: a file that it may use.
+using MemberFn = std::function<void(const ClusterMember&)>;
+std::vector<ClusterTally> write_clusters(const std::function<void(const MemberFn&)>& for_each,
+                                         const std::map<std::uint64_t, std::string>& names, Disk& disk,
+                                         const std::filesystem::path& file, const std::filesystem::path& sizes);
 
 Json clusters_json(const std::vector<ClusterTally>& tallies);
 std::string clusters_html(const std::vector<ClusterTally>& tallies);  // a section of the report, empty without clusters

@@ -37,15 +37,18 @@ const char* fate_of(const CuratedRow& row) {
 
 }  // namespace
 
-std::vector<BenchmarkTally> write_contamination(const std::vector<DedupRow>& rows, Disk& disk,
-                                                const std::filesystem::path& file) {
+bool has_contamination(const CuratedRow& row) {
+  return row.evidence.find(kFilter) != std::string_view::npos;
+}
+
+std::vector<BenchmarkTally> write_contamination(
+    const std::function<void(const std::function<void(const CuratedRow&)>&)>& for_each, Disk& disk,
+    const std::filesystem::path& file) {
   GatheringFile out(disk, file);
   std::string line;
   std::map<std::string, BenchmarkTally> tallies;
   std::set<std::string> items;
-  for (const DedupRow& dedup_row : rows) {
-    const CuratedRow& row = *dedup_row.row;
-    if (row.evidence.find(kFilter) == std::string_view::npos) continue;
+  for_each([&](const CuratedRow& row) {
     const std::string_view fate = fate_of(row);
     std::set<std::string> benchmarks;
     for (const Contamination& one : found_in(row)) {
@@ -74,7 +77,7 @@ std::vector<BenchmarkTally> write_contamination(const std::vector<DedupRow>& row
       ++tally.documents;
       ++(fate == "dropped" ? tally.dropped : fate == "cut" ? tally.cut : tally.reported);
     }
-  }
+  });
   out.finish();
   std::vector<BenchmarkTally> all;
   for (auto& [name, tally] : tallies) {

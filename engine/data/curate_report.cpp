@@ -1,6 +1,7 @@
 #include "engine/data/curate_report.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::size_t kKeptSamples = 10;
 constexpr std::size_t kSampleBytes = 300;
+constexpr std::size_t kMostSources = 10'000;
 
 Json group_json(const GroupTally& group, bool tokens) {
   const auto amount_json = [tokens](const Amount& amount) {
@@ -72,6 +74,26 @@ Amount GroupTally::dropped() const {
   return all;
 }
 
+GroupTally& GroupTally::operator+=(const GroupTally& other) {
+  in += other.in;
+  kept += other.kept;
+  held_out += other.held_out;
+  edited += other.edited;
+  for (const auto& [filter, amount] : other.dropped_by) dropped_by[filter] += amount;
+  return *this;
+}
+
+void SourceTallies::add(const std::string& name, GroupTally tally) {
+  order_.insert({-tally.in.documents, name});
+  largest_.emplace(name, std::move(tally));
+  if (largest_.size() <= kMostSources) return;
+  const auto least = largest_.find(order_.rbegin()->second);
+  others_ += least->second;
+  ++count_of_others_;
+  largest_.erase(least);
+  order_.erase(std::prev(order_.end()));
+}
+
 void KeptSamples::offer(const Decision& decision, std::string_view text) {
   const std::uint64_t draw =
       xxhash64(decision.url, xxhash64({reinterpret_cast<const char*>(decision.id.bytes.data()), decision.id.bytes.size()}));
@@ -85,8 +107,11 @@ void check_funnel(const CurateReport& report, std::size_t documents_in) {
   if (report.total.in.documents != static_cast<std::int64_t>(documents_in))
     fail("curate: the funnel does not add up: {} documents came in, {} have a fate", documents_in, report.total.in.documents);
   check_group("all documents", report.total);
-  for (const auto& [what, groups] : {std::pair{"language", &report.by_language}, std::pair{"source", &report.by_source}}) {
+  check_group("the smaller sources", report.by_source.others());
+  for (const auto& [what, groups] :
+       {std::pair{"language", &report.by_language}, std::pair{"source", &report.by_source.largest()}}) {
     Amount in;
+    if (groups != &report.by_language) in += report.by_source.others().in;
     for (const auto& [name, group] : *groups) {
       check_group(fmt::format("{} '{}'", what, name), group);
       in += group.in;
@@ -150,7 +175,12 @@ Json report_json(const CurateReport& report) {
         {{"url", sample.url}, {"language", sample.language}, {"edits", sample.edits}, {"begins", sample.begins}});
   if (std::find(report.filters.begin(), report.filters.end(), "fineweb2") != report.filters.end())
     out["language_word_rules"] = language_words_version();
-  for (const auto& [key, groups] : {std::pair{"by_language", &report.by_language}, std::pair{"by_source", &report.by_source}}) {
+  if (report.by_source.count_of_others() > 0) {
+    out["smaller_sources"] = group_json(report.by_source.others(), report.tokens);
+    out["smaller_sources"]["sources"] = report.by_source.count_of_others();
+  }
+  for (const auto& [key, groups] :
+       {std::pair{"by_language", &report.by_language}, std::pair{"by_source", &report.by_source.largest()}}) {
     out[key] = Json::object();
     for (const auto& [name, group] : *groups) out[key][name] = group_json(group, report.tokens);
   }

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json_fwd.h"
@@ -39,6 +41,7 @@ struct GroupTally {
   Amount edited;                             // documents that were edited and stayed; what they lost
   std::map<std::string, Amount> dropped_by;  // filter; as they came in
   Amount dropped() const;
+  GroupTally& operator+=(const GroupTally& other);
 };
 
 // A few of the kept documents, drawn by their ids: the same ones whatever the order in which they are offered.
@@ -55,11 +58,27 @@ class KeptSamples {
   std::vector<Sample> samples_;
 };
 
+// The sources with most documents by name, and all others together: a web has more of them than a report can show.
+class SourceTallies {
+ public:
+  void add(const std::string& name, GroupTally tally);  // each name once; of equals the first name is the larger
+  const std::map<std::string, GroupTally>& largest() const { return largest_; }
+  const GroupTally& others() const { return others_; }
+  std::uint64_t count_of_others() const { return count_of_others_; }
+
+ private:
+  std::map<std::string, GroupTally> largest_;
+  std::set<std::pair<std::int64_t, std::string>> order_;
+  GroupTally others_;
+  std::uint64_t count_of_others_ = 0;
+};
+
 struct CurateReport {
   bool tokens = false;               // whether they were counted
   std::vector<std::string> filters;  // in order of the chain
   std::map<std::string, FilterTally> by_filter;
-  std::map<std::string, GroupTally> by_language, by_source;
+  std::map<std::string, GroupTally> by_language;
+  SourceTallies by_source;
   GroupTally total;
   std::vector<ClusterTally> clusters;
   std::vector<BenchmarkTally> contamination;

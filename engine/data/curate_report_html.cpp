@@ -194,7 +194,7 @@ std::string report_html(const CurateReport& report) {
   out += bar(total);
   add_funnel(out, report);
   add_groups(out, "Languages", "language", report.by_language, report.filters, report.tokens);
-  add_groups(out, "Sources", "source", report.by_source, report.filters, report.tokens);
+  add_groups(out, "Sources", "source", report.by_source.largest(), report.filters, report.tokens);
   out += statistics_html(measured_statistics(report));
   out += clusters_html(report.clusters);
   out += contamination_html(report.contamination);

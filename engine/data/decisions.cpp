@@ -1,35 +1,17 @@
 #include "engine/data/decisions.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
-#include <functional>
-#include <numeric>
-#include <unordered_map>
 
 #include "base/error.h"
+#include "engine/data/decisions_format.h"
 #include "engine/data/xxhash64.h"
 
 namespace cairn::data {
 
+using namespace decisions_format;
+
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "numbers are written as they lie");
-
-constexpr std::string_view kMagic = "CAIRNDEC";
-constexpr std::uint32_t kVersion = 3;
-constexpr std::size_t kHeaderBytes = 32;
-constexpr std::size_t kRecordBytes = 120;
-
-// Offsets inside a record.
-constexpr std::size_t kId = 0, kDuplicate = 32, kUrl = 64, kReason = 72, kSource = 80, kLanguage = 84, kFilter = 88, kRule = 92,
-                      kShard = 96, kOrdinal = 100, kVerdict = 104, kFlags = 105, kEvidence = 112;
-constexpr std::uint8_t kEdited = 1, kHasDuplicate = 2;
-
-template <typename Number>
-void put(std::string& out, std::size_t at, Number number) {
-  std::memcpy(out.data() + at, &number, sizeof number);
-}
 
 template <typename Number>
 Number get(std::string_view bytes, std::size_t at) {
@@ -44,25 +26,6 @@ bool reads_before_from_the_end(std::string_view a, std::string_view b) {
     return static_cast<unsigned char>(x) < static_cast<unsigned char>(y);
   });
 }
-
-// Strings, each once: a 4-byte length and the bytes.
-class StringTable {
- public:
-  std::uint64_t add(const std::string& text) {
-    const auto [at, fresh] = offsets_.try_emplace(text, bytes_.size());
-    if (fresh) {
-      const auto size = static_cast<std::uint32_t>(text.size());
-      bytes_.append(reinterpret_cast<const char*>(&size), sizeof size);
-      bytes_ += text;
-    }
-    return at->second;
-  }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  std::string bytes_;
-  std::unordered_map<std::string, std::uint64_t> offsets_;
-};
 
 }  // namespace
 
@@ -81,58 +44,6 @@ const char* verdict_name(Verdict verdict) {
 std::string output_role(const Decision& decision) {
   if (decision.verdict == Verdict::held_out) return "held_out";
   return decision.filter.empty() ? "documents" : decision.filter;
-}
-
-std::string decisions_file(std::vector<Decision> decisions) {
-  std::sort(decisions.begin(), decisions.end(),
-            [](const Decision& a, const Decision& b) { return a.id < b.id || (a.id == b.id && a.url < b.url); });
-  std::vector<std::uint64_t> by_url(decisions.size());
-  std::iota(by_url.begin(), by_url.end(), 0u);
-  std::sort(by_url.begin(), by_url.end(), [&](std::uint64_t a, std::uint64_t b) {
-    return decisions[a].url < decisions[b].url || (decisions[a].url == decisions[b].url && a < b);
-  });
-
-  std::vector<std::uint64_t> by_end = by_url;
-  std::stable_sort(by_end.begin(), by_end.end(), [&](std::uint64_t a, std::uint64_t b) {
-    return reads_before_from_the_end(decisions[a].url, decisions[b].url);
-  });
-
-  // The few names first, so that 4 bytes address them; addresses and reasons after them.
-  StringTable strings;
-  for (const Decision& d : decisions) {
-    for (const std::string* name : {&d.source, &d.language, &d.filter, &d.rule}) strings.add(*name);
-  }
-  if (strings.bytes().size() > 0xFFFFFFFFu) fail("too many different names of sources for one decisions file");
-  std::string records(decisions.size() * kRecordBytes, '\0');
-  for (std::size_t i = 0; i < decisions.size(); ++i) {
-    const Decision& d = decisions[i];
-    const std::size_t at = i * kRecordBytes;
-    std::memcpy(records.data() + at + kId, d.id.bytes.data(), 32);
-    if (d.duplicate_of) std::memcpy(records.data() + at + kDuplicate, d.duplicate_of->bytes.data(), 32);
-    put(records, at + kSource, static_cast<std::uint32_t>(strings.add(d.source)));
-    put(records, at + kLanguage, static_cast<std::uint32_t>(strings.add(d.language)));
-    put(records, at + kFilter, static_cast<std::uint32_t>(strings.add(d.filter)));
-    put(records, at + kRule, static_cast<std::uint32_t>(strings.add(d.rule)));
-    put(records, at + kUrl, strings.add(d.url));
-    put(records, at + kReason, strings.add(d.reason));
-    put(records, at + kEvidence, strings.add(d.evidence));
-    put(records, at + kShard, d.shard);
-    put(records, at + kOrdinal, d.ordinal);
-    put(records, at + kVerdict, static_cast<std::uint8_t>(d.verdict));
-    put(records, at + kFlags, static_cast<std::uint8_t>((d.edited ? kEdited : 0) | (d.duplicate_of ? kHasDuplicate : 0)));
-  }
-
-  std::string file(kHeaderBytes, '\0');
-  std::memcpy(file.data(), kMagic.data(), kMagic.size());
-  put(file, 8, kVersion);
-  put(file, 12, static_cast<std::uint32_t>(kRecordBytes));
-  put(file, 16, static_cast<std::uint64_t>(decisions.size()));
-  put(file, 24, static_cast<std::uint64_t>(strings.bytes().size()));
-  file += records;
-  for (const std::vector<std::uint64_t>& order : {std::cref(by_url), std::cref(by_end)})
-    file.append(reinterpret_cast<const char*>(order.data()), order.size() * sizeof(std::uint64_t));
-  file += strings.bytes();
-  return file;
 }
 
 Decisions::Decisions(const std::filesystem::path& path) : name_(path.string()), file_(path) {

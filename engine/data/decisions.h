@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "base/disk.h"
 #include "base/hash.h"
 #include "base/mapped_file.h"
+#include "base/thread_pool.h"
 
 namespace cairn::data {
 
@@ -44,8 +46,18 @@ struct DecisionGlance {
   bool edited = false;
 };
 
-// The whole file; the order of `decisions` does not matter.
-std::string decisions_file(std::vector<Decision> decisions);
+// Writes a decisions file of decisions that come in any order, within `memory` bytes and files in `scratch`, a folder of its own.
+class DecisionsWriter {
+ public:
+  DecisionsWriter(Disk& disk, std::filesystem::path scratch, std::uint64_t memory, ThreadPool& threads);
+  ~DecisionsWriter();
+  void add(const Decision& decision);
+  void finish(const std::filesystem::path& file);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 class Decisions {
  public:

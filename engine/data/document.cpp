@@ -220,16 +220,19 @@ std::uint64_t DocumentReader::bytes_total() const {
 
 struct DocumentPieces::State {
   std::vector<std::string> names;
-  std::vector<MappedFile> files;
+  std::vector<MappedFile> files;  // by shard; those that are left out are empty
   std::vector<DocumentPiece> pieces;
 };
 
-DocumentPieces::DocumentPieces(const fs::path& folder, std::uint64_t piece_bytes) : state_(std::make_unique<State>()) {
+DocumentPieces::DocumentPieces(const fs::path& folder, std::uint64_t piece_bytes, std::uint64_t first_shard,
+                               std::uint64_t behind_shard)
+    : state_(std::make_unique<State>()) {
   state_->names = shard_names(folder);
-  for (const std::string& name : state_->names) {
-    state_->files.emplace_back(folder / name);
-    const std::string_view bytes = state_->files.back().text();
-    DocumentPiece piece{state_->files.size() - 1, 0, 0};
+  state_->files.resize(state_->names.size());
+  for (std::uint64_t shard = first_shard; shard < std::min<std::uint64_t>(behind_shard, state_->names.size()); ++shard) {
+    MappedFile& file = state_->files[shard] = MappedFile(folder / state_->names[shard]);
+    const std::string_view bytes = file.text();
+    DocumentPiece piece{shard, 0, 0};
     for (std::size_t at = 0; at < bytes.size();) {
       // Damage is reported by whoever reads the piece; here it only ends the cutting.
       const std::size_t frame = ZSTD_findFrameCompressedSize(bytes.data() + at, bytes.size() - at);
@@ -241,7 +244,11 @@ DocumentPieces::DocumentPieces(const fs::path& folder, std::uint64_t piece_bytes
         piece = {piece.shard, at, 0};
       }
     }
+    file.release();
   }
+}
+std::uint64_t DocumentPieces::shard_count(const fs::path& folder) {
+  return shard_names(folder).size();
 }
 DocumentPieces::~DocumentPieces() = default;
 DocumentPieces::DocumentPieces(DocumentPieces&&) noexcept = default;
@@ -272,6 +279,7 @@ std::vector<Document> DocumentPieces::read(std::size_t index) const {
     }
     if (document.id.empty()) document.id = document_id(document.text);
   }
+  state_->files[piece.shard].release();
   return documents;
 }
 

@@ -107,10 +107,13 @@ struct DocumentPiece {
   std::uint64_t offset = 0, bytes = 0;  // compressed
 };
 
-// Shards of a folder, cut into pieces of about `piece_bytes` compressed bytes, for reading in parallel. Any thread may read.
+// Shards [first_shard, behind_shard) of a folder, cut into pieces of about `piece_bytes` compressed bytes, for reading in
+// parallel. Any thread may read.
 class DocumentPieces {
  public:
-  explicit DocumentPieces(const std::filesystem::path& folder, std::uint64_t piece_bytes = 1'000'000);
+  explicit DocumentPieces(const std::filesystem::path& folder, std::uint64_t piece_bytes = 1'000'000,
+                          std::uint64_t first_shard = 0, std::uint64_t behind_shard = ~std::uint64_t{0});
+  static std::uint64_t shard_count(const std::filesystem::path& folder);
   ~DocumentPieces();
   DocumentPieces(DocumentPieces&&) noexcept;
   std::size_t size() const;

@@ -4,18 +4,31 @@
 
 namespace cairn::data {
 
-bool is_better(const CuratedRow& a, const CuratedRow& b, KeepRule rule) {
+std::uint64_t date_number(std::string_view date) {
+  std::uint64_t number = 0;
+  int digits = 0;
+  for (const char c : date) {
+    if (c < '0' || c > '9' || digits == 19) continue;
+    number = 10 * number + static_cast<std::uint64_t>(c - '0');
+    ++digits;
+  }
+  if (digits == 0) return 0;
+  for (; digits < 19; ++digits) number *= 10;
+  return number;
+}
+
+std::uint64_t keep_rank(const CuratedRow& row, KeepRule rule) {
   switch (rule) {
     case KeepRule::first:
-      return false;
+      return 0;
     case KeepRule::newest:
-      return a.retrieved > b.retrieved;
+      return ~date_number(row.retrieved);
     case KeepRule::oldest:
-      return !a.retrieved.empty() && (b.retrieved.empty() || a.retrieved < b.retrieved);
+      return date_number(row.retrieved) - 1;  // without a date the largest
     case KeepRule::longest:
-      return a.text.size() > b.text.size();
+      return ~static_cast<std::uint64_t>(row.text.size());
   }
-  return false;
+  return 0;
 }
 
 Field keep_field() {

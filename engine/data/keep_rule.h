@@ -1,6 +1,9 @@
 // Which document of several that are the same, or nearly so, is kept.
 #pragma once
 
+#include <cstdint>
+#include <string_view>
+
 #include "base/schema.h"
 #include "engine/data/curated_piece.h"
 
@@ -13,8 +16,11 @@ enum class KeepRule {
   longest,  // text, in bytes
 };
 
-// Whether `a` is to be kept rather than `b`; false when the rule does not tell them apart, and the first in order stays.
-bool is_better(const CuratedRow& a, const CuratedRow& b, KeepRule rule);
+// The document with the least number is kept; of equals the first in order.
+std::uint64_t keep_rank(const CuratedRow& row, KeepRule rule);
+// A date as a number in the order of dates: its first 19 digits, as "2024-05-06T07:08:09Z" stands for 2024050607080900000. 0
+// without any.
+std::uint64_t date_number(std::string_view date);
 
 Field keep_field();  // "keep"
 KeepRule keep_rule_of(const Config& config);

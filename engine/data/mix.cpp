@@ -293,6 +293,13 @@ void write_stages(steps::StepContext& ctx, Inventory& inventory, const MixConfig
   for (const auto& writer : writers) writer->write(inventory, inventory.decisions);
 }
 
+void write_decisions(steps::StepContext& ctx, const std::vector<Decision>& decisions) {
+  constexpr std::uint64_t kMemory = 1'000'000'000;
+  DecisionsWriter writer(ctx.disk(), ctx.scratch() / "decisions", kMemory, ctx.threads());
+  for (const Decision& decision : decisions) writer.add(decision);
+  writer.finish(ctx.staging("decisions"));
+}
+
 void mix(steps::StepContext& ctx) {
   const MixConfig mixture = read_mix_config(ctx.config(), ctx.inputs("documents").size());
   const std::vector<DocumentRule> rules = read_rules(ctx.config(), mixture);
@@ -304,7 +311,7 @@ void mix(steps::StepContext& ctx) {
 
   decide(inventory, mixture, plan, unit);
   write_stages(ctx, inventory, mixture, plan);
-  write_file_atomically(ctx.disk(), ctx.staging("decisions"), decisions_file(std::move(inventory.decisions)));
+  write_decisions(ctx, inventory.decisions);
   ctx.describe_output("decisions", "documents", inventory.came_in.documents);
   ctx.disk().make_directories(ctx.staging("report"));
   write_file_atomically(ctx.disk(), ctx.staging("report") / "report.json", pretty_json(mix_report_json(report)));

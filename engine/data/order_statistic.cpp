@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "base/json.h"
+
 namespace cairn::data {
 
 namespace {
@@ -39,6 +41,7 @@ void OrderStatistic::merge(const OrderStatistic& other) {
 
 void OrderStatistic::aim(std::uint64_t rank) {
   rank_ = rank;
+  aimed_ = true;
   wanted_ = key_at(upper_, rank_);
 }
 
@@ -50,6 +53,24 @@ void OrderStatistic::see_again(float value) {
 float OrderStatistic::value() const {
   std::uint64_t rank = rank_;
   return unordered(std::uint32_t{wanted_} << 16 | key_at(lower_, rank));
+}
+
+Json OrderStatistic::state() const {
+  Json pairs = Json::array();
+  for (const auto& [key, count] : aimed_ ? lower_ : upper_) pairs.push_back({key, count});
+  return pairs;
+}
+
+void OrderStatistic::add_state(const Json& state) {
+  for (const Json& pair : state) {
+    (aimed_ ? lower_ : upper_)[pair.at(0).get<std::uint16_t>()] += pair.at(1).get<std::uint64_t>();
+    if (!aimed_) count_ += pair.at(1).get<std::uint64_t>();
+  }
+}
+
+void OrderStatistic::forget() {
+  (aimed_ ? lower_ : upper_).clear();
+  if (!aimed_) count_ = 0;
 }
 
 }  // namespace cairn::data

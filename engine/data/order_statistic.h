@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <map>
 
+#include "base/json_fwd.h"
+
 namespace cairn::data {
 
 class OrderStatistic {
@@ -20,10 +22,16 @@ class OrderStatistic {
   void see_again(float value);   // second pass: the same numbers in any order
   float value() const;           // after it
 
+  // The counts of the pass, for those who count other parts: add_state() takes the place of merge(), after forget().
+  Json state() const;
+  void add_state(const Json& state);
+  void forget();
+
  private:
   std::map<std::uint16_t, std::uint64_t> upper_, lower_;
   std::uint64_t count_ = 0, rank_ = 0;  // rank among those of the wanted upper half, once aimed
   std::uint16_t wanted_ = 0;
+  bool aimed_ = false;
 };
 
 }  // namespace cairn::data

@@ -75,16 +75,31 @@ void Ranks::refuse_failure() const {
   }
 }
 
-// Rank 0 looks for all others and then says so in one file, which is all that they look for: few look-ups, however many ranks.
 void Ranks::barrier(const std::string& name) {
+  meet(name, "");
+}
+
+std::vector<std::string> Ranks::share(const std::string& name, std::string_view own) {
+  if (size_ == 1) return {std::string(own)};
+  meet(name, own);
+  std::vector<std::string> all;
+  for (int rank = 0; rank < size_; ++rank) all.push_back(disk_->read(arrival(name, rank)));
+  return all;
+}
+
+// Rank 0 looks for all others and then says so in one file, which is all that they look for: few look-ups, however many ranks.
+void Ranks::meet(const std::string& name, std::string_view own) {
   if (size_ == 1) return;
   {
     const std::lock_guard lock(beating_);
     refuse_company();  // whatever the time: what the others find behind a barrier must be this start's
   }
-  if (rank_ != 0) write_file_atomically(*disk_, arrival(name, rank_), "");
+  const auto arrive = [&] {
+    if (!disk_->exists(arrival(name, rank_))) write_file_atomically(*disk_, arrival(name, rank_), own);
+  };
+  if (rank_ != 0) arrive();
   wait_for(name);
-  if (rank_ == 0) write_file_atomically(*disk_, arrival(name, 0), "");
+  if (rank_ == 0) arrive();
 }
 
 void Ranks::leave() {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/disk.h"
 #include "base/stop.h"
@@ -32,6 +33,9 @@ class Ranks {
   // Returns once all ranks have come to the barrier of this name; each name once. Error when a rank has shown no sign of life for
   // the timeout, which names it, or when one has failed, with its words; try_again when a stop is asked for.
   void barrier(const std::string& name);
+  // A barrier at which each rank says something: what they say, by rank. Of one that was killed and started again, what it said
+  // first holds.
+  std::vector<std::string> share(const std::string& name, std::string_view own);
   // The end of the step, once on each rank: the first returns when all others are out of the folder, which it may then remove.
   void leave();
   bool has_left() const;  // this rank, also before it was killed and started again
@@ -44,6 +48,7 @@ class Ranks {
  private:
   std::filesystem::path arrival(const std::string& name, int rank) const;
   std::filesystem::path sign(std::string_view kind, int rank) const;
+  void meet(const std::string& name, std::string_view own);
   void wait_for(const std::string& name);
   void refuse_failure() const;
   void refuse_company();

@@ -297,14 +297,17 @@ void decisions(const fs::path& folder, std::size_t count) {
   };
   const auto id_of = [](std::size_t i) { return sha256(std::to_string(i)); };
   {
-    std::vector<Decision> all(count);
+    ThreadPool threads(1);
+    DecisionsWriter writer(real_disk(), folder / "scratch", 4'000'000'000, threads);
     for (std::size_t i = 0; i < count; ++i) {
-      all[i].id = id_of(i);
-      all[i].url = url_of(i);
-      all[i].source = fmt::format("site-{}.example", i % 99'991);
-      all[i].language = "en";
+      Decision decision;
+      decision.id = id_of(i);
+      decision.url = url_of(i);
+      decision.source = fmt::format("site-{}.example", i % 99'991);
+      decision.language = "en";
+      writer.add(decision);
     }
-    write_file_atomically(real_disk(), folder / "decisions", decisions_file(std::move(all)));
+    writer.finish(folder / "decisions");
   }
   const auto report = [&](const char* way, const auto& look) {
     double slowest = 0, sum = 0;

@@ -50,7 +50,7 @@ def write_rows(path, mb, rng, books):
 
 
 def ours(rows, work, threads, chain, memory=None):
-    runtime = {"dedup_memory": memory} if memory is not None else {}
+    runtime = {"memory": memory} if memory is not None else {}
     source = {"name": "rows", "path": str(rows), "kind": "jsonl", "licence": "MIT", "language": "en"}
     pipeline = work / "pipeline.json"
     pipeline.write_text(json.dumps({"steps": {"corpus": {"config": {"sources": [source]}},

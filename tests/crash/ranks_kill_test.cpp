@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "lineage/audit.h"
 #include "lineage/workspace.h"
+#include "tests/support/made_words.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -40,8 +41,9 @@ void write_documents(const fs::path& folder) {
     for (int d = 0; d < 400; ++d) {
       std::string text;
       if (d % 9 == 8 && !texts.empty()) text = texts[random.below(at++, texts.size())];
-      for (int w = 0; w < (text.empty() ? 150 : d % 2 * 3); ++w)
-        text += fmt::format("word{} {}", random.below(at++, 900), w % 17 == 16 ? "and the end. " : "");
+      const int words = text.empty() ? 150 : d % 2 * 3;
+      for (int w = 0; w < words; ++w)
+        text += test::made_word(random.below(at++, 900)) + (w % 17 == 16 ? " and the end. " : " ");
       texts.push_back(text);
       if (d % 7 == 0) text += "\\nA line that stands in many of the documents of this test, again and again.\\n";
       out << fmt::format(R"({{"text": "{}", "url": "https://{}.org/{}", "quality_score": {}, "retrieved": "2026-01-{:02d}"}})",

@@ -40,6 +40,7 @@
 #include "engine/data/url_key.h"
 #include "engine/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/decisions_file.h"
 
 using namespace cairn;
 using namespace cairn::data;
@@ -305,7 +306,7 @@ TEST_CASE("fuzz: decisions files") {
   e.id = sha256("y");
   e.duplicate_of = d.id;
   test::TemporaryFolder folder;
-  feed("decisions", {decisions_file({d, e})}, fuzz_rounds(), [&folder](const std::string& bytes) {
+  feed("decisions", {cairn::test::decisions_file({d, e})}, fuzz_rounds(), [&folder](const std::string& bytes) {
     fs::remove(folder.path() / "d");
     real_disk().create(folder.path() / "d")->write(bytes);
     const Decisions decisions(folder.path() / "d");

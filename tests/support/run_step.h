@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/steps/external.h"
+#include "engine/steps/ranks.h"
 #include "engine/steps/step.h"
 #include "engine/steps/step_context.h"
 #include "lineage/tree.h"
@@ -59,6 +60,13 @@ class StepRun {
   StepRun& started(std::int64_t microseconds) { return setup_.started = microseconds, *this; }
   StepRun& threads(int count) { return threads_ = std::make_unique<ThreadPool>(count), *this; }
   StepRun& stop_token(StopToken& token) { return setup_.stop = &token, *this; }
+  // The next run() as one of `size` ranks, which share the folders of one StepRun in forked processes.
+  StepRun& ranks(int rank, int size, double timeout_seconds = 60) {
+    ranks_ = std::make_unique<steps::Ranks>(rank, size, real_disk(),
+                                            folder_.path() / ("meeting-" + std::to_string(attempts_)), folder_.path() / "owner",
+                                            "test", *setup_.stop, timeout_seconds);
+    return setup_.ranks = ranks_.get(), *this;
+  }
   StepRun& disk(Disk& disk) { return setup_.disk = &disk, *this; }
 
   StepRun& run() {
@@ -69,7 +77,7 @@ class StepRun {
     context_ = std::make_unique<steps::StepContext>(setup_);
     spec_.run(*context_);
     for (const steps::OutputSpec& declared : spec_.outputs) {
-      if (!std::filesystem::exists(output(declared.role)))
+      if ((!ranks_ || ranks_->is_first()) && !std::filesystem::exists(output(declared.role)))
         fail("step {} did not write its output '{}'", spec_.name, declared.role);
     }
     return *this;
@@ -112,6 +120,7 @@ class StepRun {
   steps::StepSetup setup_;
   StopToken own_stop_;
   std::unique_ptr<ThreadPool> threads_;
+  std::unique_ptr<steps::Ranks> ranks_;
   std::unique_ptr<steps::StepContext> context_;
   int attempts_ = 0;
 };

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
-#include "engine/data/external_sort.h"
+#include "engine/data/exchange.h"
 #include "engine/data/text_key.h"
 #include "engine/data/url_key.h"
 
@@ -17,33 +17,29 @@ void ExactDedup::append_keys(const Document& document, std::vector<std::uint64_t
 }
 
 void ExactDedup::compare(Comparison& c) const {
-  ExternalSorter<KeyedDocument> sorter(c.disk, c.scratch, c.memory, c.threads);
-  for (std::size_t i = 0; i < c.rows.size(); ++i) {
-    if (!c.in(i)) continue;
-    const std::span<const std::uint64_t> keys = c.keys(i);
-    if (!keys.empty()) sorter.add({{keys[0], keys[1]}, i});
-  }
-  std::vector<std::uint32_t> group;
-  KeyedDocument last;
-  const auto finish = [&] {
-    if (group.size() < 2) return;
-    std::uint32_t best = group[0];
-    for (const std::uint32_t i : group) {
-      if (is_better(*c.rows[i].row, *c.rows[best].row, keep_)) best = i;
-    }
-    for (const std::uint32_t i : group) {
-      if (i != best) c.rows[i].removal = {this, best, 0};
-    }
+  struct Keyed {
+    TextKey key;
+    std::uint64_t rank = 0;  // by the rule; the least stays
+    DocumentNumber document = 0;
+    auto operator<=>(const Keyed&) const = default;
   };
-  sorter.for_each_sorted([&](const KeyedDocument& keyed) {
-    if (!group.empty() && keyed.key != last.key) {
-      finish();
-      group.clear();
-    }
-    group.push_back(static_cast<std::uint32_t>(keyed.document));
-    last = keyed;
+  const int ranks = c.bench.ranks.size();
+  Exchange<Keyed> same(c.bench, "same", [ranks](const Keyed& keyed) { return owner_of_key(keyed.key.high, ranks); });
+  if (!same.is_sent()) {
+    c.for_each([&](DocumentNumber document, const CuratedRow& row, std::span<const std::uint64_t> keys) {
+      if (!keys.empty()) same.add({{keys[0], keys[1]}, keep_rank(row, keep_), document});
+    });
+  }
+  same.send();
+  Keyed kept;
+  bool any = false;
+  same.for_each([&](const Keyed& keyed) {
+    if (any && keyed.key == kept.key)
+      c.found({keyed.document, Finding::kOut, 0, kept.document});
+    else
+      kept = keyed;
+    any = true;
   });
-  finish();
 }
 
 std::string ExactDedup::rule(const Removal&) const {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 #include <random>
 
 #include <fmt/format.h>
@@ -13,7 +12,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "engine/data/characters.h"
-#include "engine/data/external_sort.h"
+#include "engine/data/components.h"
 #include "engine/data/text_analysis.h"
 #include "engine/data/text_key.h"
 #include "engine/data/xxhash64.h"
@@ -108,22 +107,19 @@ std::uint64_t draw(std::mt19937& generator, std::uint64_t most) {
   }
 }
 
-class UnionFind {
- public:
-  explicit UnionFind(std::size_t size) : parent_(size) { std::iota(parent_.begin(), parent_.end(), 0u); }
-  std::uint32_t find(std::uint32_t x) {
-    while (parent_[x] != x) x = parent_[x] = parent_[parent_[x]];
-    return x;
-  }
-  // The smaller root stays: the root of a cluster is its first document, in whatever order its members come together.
-  void unite(std::uint32_t x, std::uint32_t y) {
-    x = find(x);
-    y = find(y);
-    parent_[std::max(x, y)] = std::min(x, y);
-  }
+// One band of a signature.
+struct Band {
+  TextKey key;  // its hash, with the band's number
+  Node node;
+  auto operator<=>(const Band&) const = default;
+};
 
- private:
-  std::vector<std::uint32_t> parent_;
+// Some values of a signature, sent to where those of the document that is kept lie.
+struct SignaturePart {
+  DocumentNumber kept = 0, document = 0;
+  std::uint64_t part = 0;
+  std::uint64_t values[kLanes] = {};
+  auto operator<=>(const SignaturePart&) const = default;
 };
 
 }  // namespace
@@ -193,48 +189,80 @@ void MinHashDedup::compare(Comparison& c) const {
   // Bands that are the same come together in one sorting of all: a band's number is part of its key, which is so long that
   // different ones do not meet.
   const auto rows = static_cast<std::size_t>(params_.rows_per_band);
-  ExternalSorter<KeyedDocument> sorter(c.disk, c.scratch, c.memory, c.threads);
-  for (std::size_t i = 0; i < c.rows.size(); ++i) {
-    if (!c.in(i)) continue;
-    const std::span<const std::uint64_t> signature = c.keys(i);
-    for (std::size_t band = 0; band * rows < signature.size(); ++band) {
-      const std::string_view bytes(reinterpret_cast<const char*>(&signature[band * rows]), rows * sizeof(std::uint64_t));
-      sorter.add({{xxhash64(bytes, 2 * band), xxhash64(bytes, 2 * band + 1)}, i});
+  const int ranks = c.bench.ranks.size();
+  Exchange<KeptPair> pairs(c.bench.in("pairs", 4), "pairs", [&c](const KeptPair& pair) { return c.owner(pair.document); });
+  {
+    Exchange<Band> bands(c.bench.in("bands", 3), "bands",
+                         [ranks](const Band& band) { return owner_of_key(band.key.high, ranks); });
+    if (!bands.is_sent()) {
+      c.for_each([&](DocumentNumber document, const CuratedRow& row, std::span<const std::uint64_t> signature) {
+        const Node node{keep_rank(row, keep_), document};
+        for (std::size_t band = 0; band * rows < signature.size(); ++band) {
+          const std::string_view bytes(reinterpret_cast<const char*>(&signature[band * rows]), rows * sizeof(std::uint64_t));
+          bands.add({{xxhash64(bytes, 2 * band), xxhash64(bytes, 2 * band + 1)}, node});
+        }
+      });
     }
+    bands.send();
+    const auto edges = [&bands](const EdgeFn& edge) {
+      Band first;
+      bool any = false;
+      bands.for_each([&](const Band& band) {
+        if (any && band.key == first.key)
+          edge(first.node, band.node);
+        else
+          first = band;
+        any = true;
+      });
+    };
+    find_components(c.bench.in("components", 3), edges, [&](const Node& node, const Node& kept) {
+      pairs.add({node.document, kept.document});
+    });
   }
-  UnionFind clusters(c.rows.size());
-  KeyedDocument last;
-  bool first = true;
-  sorter.for_each_sorted([&](const KeyedDocument& keyed) {
-    if (!first && keyed.key == last.key)
-      clusters.unite(static_cast<std::uint32_t>(last.document), static_cast<std::uint32_t>(keyed.document));
-    last = keyed;
-    first = false;
-  });
+  pairs.send();
+  report(c, pairs);
+}
 
-  std::vector<std::uint32_t> best;  // of the cluster whose first document this is
-  if (keep_ != KeepRule::first) {
-    best.resize(c.rows.size());
-    for (std::uint32_t i = 0; i < c.rows.size(); ++i) {
-      std::uint32_t& so_far = best[clusters.find(i)];
-      if (clusters.find(i) == i || is_better(*c.rows[i].row, *c.rows[so_far].row, keep_)) so_far = i;
-    }
+// How many values agree with those of the document that is kept, and whether a whole band does.
+void MinHashDedup::report(Comparison& c, Exchange<KeptPair>& pairs) const {
+  Exchange<SignaturePart> parts(c.bench.in("signatures", 4), "signatures",
+                                [&c](const SignaturePart& part) { return c.owner(part.kept); });
+  if (!parts.is_sent()) {
+    pairs.for_each([&](const KeptPair& pair) {
+      c.visit(pair.document, [&](DocumentNumber, const CuratedRow&, std::span<const std::uint64_t> signature) {
+        for (std::size_t begin = 0; begin < signature.size(); begin += kLanes) {
+          SignaturePart part{pair.kept, pair.document, begin, {}};
+          std::copy_n(&signature[begin], std::min(kLanes, signature.size() - begin), part.values);
+          parts.add(part);
+        }
+      });
+    });
   }
-  std::vector<std::uint32_t> kept_of(c.rows.size());
-  for (std::uint32_t i = 0; i < c.rows.size(); ++i) kept_of[i] = best.empty() ? clusters.find(i) : best[clusters.find(i)];
-  c.threads.parallel_ranges(static_cast<std::int64_t>(c.rows.size()), 4096, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      const std::uint32_t kept = kept_of[i];
-      if (kept == i) continue;
-      const std::span<const std::uint64_t> x = c.keys(i), y = c.keys(kept);
-      std::uint64_t equal = 0, linked = 1;
-      for (std::size_t k = 0; k < x.size(); ++k) equal += x[k] == y[k];
-      for (std::size_t k = 0; k < x.size(); k += rows) {
-        if (std::equal(&x[k], &x[k] + rows, &y[k])) linked = 0;
-      }
-      c.rows[i].removal = {this, kept, equal << 1 | linked};
+  parts.send();
+  const auto rows = static_cast<std::size_t>(params_.rows_per_band);
+  MinHashSignature kept, other;
+  SignaturePart last;
+  const auto finish = [&] {
+    if (other.empty()) return;
+    std::uint64_t equal = 0, linked = 1;
+    for (std::size_t k = 0; k < kept.size(); ++k) equal += other[k] == kept[k];
+    for (std::size_t k = 0; k < kept.size(); k += rows) {
+      if (std::equal(&other[k], &other[k] + rows, &kept[k])) linked = 0;
     }
+    c.found({last.document, Finding::kOut, equal << 1 | linked, last.kept});
+    other.clear();
+  };
+  parts.for_each([&](const SignaturePart& part) {
+    if (part.document != last.document || part.kept != last.kept) finish();
+    if (kept.empty() || part.kept != last.kept) {
+      c.visit(part.kept, [&](DocumentNumber, const CuratedRow&, std::span<const std::uint64_t> signature) {
+        kept.assign(signature.begin(), signature.end());
+      });
+    }
+    other.insert(other.end(), part.values, part.values + kLanes);
+    last = part;
   });
+  finish();
 }
 
 std::string MinHashDedup::rule(const Removal&) const {
@@ -248,7 +276,7 @@ std::string MinHashDedup::reason(const Removal& removal, std::string_view kept_u
   return fmt::format("near-duplicate of {}: {} of {} hash values agree", kept_url, equal, params_.values());
 }
 
-std::vector<MeasuredStatistic> MinHashDedup::measured(const Comparison& c) const {
+std::vector<MeasuredStatistic> MinHashDedup::measured(const Outcome& outcome) const {
   Statistic similarity{0,
                        "similarity",
                        "share of hash values that near-duplicates have in common with the document that is kept",
@@ -259,11 +287,11 @@ std::vector<MeasuredStatistic> MinHashDedup::measured(const Comparison& c) const
   // Where the chance to be a candidate rises most (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4.2).
   similarity.limits = {rounded_score(std::pow(1.0 / params_.bands, 1.0 / params_.rows_per_band))};
   StatisticTally tally;
-  for (const DedupRow& row : c.rows) {
-    if (row.removal.by == this) tally.add(0, similarity, static_cast<double>(row.removal.detail >> 1) / params_.values(), true);
-  }
-  const Histogram* histogram = tally.find(0, 0);
-  if (histogram == nullptr) return {};
+  outcome.for_each([&](const DedupRow& row, std::span<const std::uint64_t>) {
+    if (row.removal) tally.add(0, similarity, static_cast<double>(row.removal.detail >> 1) / params_.values(), true);
+  });
+  const std::optional<Histogram> histogram = outcome.of_all_ranks(tally);
+  if (!histogram) return {};
   return {{name(), similarity, *histogram}};
 }
 

@@ -64,17 +64,23 @@ class MinHashDedup : public Deduplicator {
 
   // The signature; nothing for a text without one.
   void append_keys(const Document& document, std::vector<std::uint64_t>& keys) const override;
-  // Memory beyond what is given: 8 bytes a document.
   void compare(Comparison& comparison) const override;
   std::string rule(const Removal& removal) const override;
   // Also how many values agree with those of the document that is kept. Documents may be linked by others only.
   std::string reason(const Removal& removal, std::string_view kept_url) const override;
-  std::vector<MeasuredStatistic> measured(const Comparison& comparison) const override;
+  std::vector<MeasuredStatistic> measured(const Outcome& outcome) const override;
 
   static Variant variant();
   static std::unique_ptr<Deduplicator> make(const Config& config);
 
  private:
+  // A document that is out, and the one that is kept.
+  struct KeptPair {
+    DocumentNumber document = 0, kept = 0;
+    auto operator<=>(const KeptPair&) const = default;
+  };
+  void report(Comparison& comparison, Exchange<KeptPair>& pairs) const;
+
   MinHashParams params_;
   KeepRule keep_;
   MinHasher hasher_;

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "engine/data/characters.h"
-#include "engine/data/external_sort.h"
+#include "engine/data/exchange.h"
 #include "engine/data/text_key.h"
 
 namespace cairn::data {
@@ -15,14 +15,9 @@ namespace {
 
 struct Occurrence {
   TextKey key;
-  std::uint32_t document, part;
+  DocumentNumber document = 0;
+  std::uint64_t part = 0;
   auto operator<=>(const Occurrence&) const = default;
-};
-static_assert(sizeof(Occurrence) == 24);
-
-struct Repeat {
-  std::uint32_t document, part, first;
-  auto operator<=>(const Repeat&) const = default;
 };
 
 bool is_blank(std::string_view line) {
@@ -68,53 +63,46 @@ void ParagraphDedup::append_keys(const Document& document, std::vector<std::uint
 }
 
 void ParagraphDedup::compare(Comparison& c) const {
-  // All parts by text find the repeats; the repeats by document find the cuts.
-  ExternalSorter<Occurrence> parts(c.disk, c.scratch / "parts", c.memory / 3 * 2, c.threads);
-  ExternalSorter<Repeat> repeats(c.disk, c.scratch / "repeats", c.memory / 3, c.threads);
-  for (std::uint32_t i = 0; i < c.rows.size(); ++i) {
-    if (!c.in(i)) continue;
-    const std::span<const std::uint64_t> keys = c.keys(i);
-    for (std::uint32_t part = 0; 2 * part < keys.size(); ++part) parts.add({{keys[2 * part], keys[2 * part + 1]}, i, part});
+  const int ranks = c.bench.ranks.size();
+  Exchange<Occurrence> parts(c.bench, "parts", [ranks](const Occurrence& part) { return owner_of_key(part.key.high, ranks); });
+  if (!parts.is_sent()) {
+    c.for_each([&](DocumentNumber document, const CuratedRow&, std::span<const std::uint64_t> keys) {
+      for (std::uint64_t part = 0; 2 * part < keys.size(); ++part)
+        parts.add({{keys[2 * part], keys[2 * part + 1]}, document, part});
+    });
   }
+  parts.send();
   Occurrence first{};
   std::int64_t seen = 0;  // of the same text as `first`
-  parts.for_each_sorted([&](const Occurrence& occurrence) {
+  parts.for_each([&](const Occurrence& occurrence) {
     if (seen == 0 || occurrence.key != first.key) {
       first = occurrence;
       seen = 0;
     }
     ++seen;
-    if (params_.copies == 0 && seen == 2) repeats.add({first.document, first.part, kNoDocument});
+    if (params_.copies == 0 && seen == 2) c.found({first.document, first.part, 0, kNoDocument});
     if (seen > std::max<std::int64_t>(params_.copies, 1))
-      repeats.add({occurrence.document, occurrence.part, params_.copies == 0 ? kNoDocument : first.document});
+      c.found({occurrence.document, occurrence.part, 0, params_.copies == 0 ? kNoDocument : first.document});
   });
+}
 
-  std::vector<Repeat> of_document;
-  const auto cut = [&] {
-    if (of_document.empty()) return;
-    const std::string_view text = c.rows[of_document[0].document].row->text;
-    std::vector<Cut> cuts;
-    std::uint32_t number = 0;
-    std::size_t next = 0;
-    for_each_compared(text, [&](const TextPart& part) {
-      if (next == of_document.size() || of_document[next].part != number++) return;
-      // With the line ends behind it; the last one with those before it.
-      std::uint64_t begin = part.begin, end = part.end;
-      while (end < text.size() && (text[end] == '\n' || text[end] == '\r')) ++end;
-      if (end == text.size()) {
-        const std::uint64_t least = cuts.empty() ? 0 : cuts.back().end;
-        while (begin > least && (text[begin - 1] == '\n' || text[begin - 1] == '\r')) --begin;
-      }
-      cuts.push_back({begin, end, of_document[next++].first});
-    });
-    cut_or_remove(c.rows, of_document[0].document, *this, std::move(cuts), params_.drop_share);
-    of_document.clear();
-  };
-  repeats.for_each_sorted([&](const Repeat& repeat) {
-    if (!of_document.empty() && of_document[0].document != repeat.document) cut();
-    of_document.push_back(repeat);
+void ParagraphDedup::apply(DedupRow& row, std::span<const Finding> findings) const {
+  const std::string_view text = row.row->text;
+  std::vector<Cut> cuts;
+  std::uint64_t number = 0;
+  std::size_t next = 0;
+  for_each_compared(text, [&](const TextPart& part) {
+    if (next == findings.size() || findings[next].begin != number++) return;
+    // With the line ends behind it; the last one with those before it.
+    std::uint64_t begin = part.begin, end = part.end;
+    while (end < text.size() && (text[end] == '\n' || text[end] == '\r')) ++end;
+    if (end == text.size()) {
+      const std::uint64_t least = cuts.empty() ? 0 : cuts.back().end;
+      while (begin > least && (text[begin - 1] == '\n' || text[begin - 1] == '\r')) --begin;
+    }
+    cuts.push_back({begin, end, findings[next++].other});
   });
-  cut();
+  cut_or_remove(row, *this, std::move(cuts), params_.drop_share);
 }
 
 std::string ParagraphDedup::rule(const Removal&) const {

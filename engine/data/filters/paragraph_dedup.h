@@ -38,12 +38,13 @@ class ParagraphDedup : public Deduplicator {
 
   void append_keys(const Document& document, std::vector<std::uint64_t>& keys) const override;  // two numbers a part
   void compare(Comparison& comparison) const override;
+  void apply(DedupRow& row, std::span<const Finding> findings) const override;  // about parts, by number
   bool cuts() const override { return true; }
   std::string rule(const Removal& removal) const override;
   std::string reason(const Removal& removal, std::string_view kept_url) const override;
   std::string cut_reason(const std::vector<Cut>& cuts) const override;
-  std::vector<MeasuredStatistic> measured(const Comparison& comparison) const override {
-    return {measured_cuts(comparison, *this, params_.drop_share)};
+  std::vector<MeasuredStatistic> measured(const Outcome& outcome) const override {
+    return {measured_cuts(outcome, *this, params_.drop_share)};
   }
 
   static Variant variant();

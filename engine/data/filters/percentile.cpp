@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -34,27 +35,40 @@ void PercentileRule::compare(Comparison& c) const {
     std::uint64_t dropped = 0;  // at most
     float border = 0;           // the last that stays
   };
-  std::map<std::string_view, Group> groups;
+  std::map<std::string, Group> groups;
   const auto for_each = [&](auto&& fn) {
-    for (std::size_t i = 0; i < c.rows.size(); ++i) {
-      if (!c.in(i)) continue;
-      const std::span<const std::uint64_t> keys = c.keys(i);
-      if (!keys.empty()) fn(i, groups[params_.by_language ? c.rows[i].row->language : std::string_view()], score_of(keys[0]));
+    c.for_each([&](DocumentNumber document, const CuratedRow& row, std::span<const std::uint64_t> keys) {
+      if (keys.empty()) return;
+      fn(document, groups[params_.by_language ? std::string(row.language) : std::string()], score_of(keys[0]));
+    });
+  };
+  // What all ranks have counted.
+  const auto merge = [&](const std::string& name) {
+    Json own = Json::object();
+    for (const auto& [language, group] : groups) own[language] = group.scores.state();
+    const std::vector<std::string> all = c.bench.share(name, own.dump());
+    if (all.size() == 1) return;
+    for (auto& [language, group] : groups) group.scores.forget();
+    for (const std::string& counts : all) {
+      const Json seen = parse_json(counts, "counts");
+      for (const auto& [language, state] : seen.items()) groups[language].scores.add_state(state);
     }
   };
-  for_each([](std::size_t, Group& group, float score) { group.scores.see(score); });
+  for_each([](DocumentNumber, Group& group, float score) { group.scores.see(score); });
+  merge("upper");
   for (auto& [language, group] : groups) {
     const std::uint64_t count = group.scores.count();
     group.dropped = std::min(static_cast<std::uint64_t>(params_.share * static_cast<double>(count)), count - 1);
     group.scores.aim(params_.highest ? count - 1 - group.dropped : group.dropped);
   }
-  for_each([](std::size_t, Group& group, float score) { group.scores.see_again(score); });
+  for_each([](DocumentNumber, Group& group, float score) { group.scores.see_again(score); });
+  merge("lower");
   for (auto& [language, group] : groups) group.border = group.scores.value();
-  for_each([&](std::size_t i, const Group& group, float score) {
+  for_each([&](DocumentNumber document, const Group& group, float score) {
     if (group.dropped == 0 || !(params_.highest ? score > group.border : score < group.border)) return;
     const std::uint64_t detail =
         std::uint64_t{std::bit_cast<std::uint32_t>(score)} << 32 | std::bit_cast<std::uint32_t>(group.border);
-    c.rows[i].removal = {this, kNoDocument, detail};
+    c.found({document, Finding::kOut, detail, kNoDocument});
   });
 }
 
@@ -68,25 +82,30 @@ std::string PercentileRule::reason(const Removal& removal, std::string_view) con
                      params_.by_language ? "its language" : "all documents", score_of(removal.detail));
 }
 
-std::vector<MeasuredStatistic> PercentileRule::measured(const Comparison& c) const {
+std::vector<MeasuredStatistic> PercentileRule::measured(const Outcome& outcome) const {
   Statistic score{0, params_.score, "score '" + params_.score + "'", Statistic::Scale::share, 1, {}, {rule({})}};
   const auto for_each = [&](auto&& fn) {
-    for (std::size_t i = 0; i < c.rows.size(); ++i) {
-      if (!c.seen(i, *this)) continue;
-      const std::span<const std::uint64_t> keys = c.keys(i);
-      if (!keys.empty()) fn(c.rows[i].removal, static_cast<double>(score_of(keys[0])));
-    }
+    outcome.for_each([&](const DedupRow& row, std::span<const std::uint64_t> keys) {
+      if (!keys.empty()) fn(row.removal, static_cast<double>(score_of(keys[0])));
+    });
   };
-  std::set<double> borders;
+  // The scale first. Borders as bits: one may be infinite.
+  std::set<std::uint32_t> borders;
   for_each([&](const Removal& removal, double value) {
     if (std::isfinite(value)) score.most = std::max(score.most, value);
-    if (removal) borders.insert(static_cast<double>(score_of(removal.detail)));
+    if (removal) borders.insert(static_cast<std::uint32_t>(removal.detail));
   });
-  score.limits.assign(borders.begin(), borders.end());
+  for (const std::string& said : outcome.bench.share("scale", Json::array({score.most, borders}).dump())) {
+    const Json scale = parse_json(said, "scale");
+    score.most = std::max(score.most, scale.at(0).get<double>());
+    for (const Json& border : scale.at(1)) borders.insert(border.get<std::uint32_t>());
+  }
+  for (const std::uint32_t border : borders) score.limits.push_back(static_cast<double>(score_of(border)));
+  std::sort(score.limits.begin(), score.limits.end());
   StatisticTally tally;
   for_each([&](const Removal& removal, double value) { tally.add(0, score, value, static_cast<bool>(removal)); });
-  const Histogram* histogram = tally.find(0, 0);
-  if (histogram == nullptr) return {};
+  const std::optional<Histogram> histogram = outcome.of_all_ranks(tally);
+  if (!histogram) return {};
   return {{name(), score, *histogram}};
 }
 

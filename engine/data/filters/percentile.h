@@ -28,7 +28,7 @@ class PercentileRule : public Deduplicator {
   void compare(Comparison& comparison) const override;
   std::string rule(const Removal& removal) const override;
   std::string reason(const Removal& removal, std::string_view kept_url) const override;
-  std::vector<MeasuredStatistic> measured(const Comparison& comparison) const override;
+  std::vector<MeasuredStatistic> measured(const Outcome& outcome) const override;
 
   static Variant variant();
   static std::unique_ptr<Deduplicator> make(const Config& config);

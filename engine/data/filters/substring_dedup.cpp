@@ -10,7 +10,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "engine/data/external_sort.h"
+#include "base/mapped_file.h"
+#include "engine/data/exchange.h"
+#include "engine/data/sort_key.h"
 #include "engine/data/suffix_array.h"
 
 namespace cairn::data {
@@ -23,41 +25,46 @@ struct Mark {
   auto operator<=>(const Mark&) const = default;
 };
 
-// The texts that are long enough, as one text.
+// The texts that are long enough, of all ranks, one after the other in a file.
 class Corpus {
  public:
-  Corpus(const Comparison& c, std::size_t window) : rows_(c.rows), window_(window) {
-    for (std::uint32_t i = 0; i < c.rows.size(); ++i) {
-      if (!c.in(i) || c.rows[i].row->text.size() < window) continue;
-      documents_.push_back(i);
-      begins_.push_back(size_);
-      size_ += c.rows[i].row->text.size();
+  Corpus(const Comparison& c, std::size_t window) : window_(window) {
+    const Workbench bench = c.bench.in("texts", 4);
+    Exchange<std::string> texts(bench, "texts", [](const std::string&) { return 0; });
+    if (!texts.is_sent()) {
+      c.for_each([&](DocumentNumber document, const CuratedRow& row, std::span<const std::uint64_t>) {
+        if (row.text.size() < window) return;
+        std::string record;
+        append_key(record, document);
+        texts.add(record += row.text);
+      });
     }
-    begins_.push_back(size_);
+    texts.send();
+    begins_.push_back(0);
+    if (!bench.ranks.is_first()) return;
+    const std::filesystem::path path = bench.folder / "all";
+    bench.disk.remove(path);
+    {
+      GatheringFile file(bench.disk, path);
+      texts.for_each([&](std::string_view record) {
+        documents_.push_back(take_number_key(record));
+        begins_.push_back(begins_.back() + record.size());
+        file.write(record);
+      });
+      file.finish();
+    }
+    file_ = MappedFile(path);
   }
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const { return begins_.back(); }
   std::size_t texts() const { return documents_.size(); }
-  std::uint32_t document(std::size_t text) const { return documents_[text]; }
+  DocumentNumber document(std::size_t text) const { return documents_[text]; }
   std::uint64_t begin(std::size_t text) const { return begins_[text]; }
   std::size_t text_at(std::uint64_t position) const {
     return static_cast<std::size_t>(std::upper_bound(begins_.begin(), begins_.end(), position) - begins_.begin()) - 1;
   }
-  std::string_view text(std::size_t text) const { return rows_[documents_[text]].row->text; }
-  const char* at(std::uint64_t position) const {
-    const std::size_t text_index = text_at(position);
-    return text(text_index).data() + (position - begins_[text_index]);
-  }
+  const char* at(std::uint64_t position) const { return file_.text().data() + position; }
   // Bytes [begin, end), copied.
-  std::string bytes(std::uint64_t begin, std::uint64_t end) const {
-    std::string out;
-    out.reserve(end - begin);
-    for (std::size_t t = text_at(begin); begin < end; ++t) {
-      const std::uint64_t stop = std::min(end, begins_[t + 1]);
-      out += text(t).substr(begin - begins_[t], stop - begin);
-      begin = stop;
-    }
-    return out;
-  }
+  std::string bytes(std::uint64_t begin, std::uint64_t end) const { return std::string(file_.text().substr(begin, end - begin)); }
   // For each of positions [begin, end): whether a whole window of one text begins there.
   std::vector<bool> window_starts(std::uint64_t begin, std::uint64_t end) const {
     std::vector<bool> starts(end - begin, false);
@@ -69,11 +76,10 @@ class Corpus {
   }
 
  private:
-  const std::vector<DedupRow>& rows_;
   std::size_t window_;
-  std::vector<std::uint32_t> documents_;
+  std::vector<DocumentNumber> documents_;
   std::vector<std::uint64_t> begins_;
-  std::uint64_t size_ = 0;
+  MappedFile file_;
 };
 
 constexpr std::uint32_t kSame = 0x80000000u;  // of an entry: the same window as the entry before it
@@ -260,10 +266,10 @@ std::vector<std::vector<RunPart>> parts_of(const Corpus& corpus, const std::vect
   return all;
 }
 
-std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, Comparison& c) {
+std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, const Workbench& bench) {
   constexpr std::uint64_t kBytesEach = 8;        // of memory, for each byte of a shard
   constexpr std::uint64_t kMost = 0x7FFF'0000u;  // what a suffix array can be of, less a window
-  const std::uint64_t budget = std::clamp<std::uint64_t>(c.memory / kBytesEach, 4 * window, kMost - window);
+  const std::uint64_t budget = std::clamp<std::uint64_t>(bench.memory / kBytesEach, 4 * window, kMost - window);
   std::vector<Run> runs;
   if (corpus.size() <= budget) {
     Run& run = runs.emplace_back();
@@ -271,19 +277,19 @@ std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, Comparison&
     run.entries = run.held.size();
     return runs;
   }
-  const std::uint64_t shard = std::max<std::uint64_t>(budget / static_cast<std::uint64_t>(c.threads.threads()), 2 * window);
+  const std::uint64_t shard = std::max<std::uint64_t>(budget / static_cast<std::uint64_t>(bench.threads.threads()), 2 * window);
   runs.resize((corpus.size() + shard - 1) / shard);
-  c.disk.remove_tree(c.scratch);
-  c.disk.make_directories(c.scratch);
-  c.threads.parallel_for(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
-    if (c.stop.stop_requested()) return;
+  bench.disk.remove_tree(bench.folder);
+  bench.disk.make_directories(bench.folder);
+  bench.threads.parallel_for(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
+    if (bench.stop.stop_requested()) return;
     Run& run = runs[static_cast<std::size_t>(i)];
     run.begin = static_cast<std::uint64_t>(i) * shard;
     const std::vector<std::uint32_t> entries =
         sorted_windows(corpus, run.begin, std::min(run.begin + shard, corpus.size()), window, false);
     run.entries = entries.size();
-    run.path = c.scratch / fmt::format("run-{:06d}", i);
-    const auto file = c.disk.create(run.path);
+    run.path = bench.folder / fmt::format("run-{:06d}", i);
+    const auto file = bench.disk.create(run.path);
     file->write({reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(std::uint32_t)});
     file->close();
   });
@@ -295,16 +301,18 @@ std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, Comparison&
 void SubstringDedup::compare(Comparison& c) const {
   const std::size_t window = params_.min_bytes;
   const Corpus corpus(c, window);
-  if (corpus.texts() == 0) return;
-  ExternalSorter<Mark> marks(c.disk, std::filesystem::path(c.scratch) += "-marks", c.memory / 4, c.threads);
+  if (corpus.texts() == 0) return;  // also on all ranks but the first
+  const Workbench& bench = c.bench;
+  ExternalSorter<Mark> marks(bench.disk, bench.folder / "marks", bench.memory / 4, bench.threads);
   {
-    const std::vector<Run> runs = make_runs(corpus, window, c);
+    const std::vector<Run> runs = make_runs(corpus, window, bench.in("runs"));
     const std::vector<std::vector<RunPart>> parts = parts_of(corpus, runs, window);
     const std::size_t buffer_entries = std::clamp<std::size_t>(
-        c.memory / 4 / sizeof(std::uint32_t) / (runs.size() * static_cast<std::size_t>(c.threads.threads())), 64, 1 << 18);
+        bench.memory / 4 / sizeof(std::uint32_t) / (runs.size() * static_cast<std::size_t>(bench.threads.threads())), 64,
+        1 << 18);
     std::mutex mutex;
-    c.threads.parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i) {
-      if (c.stop.stop_requested()) return;
+    bench.threads.parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i) {
+      if (bench.stop.stop_requested()) return;
       std::vector<Mark> found;
       const auto hand_over = [&] {
         const std::lock_guard lock(mutex);
@@ -319,34 +327,41 @@ void SubstringDedup::compare(Comparison& c) const {
       hand_over();
     });
   }
-  c.disk.remove_tree(c.scratch);
+  bench.disk.remove_tree(bench.folder / "runs");
 
-  // Marked windows by text; those that meet are one cut.
-  std::size_t text = corpus.texts();  // of which the cuts are
-  std::vector<Cut> cuts;
+  // Marked windows by text; those that meet are one finding.
+  std::size_t text = corpus.texts();
+  Finding finding;
   const auto finish = [&] {
-    if (text == corpus.texts()) return;
-    const std::string_view bytes = corpus.text(text);
-    const auto inside = [&bytes](std::uint64_t at) { return at < bytes.size() && (bytes[at] & '\xc0') == '\x80'; };
-    for (Cut& cut : cuts) {  // whole characters
-      while (cut.begin < cut.end && inside(cut.begin)) ++cut.begin;
-      while (cut.end > cut.begin && inside(cut.end)) --cut.end;
-    }
-    cut_or_remove(c.rows, corpus.document(text), *this, std::move(cuts), params_.drop_share);
-    cuts.clear();
+    if (text != corpus.texts()) c.found(finding);
   };
   marks.for_each_sorted([&](const Mark& mark) {
-    if (text == corpus.texts() || mark.position >= corpus.begin(text + 1)) {
-      finish();
-      text = corpus.text_at(mark.position);
+    const bool same_text = text != corpus.texts() && mark.position < corpus.begin(text + 1);
+    const std::uint64_t begin = mark.position - (same_text ? corpus.begin(text) : 0);
+    if (same_text && begin <= finding.end) {
+      finding.end = std::max(finding.end, begin + window);
+      return;
     }
-    const std::uint64_t begin = mark.position - corpus.begin(text);
-    if (cuts.empty() || begin > cuts.back().end)
-      cuts.push_back({begin, begin + window, params_.copies == 0 ? kNoDocument : corpus.document(corpus.text_at(mark.first))});
-    else
-      cuts.back().end = std::max(cuts.back().end, begin + window);
+    finish();
+    text = corpus.text_at(mark.position);
+    const std::uint64_t at = mark.position - corpus.begin(text);
+    finding = {corpus.document(text), at, at + window,
+               params_.copies == 0 ? kNoDocument : corpus.document(corpus.text_at(mark.first))};
   });
   finish();
+}
+
+void SubstringDedup::apply(DedupRow& row, std::span<const Finding> findings) const {
+  const std::string_view bytes = row.row->text;
+  const auto inside = [&bytes](std::uint64_t at) { return at < bytes.size() && (bytes[at] & '\xc0') == '\x80'; };
+  std::vector<Cut> cuts;
+  for (const Finding& finding : findings) {  // whole characters
+    Cut cut{finding.begin, finding.end, finding.other};
+    while (cut.begin < cut.end && inside(cut.begin)) ++cut.begin;
+    while (cut.end > cut.begin && inside(cut.end)) --cut.end;
+    cuts.push_back(cut);
+  }
+  cut_or_remove(row, *this, std::move(cuts), params_.drop_share);
 }
 
 std::string SubstringDedup::rule(const Removal&) const {

@@ -6,8 +6,8 @@
 // program.) Of a passage with windows that stand first in different texts each of these keeps its own part only: the whole of it
 // may then stand nowhere any more.
 //
-// Memory: a corpus of more than an eighth of what is given is cut into shards, whose suffix arrays are made one for each thread
-// at a time, written to files and merged.
+// The first rank alone compares. Memory: 16 bytes a document, its texts mapped; a corpus of more than an eighth of what is given
+// is cut into shards, whose suffix arrays are made one for each thread at a time, written to files and merged.
 #pragma once
 
 #include <cstddef>
@@ -33,12 +33,13 @@ class SubstringDedup : public Deduplicator {
 
   void append_keys(const Document&, std::vector<std::uint64_t>&) const override {}  // it works on the texts
   void compare(Comparison& comparison) const override;
+  void apply(DedupRow& row, std::span<const Finding> findings) const override;  // about bytes
   bool cuts() const override { return true; }
   std::string rule(const Removal& removal) const override;
   std::string reason(const Removal& removal, std::string_view kept_url) const override;
   std::string cut_reason(const std::vector<Cut>& cuts) const override;
-  std::vector<MeasuredStatistic> measured(const Comparison& comparison) const override {
-    return {measured_cuts(comparison, *this, params_.drop_share)};
+  std::vector<MeasuredStatistic> measured(const Outcome& outcome) const override {
+    return {measured_cuts(outcome, *this, params_.drop_share)};
   }
 
   static Variant variant();

@@ -6,10 +6,11 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "tests/support/test.h"
+#include "tests/support/decisions_file.h"
 
 using namespace cairn;
 using namespace cairn::data;
+using cairn::test::decisions_file;
 using cairn::test::error_of;
 using cairn::test::source_folder;
 using cairn::test::TemporaryFolder;

@@ -1,12 +1,15 @@
 // What deduplicators stand on: sorting beyond memory, addresses in normal form, the report of clusters.
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "base/json.h"
 #include "engine/data/clusters.h"
+#include "engine/data/components.h"
 #include "engine/data/external_sort.h"
 #include "engine/data/filters/exact_dedup.h"
+#include "engine/data/sort_key.h"
 #include "engine/data/url_key.h"
 #include "tests/engine/data/deduplicate.h"
 
@@ -16,6 +19,103 @@ using cairn::test::Deduplicated;
 using cairn::test::source_folder;
 using cairn::test::TemporaryFolder;
 using cairn::test::text_document;
+
+namespace {
+
+std::vector<ClusterTally> clusters_of(const Deduplicated& found, const fs::path& file) {
+  std::vector<std::string> records;
+  const auto known = [&found](DocumentNumber i) {
+    const CuratedRow& row = *found.rows[i].row;
+    return KnownDocument{std::string(row.id), std::string(row.source), std::string(row.url)};
+  };
+  for (const DedupRow& row : found.rows) {
+    if (!row.removal) continue;
+    const KnownDocument own = known(row.number), kept = known(row.removal.kept);
+    records.push_back(pack_member(
+        {1, row.removal.kept, row.number, own.id, own.source, own.url, row.removal.by->reason(row.removal, kept.url), kept}));
+  }
+  std::sort(records.begin(), records.end());
+  const auto for_each = [&records](const MemberFn& fn) {
+    for (const std::string& record : records) fn(unpack_member(record));
+  };
+  return write_clusters(for_each, {{1, "exact_dedup"}}, real_disk(), file, file.string() + ".sizes");
+}
+
+// Strings with every kind of byte.
+std::string odd_string(std::uint64_t number) {
+  std::string text;
+  for (std::uint64_t at = number % 5; at > 0; --at) text += "\0\xff\1a"[(number * 7 + at) % 4];
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("sort keys: bytes in the order of their fields, and back") {
+  std::vector<std::pair<std::string, std::uint64_t>> fields;
+  for (std::uint64_t i = 0; i < 300; ++i) fields.push_back({odd_string(i * i), i * 0x9E3779B97F4A7C15u});
+  std::vector<std::string> keys;
+  for (const auto& [text, number] : fields) {
+    std::string& key = keys.emplace_back();
+    append_key(key, text);
+    append_key(key, number);
+  }
+  std::sort(fields.begin(), fields.end());
+  std::sort(keys.begin(), keys.end());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    std::string_view bytes = keys[i];
+    CHECK(take_string_key(bytes) == fields[i].first);
+    CHECK(take_number_key(bytes) == fields[i].second);
+    CHECK(bytes.empty());
+  }
+}
+
+TEST_CASE("external sort: strings of any size, in memory and in files, as often as one likes") {
+  TemporaryFolder folder;
+  ThreadPool threads(2);
+  std::vector<std::string> expected;
+  for (std::uint64_t i = 0; i < 5000; ++i) expected.push_back(odd_string(i) + std::string(i * i % 700, 'x') + odd_string(i / 3));
+  expected.push_back(std::string(3'000'000, 'y'));
+  for (const std::uint64_t memory : {std::uint64_t{1} << 30, std::uint64_t{100'000}, std::uint64_t{0}}) {
+    ExternalSorter<std::string> sorter(real_disk(), folder.path() / "sort", memory, threads);
+    for (const std::string& text : expected) sorter.add(text);
+    CHECK(sorter.has_spilled() == (memory <= 100'000));
+    std::vector<std::string> sorted = expected;
+    std::sort(sorted.begin(), sorted.end());
+    for (int again = 0; again < 2; ++again) {
+      std::size_t at = 0;
+      bool same = true;
+      sorter.for_each_sorted([&](const std::string& text) { same &= text == sorted[at++]; });
+      CHECK(same);
+      CHECK(at == sorted.size());
+    }
+  }
+}
+
+TEST_CASE("components: chains, stars and cycles end in the least node, in memory and on files") {
+  for (const std::uint64_t memory : {std::uint64_t{1} << 20, std::uint64_t{0}}) {
+    TemporaryFolder folder;
+    ThreadPool threads(2);
+    StopToken stop;
+    steps::Ranks alone;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> edges;
+    for (std::uint64_t i = 1; i < 1000; ++i) edges.push_back({i * 7919 % 1000, (i - 1) * 7919 % 1000});  // one long chain
+    for (std::uint64_t i = 2001; i < 2300; ++i) edges.push_back({i, 2300});                              // a star
+    for (std::uint64_t i = 0; i < 50; ++i) edges.push_back({3000 + i, 3000 + (i + 1) % 50});             // a ring
+    edges.push_back({4000, 4000});
+    edges.push_back({5000, 5001});
+    edges.push_back({5000, 5001});
+    std::map<std::uint64_t, std::uint64_t> least;
+    const Workbench bench{alone, real_disk(), folder.path(), memory, threads, stop};
+    find_components(
+        bench,
+        [&](const EdgeFn& edge) {
+          for (const auto& [x, y] : edges) edge({0, x}, {0, y});
+        },
+        [&](const Node& node, const Node& first) { CHECK(least.emplace(node.document, first.document).second); });
+    CHECK(least.size() == 999 + 299 + 49 + 1);
+    for (const auto& [node, first] : least) CHECK(first == (node < 1000 ? 0 : node < 3000 ? 2001 : node < 4000 ? 3000 : 5000));
+  }
+}
 
 TEST_CASE("external sort: the same order in memory, in one file and in hundreds that are merged in turns") {
   TemporaryFolder folder;
@@ -73,7 +173,7 @@ TEST_CASE("clusters: the example of docs/format/clusters.md is what is written; 
   const ExactDedup exact(false, KeepRule::first);
   const Deduplicated found(exact, documents);
   TemporaryFolder folder;
-  write_clusters(found.rows, {&exact}, real_disk(), folder.path() / "clusters");
+  clusters_of(found, folder.path() / "clusters");
   const std::string page = read_file(source_folder() / "docs/format/clusters.md");
   const std::size_t begin = page.find("```json\n") + 8;
   CHECK(read_file(folder.path() / "clusters") == page.substr(begin, page.find("```", begin) - begin));
@@ -87,7 +187,7 @@ TEST_CASE("clusters: the example of docs/format/clusters.md is what is written; 
     all += static_cast<std::size_t>(copies);
   }
   const Deduplicated many(exact, documents);
-  const std::vector<ClusterTally> tallies = write_clusters(many.rows, {&exact}, real_disk(), folder.path() / "many");
+  const std::vector<ClusterTally> tallies = clusters_of(many, folder.path() / "many");
   REQUIRE(tallies.size() == 1);
   CHECK(tallies[0].clusters == 12);
   CHECK(tallies[0].documents == all);

@@ -1,7 +1,9 @@
 // Runs a deduplicator over documents in memory, as curate does over pieces in files.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,13 +29,33 @@ class Deduplicated {
       curated_[i].source = d.source;
       curated_[i].retrieved = d.retrieved;
       curated_[i].keys = keys_[i];
+      rows[i].number = i;
       rows[i].row = &curated_[i];
+      known_[i] = {d.id, d.source, d.url};
     }
     for (const std::size_t i : out) curated_[i].dropped = true;
     ThreadPool pool(threads);
     StopToken stop;
-    data::Comparison comparison{rows, 0, pool, real_disk(), folder_.path() / "compare", memory, stop};
+    steps::Ranks alone;
+    std::vector<data::Finding> findings;
+    const auto show = [this](data::DocumentNumber i, const data::RowFn& fn) {
+      fn(i, curated_[i], data::keys_of(curated_[i].keys, 0));
+    };
+    const data::Workbench bench{alone, real_disk(), folder_.path(), memory, pool, stop};
+    data::Comparison comparison{bench,
+                                [&](const data::RowFn& fn) {
+                                  for (std::size_t i = 0; i < curated_.size(); ++i) {
+                                    if (!curated_[i].dropped) show(i, fn);
+                                  }
+                                },
+                                show, [](data::DocumentNumber) { return 0; },
+                                [&](const data::Finding& finding) { findings.push_back(finding); }};
     deduplicator.compare(comparison);
+    std::sort(findings.begin(), findings.end());
+    for (std::size_t begin = 0, end; begin < findings.size(); begin = end) {
+      for (end = begin; end < findings.size() && findings[end].document == findings[begin].document;) ++end;
+      deduplicator.apply(rows[findings[begin].document], std::span(findings).subspan(begin, end - begin));
+    }
     story_ = tell();
   }
   // "1<0 3<0": which are removed, and what stands for them.
@@ -59,7 +81,7 @@ class Deduplicated {
         text +=
             row.removal.by->rule(row.removal) + ", " +
             row.removal.by->reason(row.removal, row.removal.kept == data::kNoDocument ? "" : documents_[row.removal.kept].url);
-      if (row.cuts) text += row.cut_by->cut_reason(*row.cuts) + "; " + data::cut_evidence(row, rows);
+      if (!row.cuts.empty()) text += row.cut_by->cut_reason(row.cuts) + "; " + data::cut_evidence(row, known_);
       text += "\n";
     }
     return text;
@@ -70,6 +92,7 @@ class Deduplicated {
   std::vector<data::Document> documents_;
   std::vector<data::CuratedRow> curated_;
   std::vector<std::vector<std::uint64_t>> keys_;
+  data::KnownDocuments known_;
 
  public:
   std::vector<data::DedupRow> rows;

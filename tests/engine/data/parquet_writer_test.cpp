@@ -12,6 +12,7 @@
 #include "engine/data/document.h"
 #include "engine/data/sources/thrift_compact.h"
 #include "lineage/docmap.h"
+#include "tests/support/decisions_file.h"
 #include "tests/support/run_step.h"
 
 using namespace cairn;
@@ -222,7 +223,7 @@ TEST_CASE("export-documents: documents with scores and decisions, and a table of
     if (i != 0) decisions.push_back(decision);
   }
   documents.finish();
-  write_file_atomically(folder.path() / "decisions", decisions_file(decisions));
+  write_file_atomically(folder.path() / "decisions", cairn::test::decisions_file(decisions));
   for (const bool decided : {false, true}) {
     StepRun run(kExportDocuments);
     run.input("documents", folder.path() / "in");
