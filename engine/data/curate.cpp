@@ -67,6 +67,7 @@ const steps::StepSpec kCurate{
                        field("memory", integer().min(0).def(1'000'000'000),
                              "bytes for each thread that sorting may take; beyond them it works on files (docs/scale.md)")}),
     .exactness = steps::Exactness::everywhere,
+    .shared = true,
     .externals = filter_files,
     .run = curate,
 };

@@ -42,8 +42,7 @@ void write_documents(const fs::path& folder) {
       std::string text;
       if (d % 9 == 8 && !texts.empty()) text = texts[random.below(at++, texts.size())];
       const int words = text.empty() ? 150 : d % 2 * 3;
-      for (int w = 0; w < words; ++w)
-        text += test::made_word(random.below(at++, 900)) + (w % 17 == 16 ? " and the end. " : " ");
+      for (int w = 0; w < words; ++w) text += test::made_word(random.below(at++, 900)) + (w % 17 == 16 ? " and the end. " : " ");
       texts.push_back(text);
       if (d % 7 == 0) text += "\\nA line that stands in many of the documents of this test, again and again.\\n";
       out << fmt::format(R"({{"text": "{}", "url": "https://{}.org/{}", "quality_score": {}, "retrieved": "2026-01-{:02d}"}})",
@@ -157,37 +156,98 @@ bool is_shared_now(const Launch& launch, std::size_t number) {
   return fs::exists(told) && fs::file_size(told) > 10;
 }
 
+// Whether a rank has left a step that is shared.
+bool has_left(const Launch& launch, int rank) {
+  for (const fs::directory_entry& meeting : fs::directory_iterator(launch.workspace / "ranks" / launch.job)) {
+    if (fs::exists(meeting.path() / fmt::format("left.{}", rank))) return true;
+  }
+  return false;
+}
+
+// Steps that are shared, and how long three ranks share each.
+constexpr std::size_t kShared = 2;
+std::vector<std::uint64_t> time_shared(const Launch& launch, const std::map<std::string, Digest>& expected) {
+  std::vector<pid_t> children;
+  for (int rank = 0; rank < launch.size; ++rank) children.push_back(start(launch, rank));
+  std::vector<std::uint64_t> microseconds;
+  for (std::size_t step = 0; step < kShared; ++step) {
+    await_step(launch, step, {});
+    const std::int64_t begun = now_microseconds();
+    while (is_shared_now(launch, step)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    microseconds.push_back(static_cast<std::uint64_t>(now_microseconds() - begun));
+  }
+  for (const pid_t child : children) REQUIRE(code_of(child) == 0);
+  REQUIRE(results(launch.workspace) == expected);
+  return microseconds;
+}
+
 TEST_CASE("ranks: one that is killed and started again finds what it had done, and the bits are the same") {
   Scene scene;
   const Launch& alone = scene.fresh(1);
   REQUIRE(code_of(start(alone, 0)) == 0);
   const std::map<std::string, Digest> expected = results(alone.workspace);
-  // How long three ranks share the first step.
-  const Launch& timed = scene.fresh(3);
-  std::vector<pid_t> children;
-  for (int rank = 0; rank < 3; ++rank) children.push_back(start(timed, rank));
-  await_step(timed, 0, {});
-  const std::int64_t begun = now_microseconds();
-  while (is_shared_now(timed, 0)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  const auto shared_time = static_cast<std::uint64_t>(now_microseconds() - begun);
-  for (const pid_t child : children) REQUIRE(code_of(child) == 0);
+  const std::vector<std::uint64_t> shared_time = time_shared(scene.fresh(3), expected);
 
-  const Random random(static_cast<std::uint64_t>(begun), "kill");
-  int killed_inside = 0;
-  for (std::uint64_t round = 0; round < 9; ++round) {
-    const Launch& launch = scene.fresh(3);
-    for (int rank = 0; rank < 3; ++rank) children[static_cast<std::size_t>(rank)] = start(launch, rank);
-    const auto victim = static_cast<std::size_t>(round % 3);
-    await_step(launch, 0, std::chrono::microseconds(random.below(round, shared_time)));
-    kill(children[victim], SIGKILL);
-    killed_inside += code_of(children[victim]) == -1 && is_shared_now(launch, 0);
-    INFO("round " << round << " of seed " << begun << ", rank " << victim);
-    children[victim] = start(launch, static_cast<int>(victim));
-    for (int rank = 0; rank < 3; ++rank)
-      CHECK_MESSAGE(code_of(children[static_cast<std::size_t>(rank)]) == 0, said_by(launch, rank));
+  const std::int64_t seed = now_microseconds();
+  const Random random(static_cast<std::uint64_t>(seed), "kill");
+  std::uint64_t drawn = 0;
+  for (std::size_t step = 0; step < kShared; ++step) {
+    int killed_inside = 0;
+    for (std::size_t round = 0; round < 9; ++round) {
+      const Launch& launch = scene.fresh(3);
+      pid_t children[3];
+      for (int rank = 0; rank < 3; ++rank) children[rank] = start(launch, rank);
+      const std::size_t victim = round % 3;
+      await_step(launch, step, std::chrono::microseconds(random.below(drawn++, shared_time[step])));
+      kill(children[victim], SIGKILL);
+      killed_inside += code_of(children[victim]) == -1 && is_shared_now(launch, step);
+      INFO("step " << step << ", round " << round << " of seed " << seed << ", rank " << victim);
+      children[victim] = start(launch, static_cast<int>(victim));
+      for (int rank = 0; rank < 3; ++rank) CHECK_MESSAGE(code_of(children[rank]) == 0, said_by(launch, rank));
+      CHECK(results(launch.workspace) == expected);
+    }
+    CHECK(killed_inside >= 4);
+  }
+}
+
+TEST_CASE(
+    "ranks: one is killed at the very end, when it or all others are done with a step, or all are killed and start as a new "
+    "job") {
+  Scene scene;
+  const Launch& alone = scene.fresh(1);
+  REQUIRE(code_of(start(alone, 0)) == 0);
+  const std::map<std::string, Digest> expected = results(alone.workspace);
+  for (std::size_t step = 0; step < kShared; ++step) {
+    for (const int victim : {0, 1}) {
+      const Launch& launch = scene.fresh(3);
+      pid_t children[3];
+      for (int rank = 0; rank < 3; ++rank) children[rank] = start(launch, rank);
+      await_step(launch, step, {});
+      while (is_shared_now(launch, step) && !has_left(launch, 1)) std::this_thread::sleep_for(std::chrono::microseconds(100));
+      kill(children[victim], SIGKILL);
+      CHECK(code_of(children[victim]) == -1);
+      INFO("step " << step << ", rank " << victim);
+      children[victim] = start(launch, victim);
+      for (int rank = 0; rank < 3; ++rank) CHECK_MESSAGE(code_of(children[rank]) == 0, said_by(launch, rank));
+      CHECK(results(launch.workspace) == expected);
+    }
+  }
+  const std::vector<std::uint64_t> shared_time = time_shared(scene.fresh(3), expected);
+  int all_killed = 0;
+  for (std::uint64_t part = 1; part < 6; ++part) {
+    Launch launch = scene.fresh(3);
+    pid_t children[3];
+    for (int rank = 0; rank < 3; ++rank) children[rank] = start(launch, rank);
+    await_step(launch, 1, std::chrono::microseconds(shared_time[1] * part / 6));
+    for (const pid_t child : children) kill(child, SIGKILL);
+    for (const pid_t child : children) all_killed += code_of(child) == -1;
+    launch.job += "-again";
+    for (int rank = 0; rank < 3; ++rank) children[rank] = start(launch, rank);
+    for (int rank = 0; rank < 3; ++rank) CHECK_MESSAGE(code_of(children[rank]) == 0, said_by(launch, rank));
+    INFO("killed after " << part << " sixths");
     CHECK(results(launch.workspace) == expected);
   }
-  CHECK(killed_inside >= 5);
+  CHECK(all_killed >= 6);
 }
 
 TEST_CASE(
