@@ -1,6 +1,8 @@
 #include "app/serve/api.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <set>
 #include <utility>
 
@@ -14,6 +16,8 @@
 
 namespace cairn::app {
 namespace {
+
+constexpr std::size_t kShortBody = 64 << 10;  // bytes; to read more takes longer than others should wait
 
 std::string random_id(const char* prefix) {
   std::string text = lineage::RunUuid::make(now_microseconds()).text();
@@ -44,6 +48,7 @@ struct Api::State {
   ServerMetrics metrics;
   std::int64_t created = now_microseconds() / 1'000'000;
   AnswerQueue queue;
+  boost::asio::thread_pool reader{1};  // last: it is joined before what it uses goes
 
   Json model_json() const {
     return {{"id", model.name()},
@@ -179,13 +184,16 @@ struct Api::State {
 
 Api::Api(ServedModel& model, ApiOptions options) : state_(std::make_unique<State>(model, std::move(options))) {}
 
-Api::~Api() = default;
+Api::~Api() {
+  state_->reader.stop();
+  state_->reader.join();
+}
 
 void Api::drain() {
   state_->queue.drain();
 }
 
-void Api::handle(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
+void Api::handle(HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
   // A route that does not exist must not become a label: clients choose paths.
   static const std::set<std::string> known{"/health",         "/readyz",    "/livez",
                                            "/metrics",        "/v1/models", "/v1/chat/completions",
@@ -200,7 +208,9 @@ void Api::handle(const HttpRequest& request, const std::shared_ptr<HttpReply>& r
   }
   const Answering to(state_->metrics, reply, known.count(request.path) ? request.path : "other", std::move(headers));
   if (!state_->options.allowed_origin.empty() && request.method == "OPTIONS") return to.finish(204, "");
-  to.guarded([&] { state_->route(request, to); });
+  if (request.body.size() <= kShortBody) return to.guarded([&] { state_->route(request, to); });
+  boost::asio::post(state_->reader,
+                    [state = state_.get(), request = std::move(request), to] { to.guarded([&] { state->route(request, to); }); });
 }
 
 }  // namespace cairn::app

@@ -1,6 +1,6 @@
-// The server's routes: what each request does. Parsing and answers that need no model are made on the network thread; chats and
-// completions (generations.h) wait in a bounded queue for the one worker that owns the model (answer_queue.h). A client that goes
-// makes room for others.
+// The server's routes: what each request does. Parsing and answers that need no model are made on the network thread, or by a
+// reader where a body is large; chats and completions (generations.h) wait in a bounded queue for the one worker that owns the
+// model (answer_queue.h). A client that goes makes room for others.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class Api {
   Api(ServedModel& model, ApiOptions options);
   ~Api();  // ends the worker: what waits is not answered any more
 
-  void handle(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply);
+  void handle(HttpRequest request, const std::shared_ptr<HttpReply>& reply);
   void drain();  // from now on /health says 503 and generation is refused
 
  private:

@@ -21,7 +21,8 @@ struct HttpRequest {
 
 using HttpHeaders = std::map<std::string, std::string>;
 
-// One request's answer. Every function may be called from any thread; what is sent after the client has gone is dropped.
+// One request's answer. Every function may be called from any thread, also when the server has gone; what is sent after the
+// client has gone is dropped.
 class HttpReply {
  public:
   virtual ~HttpReply() = default;
@@ -34,15 +35,17 @@ class HttpReply {
 };
 
 struct HttpLimits {
-  std::uint64_t body_bytes = 32u << 20;    // above: 413
-  std::uint32_t header_bytes = 64u << 10;  // above: 431
-  int connections = 256;                   // above: 503 and closed
-  int read_seconds = 30;                   // for a whole request, once it has begun; and for a write that does not move
-  int idle_seconds = 75;                   // between requests
+  std::uint64_t body_bytes = 32u << 20;       // above: 413
+  std::uint64_t all_body_bytes = 512u << 20;  // of all requests that are read or answered; above: 503
+  std::uint32_t header_bytes = 64u << 10;     // above: 431
+  std::uint64_t unsent_bytes = 16u << 20;     // of a stream that its client does not read; above: closed
+  int connections = 256;                      // above: 503 and closed
+  int read_seconds = 30;                      // for a whole request, once it has begun (408); and for a write that does not move
+  int idle_seconds = 75;                      // between requests
 };
 
 // Called on the network thread: must not block. Exceptions become a 500 without details.
-using HttpHandler = std::function<void(const HttpRequest&, std::shared_ptr<HttpReply>)>;
+using HttpHandler = std::function<void(HttpRequest, std::shared_ptr<HttpReply>)>;
 // Errors that the server answers itself (malformed, too large, too many) get their body from here.
 using HttpErrorBody = std::function<std::string(int status, const std::string& message)>;
 

@@ -1,110 +1,17 @@
-// The server over real sockets on loopback.
+// What the server answers, over real sockets on loopback.
 #include <atomic>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <fstream>
 #include <future>
 #include <thread>
 
-#include "app/serve/api.h"
 #include "base/disk.h"
 #include "base/hash.h"
-#include "base/json.h"
-#include "tests/support/test.h"
+#include "tests/app/serve/served.h"
 
 using namespace cairn;
 using namespace cairn::app;
-namespace asio = boost::asio;
-using asio::ip::tcp;
-
-namespace {
-
-// The golden model served until the end of the scope.
-class Served {
- public:
-  explicit Served(const std::filesystem::path& shared, ApiOptions options = {}, HttpLimits limits = {},
-                  infer::BatchLimits batch = {.max_length = 128, .sequences = 4}, int drain_seconds = 2)
-      : model_(shared / "data/golden/apertus_tiny", "tiny", "", batch, pool_),
-        api_(model_, std::move(options)),
-        server_(
-            "127.0.0.1", 0, limits,
-            [this](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) { api_.handle(request, reply); },
-            api_error_body),
-        running_(std::async(std::launch::async, [this, drain_seconds] { server_.run(stop_, drain_seconds); })) {}
-  ~Served() {
-    stop_.request_stop();
-    running_.get();
-  }
-  std::uint16_t port() const { return server_.port(); }
-  ServedModel& model() { return model_; }
-  void stop() { stop_.request_stop(); }
-
- private:
-  ThreadPool pool_{1};
-  ServedModel model_;
-  Api api_;
-  HttpServer server_;
-  StopToken stop_;
-  std::future<void> running_;
-};
-
-// Sends bytes, reads until the server closes.
-std::string exchange(std::uint16_t port, const std::string& bytes) {
-  asio::io_context io;
-  tcp::socket socket(io);
-  socket.connect({asio::ip::make_address("127.0.0.1"), port});
-  boost::system::error_code error;
-  asio::write(socket, asio::buffer(bytes), error);
-  std::string answer;
-  asio::read(socket, asio::dynamic_buffer(answer), error);
-  return answer;
-}
-
-std::string request(const std::string& method, const std::string& path, const std::string& body,
-                    const std::string& headers = "") {
-  return method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
-int status_of(const std::string& answer) {
-  return answer.size() > 12 ? std::stoi(answer.substr(9, 3)) : 0;
-}
-std::string body_of(const std::string& answer) {
-  return answer.substr(answer.find("\r\n\r\n") + 4);
-}
-
-// Puts the pieces of a chunked body together.
-std::string unchunked(const std::string& body) {
-  std::string out;
-  for (std::size_t at = 0; at < body.size();) {
-    const std::size_t end = body.find("\r\n", at);
-    const std::size_t size = std::stoul(body.substr(at, end - at), nullptr, 16);
-    if (size == 0) break;
-    out += body.substr(end + 2, size);
-    at = end + 2 + size + 2;
-  }
-  return out;
-}
-
-std::vector<Json> events_of(const std::string& stream) {
-  std::vector<Json> events;
-  for (std::size_t at = 0; (at = stream.find("data: ", at)) != std::string::npos;) {
-    const std::size_t end = stream.find("\n\n", at);
-    const std::string data = stream.substr(at + 6, end - at - 6);
-    if (data != "[DONE]") events.push_back(parse_json(data, "event"));
-    at = end;
-  }
-  return events;
-}
-
-const std::string kPrompt = R"({"model": "tiny", "prompt": "The mountain", "max_tokens": 12, "temperature": 0.7, "seed": 5)";
-
-}  // namespace
+using namespace cairn::test;
 
 TEST_CASE("serve: models, health, metrics, unknown paths and methods") {
   REQUIRE_SHARED(shared);
@@ -214,26 +121,6 @@ TEST_CASE("serve: keys are asked for when there are some") {
   CHECK(status_of(exchange(served.port(), request("GET", "/health", ""))) == 200);
 }
 
-TEST_CASE("serve: garbage, oversized and cut-short requests are answered or dropped, and the server goes on") {
-  REQUIRE_SHARED(shared);
-  HttpLimits limits;
-  limits.body_bytes = 1000;
-  limits.header_bytes = 2000;
-  limits.read_seconds = 1;
-  Served served(shared, {}, limits);
-  for (const std::string& garbage : {std::string("GARBAGE\r\n\r\n"), std::string("GET / HTTP/9.9\r\n\r\n"), std::string(64, '\0'),
-                                     std::string("POST /v1/completions HTTP/1.1\r\nContent-Length: -5\r\n\r\n"),
-                                     std::string("POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n")}) {
-    const std::string answer = exchange(served.port(), garbage);
-    CHECK((answer.empty() || status_of(answer) == 400));
-  }
-  CHECK(status_of(exchange(served.port(), request("POST", "/v1/completions", std::string(5000, 'x')))) == 413);
-  CHECK(status_of(exchange(served.port(), "GET / HTTP/1.1\r\nX: " + std::string(5000, 'y') + "\r\n\r\n")) == 431);
-  const std::string slow = exchange(served.port(), "POST /v1/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
-  CHECK((slow.empty() || status_of(slow) == 408));
-  CHECK(status_of(exchange(served.port(), request("GET", "/health", ""))) == 200);
-}
-
 TEST_CASE("serve: many clients at once, some of which go away; a full queue says so and all are served in the end") {
   REQUIRE_SHARED(shared);
   ApiOptions options;
@@ -315,101 +202,6 @@ TEST_CASE("serve: a client that hangs up makes room, and an answer may not be as
   CHECK(refused["message"] == "max_tokens: this server answers with at most 900 tokens, found 901");
 }
 
-TEST_CASE("serve: two requests on one connection") {
-  REQUIRE_SHARED(shared);
-  Served served(shared);
-  const std::string first = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
-  const std::string answer = exchange(served.port(), first + request("GET", "/v1/models", ""));
-  CHECK(answer.find("HTTP/1.1 200 OK", 10) != std::string::npos);
-}
-
-namespace {
-
-// One connection that is kept for many requests.
-class Client {
- public:
-  explicit Client(std::uint16_t port) : socket_(io_) { socket_.connect({asio::ip::make_address("127.0.0.1"), port}); }
-
-  // Status and body of the answer to the request; the body is as long as its content-length says.
-  std::pair<int, std::string> ask(const std::string& method, const std::string& path, const std::string& body) {
-    asio::write(socket_, asio::buffer(method + " " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " +
-                                      std::to_string(body.size()) + "\r\n\r\n" + body));
-    const std::size_t head = asio::read_until(socket_, asio::dynamic_buffer(read_), "\r\n\r\n");
-    const std::string name = "Content-Length: ";
-    const std::size_t length = std::stoul(read_.substr(read_.find(name) + name.size()));
-    if (read_.size() < head + length)
-      asio::read(socket_, asio::dynamic_buffer(read_), asio::transfer_exactly(head + length - read_.size()));
-    const std::pair<int, std::string> answer{status_of(read_), read_.substr(head, length)};
-    read_.erase(0, head + length);
-    return answer;
-  }
-
- private:
-  asio::io_context io_;
-  tcp::socket socket_;
-  std::string read_;
-};
-
-}  // namespace
-
-TEST_CASE("serve: who lets go of a reply late does not answer the connection's next request") {
-  std::shared_ptr<HttpReply> last;
-  HttpServer server(
-      "127.0.0.1", 0, {},
-      [&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
-        last = reply;  // here the one before is let go
-        reply->send(200, {{"content-type", "text/plain"}}, request.body);
-      },
-      api_error_body);
-  StopToken stop;
-  std::future<void> running = std::async(std::launch::async, [&] { server.run(stop, 0); });
-  int right = 0;
-  {
-    Client client(server.port());
-    for (int i = 0; i < 2000; ++i) right += client.ask("POST", "/", std::to_string(i)) == std::pair{200, std::to_string(i)};
-  }
-  stop.request_stop();
-  running.get();
-  CHECK(right == 2000);
-}
-
-TEST_CASE("serve: answers of the model one after another on one connection") {
-  REQUIRE_SHARED(shared);
-  Served served(shared);
-  Client client(served.port());
-  int right = 0;
-  for (int i = 0; i < 500; ++i)
-    right += client.ask("POST", "/v1/completions", R"({"model": "tiny", "prompt": "The", "max_tokens": 1})").first == 200;
-  CHECK(right == 500);
-}
-
-TEST_CASE("serve: what is said after the server has gone is lost, and does no harm") {
-  std::shared_ptr<HttpReply> late;
-  {
-    std::promise<void> asked;
-    HttpServer server(
-        "127.0.0.1", 0, {},
-        [&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
-          late = reply;
-          reply->begin_stream(200, {});
-          asked.set_value();
-        },
-        api_error_body);
-    StopToken stop;
-    std::future<void> running = std::async(std::launch::async, [&] { server.run(stop, 0); });
-    std::future<std::string> client =
-        std::async(std::launch::async, [&server] { return exchange(server.port(), request("GET", "/", "")); });
-    asked.get_future().get();
-    stop.request_stop();
-    running.get();
-    CHECK(status_of(client.get()) == 200);
-  }
-  CHECK(late->client_gone());
-  for (int i = 0; i < 100; ++i) late->write(std::string(10000, 'x'));
-  late->end();
-  late.reset();
-}
-
 TEST_CASE("serve: a stop while an answer is written ends it") {
   REQUIRE_SHARED(shared);
   for (int i = 0; i < 5; ++i) {
@@ -458,7 +250,7 @@ TEST_CASE("serve: a request that asks for more than may be held is refused befor
 
 TEST_CASE("serve: a request that fails while it is answered fails alone") {
   REQUIRE_SHARED(shared);
-  const test::TemporaryFolder folder;  // the golden model, which writes a token that its tokenizer has not
+  const TemporaryFolder folder;  // the golden model, which writes a token that its tokenizer has not
   const std::filesystem::path tiny = folder.path() / "data/golden/apertus_tiny";
   std::filesystem::create_directories(tiny.parent_path());
   std::filesystem::copy(shared / "data/golden/apertus_tiny", tiny);
@@ -497,4 +289,28 @@ TEST_CASE("serve: a request that fails while it is answered fails alone") {
   CHECK(metrics.find("cairn_num_requests_running{model_name=\"tiny\"} 0\n") != std::string::npos);
   CHECK(metrics.find("cairn_kv_cache_usage_perc{model_name=\"tiny\"} 0\n") != std::string::npos);
   CHECK(metrics.find("cairn_num_requests_waiting{model_name=\"tiny\"} 0\n") != std::string::npos);
+}
+
+TEST_CASE("serve: a large body is read while others are answered") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  std::string list = "[1";
+  for (int i = 0; i < 10'000'000; ++i) list += ",1";
+  std::future<std::string> large = std::async(std::launch::async, [&] {
+    return exchange(served.port(), request("POST", "/v1/completions", R"({"model": "tiny", "prompt": )" + list + "]}"));
+  });
+  const auto seconds_since = [](std::chrono::steady_clock::time_point begin) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  const auto sent = std::chrono::steady_clock::now();
+  double slowest = 0;
+  bool right = true;
+  while (large.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    const auto begin = std::chrono::steady_clock::now();
+    right = right && status_of(exchange(served.port(), request("GET", "/health", ""))) == 200;
+    slowest = std::max(slowest, seconds_since(begin));
+  }
+  CHECK(right);
+  CHECK(slowest < seconds_since(sent) / 2);
+  CHECK(large.get().find("context_length_exceeded") != std::string::npos);
 }
