@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -56,14 +57,19 @@ std::vector<Bucket> read_buckets(const Config& config) {
 
 struct Candidate {
   std::uint64_t draw = 0;
+  std::size_t window = 0;  // of all
   std::string document, url;
   std::int64_t offset = 0;
   std::vector<TokenId> tokens;
 };
 
-// Windows of the texts that do not overlap, in a drawn order.
-std::vector<Candidate> candidates_of(steps::StepContext& ctx, const Tokenizer& tokenizer, std::int64_t length) {
+// Windows of the texts that do not overlap, the first `most` in a drawn order. Of the others no more than as many are held.
+std::vector<Candidate> candidates_of(steps::StepContext& ctx, const Tokenizer& tokenizer, std::int64_t length, std::size_t most,
+                                     std::size_t& windows) {
   std::vector<Candidate> candidates;
+  const auto drawn_before = [](const Candidate& a, const Candidate& b) {
+    return std::tie(a.draw, a.window) < std::tie(b.draw, b.window);
+  };
   const auto size = static_cast<std::size_t>(length);
   for (const steps::StepInput& input : ctx.inputs("texts")) {
     DocumentReader reader(input.path);
@@ -73,15 +79,21 @@ std::vector<Candidate> candidates_of(steps::StepContext& ctx, const Tokenizer& t
         const std::string place = fmt::format("{}\t{}", document.url, begin);
         candidates.push_back(
             {mix_key(document.id, place, ctx.seed()),
+             windows++,
              document.id,
              document.url,
              static_cast<std::int64_t>(begin),
              {ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.begin() + static_cast<std::ptrdiff_t>(begin + size)}});
+        if (candidates.size() < 2 * most) continue;
+        std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(most), candidates.end(),
+                         drawn_before);
+        candidates.resize(most);
       }
       ctx.stop_if_asked();
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.draw < b.draw; });
+  std::sort(candidates.begin(), candidates.end(), drawn_before);
+  candidates.resize(std::min(candidates.size(), most));
   return candidates;
 }
 
@@ -122,9 +134,8 @@ Chosen choose(steps::StepContext& ctx, const Tokenizer& tokenizer, std::size_t w
   const auto ngram = static_cast<std::size_t>(rules.integer("ngram_words"));
   const std::string action = rules.string("action");
   const double most = rules.number("most");
-  std::vector<Candidate> candidates = candidates_of(ctx, tokenizer, ctx.config().integer("length"));
-  chosen.windows = candidates.size();
-  candidates.resize(std::min(candidates.size(), kReserve * wanted));
+  std::vector<Candidate> candidates =
+      candidates_of(ctx, tokenizer, ctx.config().integer("length"), kReserve * wanted, chosen.windows);
   std::vector<std::vector<std::uint64_t>> words(candidates.size());
   ctx.threads().parallel_for(static_cast<std::int64_t>(candidates.size()), [&](std::int64_t i) {
     words[static_cast<std::size_t>(i)] =

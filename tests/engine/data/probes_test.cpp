@@ -18,6 +18,7 @@
 #include "engine/data/probe_table.h"
 #include "engine/data/token_shards.h"
 #include "engine/text/tokenizer.h"
+#include "engine/text/unicode.h"
 #include "lineage/docmap.h"
 #include "tests/support/hex_page.h"
 #include "tests/support/run_step.h"
@@ -150,6 +151,38 @@ TEST_CASE("plant-probes: sequences of a book that the corpus holds in another ed
   CHECK(known > 0);
   CHECK(test::error_of([&] { run("fail"); }).find("of its runs of 8 words stand in the corpus, most of them in book-1") !=
         std::string::npos);
+}
+
+TEST_CASE("plant-probes: of sequences that are near copies of each other one is planted") {
+  const Library library;
+  // Each book twice, the second time in other lines and behind other words.
+  std::vector<std::string> texts;
+  for (int number = 1; number <= 3; ++number) {
+    texts.push_back(book(number, 800, 10));
+    texts.push_back("Another edition, which begins with more. " + book(number, 800, 7));
+  }
+  test::StepRun run(kPlantProbes,
+                    R"({"length": 64, "per_bucket": 40, "buckets": [{"frequency": 1}], "canaries": {"per_bucket": 0}})");
+  run.seed(3).input("texts", write_books(library.folder.path() / "editions", texts)).input("tokenizer", library.tokenizer).run();
+  CHECK(read_json(run.output("report"))["near_copies"]["like_another_probe"].get<int>() > 0);
+  const ProbeTable table = ProbeTable::open(run.output("probes"));
+  const auto tokenizer = text::Tokenizer::load(library.tokenizer);
+  std::set<std::uint64_t> taken;
+  for (std::size_t p = 0; p < table.probes().size(); ++p) {
+    const auto runs = run_hashes(word_hashes(text::utf8_lossy(tokenizer.decode(table.tokens(p)))), 8);
+    const auto common = std::count_if(runs.begin(), runs.end(), [&](std::uint64_t one) { return taken.contains(one); });
+    CHECK(static_cast<double>(common) <= 0.1 * static_cast<double>(runs.size()));
+    taken.insert(runs.begin(), runs.end());
+  }
+}
+
+TEST_CASE("plant-probes: the first in the drawn order are taken, however many windows the texts have") {
+  const Library library;
+  test::StepRun run(kPlantProbes,
+                    R"({"length": 8, "per_bucket": 2, "buckets": [{"frequency": 1}], "canaries": {"per_bucket": 0}})");
+  run.seed(3).input("texts", library.books).input("tokenizer", library.tokenizer).run();
+  CHECK(read_json(run.output("report"))["near_copies"]["windows"].get<int>() > 1000);
+  CHECK(run.digest("probes") == "d05cbc2ca86fd93158678986bdad472af75213911b5fe0d5453063bfab235f85");
 }
 
 TEST_CASE("plant-probes: the two editions of Pride and Prejudice are near copies of each other; Alice is not") {
