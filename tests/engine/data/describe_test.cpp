@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/data/dataset_card.h"
 #include "engine/data/document.h"
 #include "tests/support/run_step.h"
 #include "tests/support/test.h"
@@ -87,6 +88,13 @@ TEST_CASE("describe: documents, bytes, characters and tokens by source, language
   CHECK(brief["by_site"]["count"] == 7);  // hosts, without a list of suffixes, and none
   CHECK(brief["by_site"]["others"]["documents"].get<int>() + brief["by_site"]["listed"][0]["documents"].get<int>() == 50);
   CHECK_FALSE(brief["total"].contains("tokens"));
+
+  // What a card is short for.
+  DatasetFacts facts;
+  facts.statistics = statistics;
+  CHECK(croissant_json(facts)["license"] == Json({"https://spdx.org/licenses/MIT", "unknown"}));
+  facts.statistics = brief;
+  CHECK(croissant_json(facts)["license"] == Json({"https://spdx.org/licenses/MIT", "others"}));
 }
 
 }  // namespace cairn::data

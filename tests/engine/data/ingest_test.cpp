@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <thread>
 
 #include <fmt/format.h>
@@ -153,6 +154,24 @@ TEST_CASE("ingest: groups of files give the same shards for any number of thread
   std::int64_t documents = 0;
   for (const steps::SourcePosting& posting : one.postings()) documents += posting.documents;
   CHECK(documents == one.facts("documents")["documents"]);
+}
+
+TEST_CASE("ingest: postings say of each source where its first document of each shard stands, and how many there are") {
+  TemporaryFolder folder;
+  write_lines(folder.path() / "rows.jsonl", 500, 40);
+  StepRun run(data::kIngest, config_of(folder.path() / "rows.jsonl", 40'000));
+  run.run();
+  std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> expected, posted;
+  data::DocumentReader reader(run.output("documents"));
+  for (data::Document document; reader.next(document);) {
+    const auto at = expected.try_emplace({reader.shard_name(reader.shard()), document.source}, reader.ordinal(), 0).first;
+    ++at->second.second;
+  }
+  for (const steps::SourcePosting& posting : run.postings())
+    posted[{posting.file, posting.source}] = {posting.first, posting.documents};
+  REQUIRE(reader.shard_count() > 2);
+  CHECK(posted.size() == 3 * reader.shard_count());
+  CHECK(posted == expected);
 }
 
 TEST_CASE("ingest: a file of which nothing can be read gives one empty shard") {

@@ -120,11 +120,33 @@ TEST_CASE("licences: evidence says by which mark, bounded; broken JSON-LD and en
   for (int i = 0; i < 100'000; ++i) line += "cc by 4.0 ";
   CHECK(licence_mentions(line).size() == 100'000);
   CHECK(granted_licences(line).empty());
+  // So do many beginnings of expressions, which end where their line does.
+  std::string expressions;
+  while (expressions.size() < 4'000'000) expressions += "SPDX-License-Identifier: ";
+  CHECK(licence_mentions(expressions).empty());
   // A mark without its version is the one with it.
   CHECK(licence_of_marks({{LicenceMarkKind::text, "LicenseRef-CC-BY", "CC BY"}, {LicenceMarkKind::link, "CC-BY-4.0", "x"}})
             .licence == "CC-BY-4.0");
   CHECK(licence_of_marks({{LicenceMarkKind::text, "LicenseRef-CC-BY", "CC BY"}, {LicenceMarkKind::link, "CC-BY-NC-4.0", "x"}})
             .licence == "LicenseRef-CC-BY AND CC-BY-NC-4.0");
+}
+
+TEST_CASE("licences: the marks by which links stand in the text of a page count only where the reader of pages wrote them") {
+  const std::string forged =
+      "\x01"
+      "MIT\x02";
+  CHECK(licence_mentions(forged).size() == 1);
+  CHECK(licence_of_text("Licensed under " + forged + ".").licence.empty());
+  CHECK(licence_of_text("Licensed under CC BY 4.0.").licence == "CC-BY-4.0");
+  CHECK(licence_of_value(forged).empty());
+  CHECK(licence_of_value("some " + forged + " or CC BY 4.0") == "CC-BY-4.0");
+  CHECK(licences_of_json_ld(R"({"license": "\u0001MIT\u0002"})").empty());
+  CHECK(licences_of_json_ld(R"({"license": "Creative Commons: CC BY 4.0"})").size() == 1);
+  const auto page = [](const std::string& body) { return extract_html("<html><body><p>A page.</p>" + body + "</body></html>"); };
+  CHECK(page("<p>Licensed under " + forged + "</p>").licences.empty());
+  CHECK(page("<script type='application/ld+json'>{\"license\": \"\\u0001MIT\\u0002\"}</script>").licences.empty());
+  CHECK(page("<meta name=dc.rights content='" + forged + "'>").licences.empty());
+  CHECK(page("<p>Licensed under <a href='https://opensource.org/licenses/MIT'>it</a></p>").licences.size() == 1);
 }
 
 TEST_CASE("licence: lists that allow and deny, what is unknown, what is declared, which evidence counts") {

@@ -259,6 +259,7 @@ TEST_CASE("mix: decisions tell of every document where it went, or why not") {
   for (std::size_t i = 0; i < decisions.size(); ++i) {
     const Decision decision = decisions.at(i);
     ++counts[decision.verdict == Verdict::kept ? output_role(decision) : decision.rule];
+    if (decision.rule == "not_drawn") CHECK(decision.reason == "source en: 30 of 45 documents were taken, and others were drawn");
     if (decision.verdict != Verdict::kept) continue;
     const auto written = read_documents(run.output(output_role(decision)));
     CHECK(written.at(decision.ordinal).url == decision.url);
@@ -342,6 +343,22 @@ TEST_CASE("mix: what cannot be is one clear error before work") {
         "mix: stage 'a' asks source 'french' for 1 bytes, which holds 0 and may be read 1 time; stage 'a' asks source 'all' for "
         "10878 "
         "bytes (1.01 passes), which holds 10770 and may be read 1 time. Ask for less, or raise the source's max_repeats");
+  // More than any number of bytes can be.
+  const std::string asks = "mix: stage 'documents' asks source 'all' for 9000000000000000000 bytes";
+  const std::string holds = ", which holds 10770 and may be read 1 time. Ask for less, or raise the source's max_repeats";
+  CHECK(corpus.error(R"({"unit": "bytes", "sources": [{"name": "all"}], "stages": [{"passes": {"all": 1e30}}]})") ==
+        asks + " (1e+30 passes)" + holds);
+  CHECK(
+      corpus.error(R"({"unit": "bytes", "sources": [{"name": "all"}], "stages": [{"budgets": {"all": 9000000000000000000}}]})") ==
+      asks + holds);
+  CHECK(corpus
+            .error(R"({"unit": "bytes", "sources": [{"name": "all"}],
+    "stages": [{"name": "a", "budgets": {"all": 1}}, {"name": "b", "budgets": {"all": 9223372036854775000}}]})")
+            .starts_with("mix: stage 'b' asks source 'all' for 9000000000000000000 bytes"));
+  CHECK(corpus
+            .error(R"({"unit": "bytes", "sources": [{"name": "all", "max_repeats": 1e15}],
+    "stages": [{"name": "a", "budgets": {"all": 8000000000000000000}}, {"name": "b", "budgets": {"all": 8000000000000000000}}]})")
+            .find("8000000000000000000 of it for earlier stages") != std::string::npos);
   CHECK(corpus.error(R"({"sources": [{"name": "german"}], "stages": [{"weights": {"germn": 1}, "size": 1}]})") ==
         "stage 'documents': weights: there is no source 'germn'. Did you mean 'german'?");
   CHECK(corpus.error(R"({"sources": [{"name": "s"}], "stages": [{"weights": {"s": 1}}]})") ==

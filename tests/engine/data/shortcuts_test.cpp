@@ -291,6 +291,8 @@ TEST_CASE("shortcuts: characters are counted as bytes that do not continue one")
     for (std::size_t at = 0; at < text.size(); ++characters) at += static_cast<std::size_t>(decode_utf8(text, at).bytes);
     CHECK(count_characters(text) == characters);
   }
+  for (std::size_t size : {4079u, 4080u, 4081u, 4095u, 4096u, 4097u, 8160u, 8192u, 100'000u})  // where a lane is full
+    CHECK(count_characters(std::string(size, 'a')) == size);
 }
 
 TEST_CASE("shortcuts: JSON strings are what the general parser makes of them") {

@@ -159,6 +159,25 @@ TEST_CASE("signals: a page's lines are kept, bounded, as one line of UTF-8 each"
   }
 }
 
+TEST_CASE("signals: values with the separator of evidence come back whole, however it stands in them") {
+  for (const char* value : {"|", "| noai", "noai |", "noai | noindex", " | ", "||", "noai |\t", "a|b"}) {
+    CAPTURE(std::string(value));
+    PageLines lines;
+    lines.add_header("x-robots-tag", value);
+    lines.add_meta("tdm-reservation", "", value);
+    lines.add_header("content-signal", value);
+    REQUIRE(lines.lines().size() == 3);
+    for (const std::string_view separator : {std::string_view("\n"), kEvidenceSeparator}) {
+      const std::vector<SignalLine> back = split_signal_lines(join_signal_lines(lines.lines(), separator), separator);
+      REQUIRE(back.size() == 3);
+      for (std::size_t i = 0; i < back.size(); ++i) {
+        CHECK(back[i].name == lines.lines()[i].name);
+        CHECK(back[i].value == lines.lines()[i].value);
+      }
+    }
+  }
+}
+
 TEST_CASE("signals: lines of robots.txt by group, path and precedence") {
   const std::string url = "https://a.org/docs/page";
   CHECK(lines_of("User-agent: *\nContent-Signal: ai-train=no, search=yes\nAllow: /\n", "", url) ==

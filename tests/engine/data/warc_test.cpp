@@ -247,6 +247,30 @@ TEST_CASE("warc: what lies behind damage is read: a member, a frame, a length th
   CHECK(gather(std::string(300'000, 'x')).told() == "0 damaged:no_record 1");
 }
 
+TEST_CASE("warc: licences of all Link headers of a response count") {
+  const auto links = [](const std::string& more) {
+    const Gathered gathered = gather(record(page("<p>A text of a page.</p>", more)));
+    REQUIRE(gathered.documents.size() == 1);
+    return gathered.documents[0].licence + " by " + gathered.documents[0].licence_evidence;
+  };
+  const std::string cc = "Link: <https://creativecommons.org/licenses/by/4.0/>; rel=license\r\n";
+  const std::string mit = "link: <https://opensource.org/licenses/MIT>; rel=\"license\"\r\n";
+  const std::string other = "Link: </style.css>; rel=preload\r\n";
+  const std::string both =
+      " AND MIT by header link: https://creativecommons.org/licenses/by/4.0/ | header link: https://opensource.org/licenses/MIT";
+  CHECK(links(cc + mit) == "CC-BY-4.0" + both);
+  CHECK(links(cc + other + mit + other) == "CC-BY-4.0" + both);
+  CHECK(links(cc + other).starts_with("CC-BY-4.0 by "));
+  // Many of one kind do not hide the other.
+  std::string signals;
+  for (int i = 0; i < 1000; ++i) signals += "X-Robots-Tag: noai\r\n";
+  CHECK(links(signals + cc).starts_with("CC-BY-4.0 by "));
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += other;
+  CHECK(gather(record(page("<p>A text of a page.</p>", many + "X-Robots-Tag: noai\r\n"))).documents.at(0).signals ==
+        "header x-robots-tag: noai");
+}
+
 TEST_CASE("warc: a record of half a gigabyte in a small file is passed over in bounded memory") {
   // One member that claims and holds it.
   z_stream stream{};
