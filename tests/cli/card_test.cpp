@@ -65,7 +65,7 @@ TEST_CASE("card: tells sources, licences, filters with what they did, mixture, p
   CHECK(says(card, "6 documents edited"));
   CHECK(says(card, "licence in clean (run 2): 0 documents dropped."));
   CHECK(says(card, "mixture of mix (run 3): stage"));
-  CHECK(says(card, "| base | all |"));
+  CHECK(says(card, "| base | all | 18 | 18 | 1.500 |\n"));
   CHECK(says(card, "| documents-00000.jsonl.zst | "));
   CHECK(says(page, "<h1>Notes and letters</h1>"));
   CHECK(says(page, "<style>"));
@@ -93,6 +93,52 @@ TEST_CASE("card: tells sources, licences, filters with what they did, mixture, p
   CHECK(published.file("README.md") == before);  // a function of the ledger, not of the time
   CHECK(published.run("cairn card clean.report").exit_code == 2);
   CHECK(published.run("cairn card corpus.documents").output.front() == "# corpus@1");
+}
+
+TEST_CASE("card: tells what signals and opt-outs left out, and of a curation that changed nothing, too") {
+  const test::TemporaryFolder folder;
+  const char* binary = std::getenv("CAIRN_BIN");
+  REQUIRE_MESSAGE(binary != nullptr, "CAIRN_BIN names the program under test");
+  const auto run = [&](const std::string& command) {
+    return test::run_shell(command, folder.path(), std::filesystem::absolute(binary).parent_path());
+  };
+  std::ofstream(folder.path() / "rows.jsonl")
+      << R"({"text": "One text.", "url": "https://stays.org/a"})"
+      << "\n"
+      << R"({"text": "Two texts.", "url": "https://www.gone.org/b"})"
+      << "\n"
+      << R"({"text": "Three texts.", "url": "https://gone.org/c"})"
+      << "\n"
+      << R"({"text": "Four texts.", "url": "https://stays.org/d", "metadata": {"signals": "header x-robots-tag: noai"}})"
+      << "\n";
+  std::ofstream(folder.path() / "request.eml") << "Please leave our pages out.\n";
+  std::ofstream(folder.path() / "p.json") << R"({"pipeline": "p", "steps": {
+    "corpus": {"step": "ingest", "config": {"sources": [{"name": "rows", "path": "rows.jsonl"}]}},
+    "clean": {"step": "curate", "inputs": {"documents": "corpus.documents"},
+      "config": {"filters": [{"filter": "signals"}, {"filter": "optout", "file": "optout"}]}},
+    "again": {"step": "curate", "inputs": {"documents": "clean.documents"}, "config": {"filters": [{"filter": "exact_dedup"}]}}}})";
+  REQUIRE(
+      run("cairn -q init . && cairn -q optout add gone.org --received 2026-11-20 --evidence request.eml && cairn -q run p.json")
+          .exit_code == 0);
+  const auto card_of = [&](const std::string& dataset) {
+    std::string card;
+    for (const std::string& line : run("cairn card " + dataset).output) card += line + "\n";
+    return card;
+  };
+  const std::string card = card_of("again.documents");
+  CHECK(says(card, "signals in clean (run 2): 1 documents dropped.\n"));
+  CHECK(says(card, "optout in clean (run 2): 2 documents dropped.\n"));
+  CHECK(says(card, "| gone.org | 2026-11-20 |\n"));
+  CHECK(says(card, "| signals | "));
+  CHECK(says(card, " | 4 | 1 | 0 |\n"));
+  CHECK(says(card, "| optout | file optout | 3 | 2 | 0 |\n"));
+  CHECK(says(card, "| clean | 1 of 4 documents kept"));
+  CHECK(says(card, "| again | 1 of 1 documents kept"));
+  CHECK(says(card, "| exact_dedup | by text, keep first | 1 | 0 | 0 |\n"));
+  CHECK(card_of("clean.documents") == card);  // the same documents
+  // A run that made them again, for comparison, is none that they come from.
+  REQUIRE(run("cairn reproduce again.documents").exit_code == 0);
+  CHECK(card_of("again.documents") == card);
 }
 
 TEST_CASE("card: mlcroissant takes its Croissant metadata, without an error or a warning") {
