@@ -1,5 +1,10 @@
 #include "engine/data/json_line.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -39,25 +44,33 @@ constexpr std::array<std::uint8_t, 256> kHexDigit = [] {
   return digits;
 }();
 
-using Bytes = unsigned char __attribute__((vector_size(16)));
-
-// How many of sixteen bytes stand before one that ends a plain run.
-std::size_t plain_bytes(const Bytes& bytes) {
-  const auto ends = (bytes == '"') | (bytes == '\\') | (bytes < 32);
-  std::uint64_t halves[2];
-  static_assert(sizeof halves == sizeof ends && std::endian::native == std::endian::little);
-  std::memcpy(halves, &ends, sizeof halves);
-  if (halves[0] != 0) return static_cast<std::size_t>(std::countr_zero(halves[0])) / 8;
-  return halves[1] != 0 ? 8 + static_cast<std::size_t>(std::countr_zero(halves[1])) / 8 : 16;
+// Some bytes side by side, and bits for those that end a plain run, the first byte's lowest.
+#if defined(__SSE2__)
+constexpr std::size_t kLanes = 16, kBitsOfLane = 1;
+std::uint64_t ends_of_run(const char* bytes) {
+  const __m128i lanes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+  const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(lanes, _mm_set1_epi8(31)), lanes);
+  const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(lanes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(lanes, _mm_set1_epi8('\\')));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(control, marks)));
 }
+#else
+constexpr std::size_t kLanes = 8, kBitsOfLane = 8;
+std::uint64_t ends_of_run(const char* bytes) {
+  using Bytes = unsigned char __attribute__((vector_size(8)));
+  Bytes lanes;
+  std::memcpy(&lanes, bytes, sizeof lanes);
+  const auto ends = (lanes == '"') | (lanes == '\\') | (lanes < 32);
+  std::uint64_t bits = 0;
+  static_assert(sizeof bits == sizeof ends && std::endian::native == std::endian::little);
+  std::memcpy(&bits, &ends, sizeof bits);
+  return bits;
+}
+#endif
 
 std::size_t plain_run(std::string_view text, std::size_t at) {
-  while (at + 16 <= text.size()) {
-    Bytes bytes;
-    std::memcpy(&bytes, text.data() + at, sizeof bytes);
-    const std::size_t plain = plain_bytes(bytes);
-    at += plain;
-    if (plain < 16) return at;
+  for (; at + kLanes <= text.size(); at += kLanes) {
+    if (const std::uint64_t ends = ends_of_run(text.data() + at); ends != 0)
+      return at + static_cast<std::size_t>(std::countr_zero(ends)) / kBitsOfLane;
   }
   while (at < text.size() && !kEndsRun[static_cast<unsigned char>(text[at])]) ++at;
   return at;
@@ -84,13 +97,20 @@ char* put_utf8(char* out, char32_t point) {
   return out;
 }
 
+// The number that four hexadecimal digits say; more than 0xFFFF when they are not four digits.
+std::uint32_t hex4(const char* digits) {
+  const auto digit = [digits](int i) { return std::uint32_t{kHexDigit[static_cast<unsigned char>(digits[i])]}; };
+  const std::uint32_t a = digit(0), b = digit(1), c = digit(2), d = digit(3);
+  return (a | b | c | d) > 15 ? 0x10000 : a << 12 | b << 8 | c << 4 | d;
+}
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
 }  // namespace
 
-JsonLine::JsonLine(std::string_view line) : line_(line) {
+JsonLine::JsonLine(std::string_view line) : line_(line), spare_room_(2 * line.size()) {
   const std::size_t valid = text::valid_utf8_prefix(line);
   if (valid != line.size()) fail("column {}: not UTF-8", valid + 1);
 }
@@ -164,47 +184,65 @@ void JsonLine::take_string(std::string& value) {
 }
 
 // Behind a first plain run. What is left of the string is room enough, since no escape is shorter than what it stands for: bytes
-// are copied there sixteen at a time, with those behind the end of a run, which what follows overwrites.
+// are copied there several at a time, with those behind the end of a run, which what follows overwrites. What is left of the line
+// is room, too, and known at once; but of many short strings on a long line only the first may take it.
 void JsonLine::take_rest_of_string(std::string& value) {
-  std::size_t end = at_;  // of the string, not of the line: many short ones on a long line cost no more than their length
-  while (end < line_.size() && line_[end] != '"') end = plain_run(line_, end + (line_[end] == '\\' ? 2 : 1));
-  const std::size_t begin = value.size();
-  value.resize(begin + std::min(end, line_.size()) - at_ + sizeof(Bytes));
-  char* out = value.data() + begin;
-  for (;;) {
-    for (std::size_t plain = 16; plain == 16 && at_ + 16 <= line_.size();) {
-      Bytes bytes;
-      std::memcpy(&bytes, line_.data() + at_, sizeof bytes);
-      std::memcpy(out, &bytes, sizeof bytes);
-      plain = plain_bytes(bytes);
-      at_ += plain;
-      out += plain;
-    }
-    while (at_ < line_.size() && !kEndsRun[static_cast<unsigned char>(line_[at_])]) *out++ = line_[at_++];
-    if (at_ == line_.size()) fail("column {}: the string does not end", at_ + 1);
-    if (line_[at_] == '"') break;
-    if (line_[at_] != '\\') fail("column {}: control character in a string", at_ + 1);
-    do {  // one escape may follow another, as in text that was written in ASCII alone
-      ++at_;
-      const char simple = at_ < line_.size() ? kSimpleEscapes[static_cast<unsigned char>(line_[at_])] : '\0';
-      if (simple != '\0')
-        *out++ = simple, ++at_;
-      else
-        out = put_utf8(out, take_escape());
-    } while (at_ < line_.size() && line_[at_] == '\\');
+  std::size_t end = line_.size();
+  if (end - at_ <= spare_room_) {
+    spare_room_ -= end - at_;
+  } else {
+    end = at_;
+    while (end < line_.size() && line_[end] != '"') end = plain_run(line_, end + (line_[end] == '\\' ? 2 : 1));
+    end = std::min(end, line_.size());
   }
-  ++at_;
+  const std::size_t begin = value.size();
+  value.resize(begin + end - at_ + kLanes);
+  // In locals: a char that is written might else be one of this object's.
+  char* out = value.data() + begin;
+  const char *in = line_.data() + at_, *const line_end = line_.data() + line_.size();
+  const auto fail_at = [this](const char* where, const char* what) { fail("column {}: {}", where - line_.data() + 1, what); };
+  for (;;) {
+    std::uint64_t ends = 0;
+    for (; line_end - in >= static_cast<std::ptrdiff_t>(kLanes); in += kLanes, out += kLanes) {
+      std::memcpy(out, in, kLanes);
+      if ((ends = ends_of_run(in)) != 0) break;
+    }
+    if (ends != 0) {
+      const std::size_t plain = static_cast<std::size_t>(std::countr_zero(ends)) / kBitsOfLane;
+      in += plain;
+      out += plain;
+    } else {
+      while (in < line_end && !kEndsRun[static_cast<unsigned char>(*in)]) *out++ = *in++;
+      if (in == line_end) fail_at(in, "the string does not end");
+    }
+    if (*in == '"') break;
+    if (*in != '\\') fail_at(in, "control character in a string");
+    do {  // one escape may follow another, as in text that was written in ASCII alone
+      ++in;
+      const char simple = in < line_end ? kSimpleEscapes[static_cast<unsigned char>(*in)] : '\0';
+      if (simple != '\0') {
+        *out++ = simple;
+        ++in;
+      } else if (const std::uint32_t point = line_end - in > 4 && *in == 'u' ? hex4(in + 1) : 0x10000; point < 0xD800) {
+        out = put_utf8(out, point);
+        in += 5;
+      } else {  // surrogates, the last of a plane, and what is none
+        at_ = static_cast<std::size_t>(in - line_.data());
+        out = put_utf8(out, take_escape());
+        in = line_.data() + at_;
+      }
+    } while (in < line_end && *in == '\\');
+  }
+  at_ = static_cast<std::size_t>(in - line_.data()) + 1;
   value.resize(static_cast<std::size_t>(out - value.data()));
 }
 
 unsigned JsonLine::take_hex4() {
-  unsigned number = 0;
-  for (int i = 0; i < 4; ++i, ++at_) {
-    const unsigned digit = at_ < line_.size() ? kHexDigit[static_cast<unsigned char>(line_[at_])] : 255u;
-    if (digit > 15) fail("column {}: expected four hexadecimal digits after \\u", at_ + 1);
-    number = number * 16 + digit;
+  if (line_.size() - at_ >= 4) {
+    if (const std::uint32_t number = hex4(line_.data() + at_); number <= 0xFFFF) return at_ += 4, number;
   }
-  return number;
+  while (at_ < line_.size() && kHexDigit[static_cast<unsigned char>(line_[at_])] <= 15) ++at_;
+  fail("column {}: expected four hexadecimal digits after \\u", at_ + 1);
 }
 
 char32_t JsonLine::take_escape() {

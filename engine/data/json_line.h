@@ -35,6 +35,7 @@ class JsonLine {
 
   std::string_view line_;
   std::size_t at_ = 0;
+  std::size_t spare_room_ = 0;  // bytes that strings may take beyond their length
   bool first_member_ = false;
 };
 
