@@ -92,10 +92,21 @@ ModelResults evaluate_model(StepContext& ctx, const ComputeDevice& device, const
   return out;
 }
 
+// What a config tells is told before the first model is read.
+void check_models(const StepContext& ctx, const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const model::ModelConfig model = model::read_hf_config(ctx.inputs("models")[i].path / "config.json");
+    const std::int64_t wanted = ctx.config().has("max_length") ? ctx.config().integer("max_length") : 0;
+    if (wanted > model.max_positions)
+      fail_usage("{}: max_length {}: the model reads at most {} tokens", names[i], wanted, model.max_positions);
+  }
+}
+
 void evaluate(StepContext& ctx) {
   const std::unique_ptr<ComputeDevice> device = step_device(ctx);
   const std::vector<std::string> names = model_names(ctx);
   const std::vector<Task> tasks = load_tasks(ctx);
+  check_models(ctx, names);
   RunOptions options;
   options.limit = ctx.config().integer("limit");
   options.fewshot_seed = static_cast<std::uint64_t>(ctx.config().integer("fewshot_seed"));

@@ -7,8 +7,23 @@
 
 namespace cairn::infer {
 
-TextStream::TextStream(std::vector<std::string> stops) : stops_(std::move(stops)) {
-  std::erase(stops_, std::string());
+TextStream::Stop::Stop(std::string whole) : text(std::move(whole)), shorter(text.size() + 1, 0) {
+  for (std::size_t n = 1; n < text.size(); ++n) {
+    std::size_t length = shorter[n];
+    while (length > 0 && text[length] != text[n]) length = shorter[length];
+    shorter[n + 1] = text[length] == text[n] ? length + 1 : 0;
+  }
+}
+
+void TextStream::Stop::take(char byte) {
+  while (matched > 0 && text[matched] != byte) matched = shorter[matched];
+  matched += text[matched] == byte;
+}
+
+TextStream::TextStream(std::vector<std::string> stops) {
+  for (std::string& stop : stops) {
+    if (!stop.empty()) stops_.emplace_back(std::move(stop));
+  }
 }
 
 std::string TextStream::show(std::size_t count) {
@@ -20,13 +35,15 @@ std::string TextStream::show(std::size_t count) {
 
 std::string TextStream::feed(std::string_view bytes) {
   if (stopped_) return "";
+  const std::size_t before = held_.size();
   held_ += bytes;
   std::size_t first = std::string::npos;
-  for (const std::string& stop : stops_) {
-    const std::size_t at = held_.find(stop);
-    if (at < first) {
-      first = at;
-      stop_ = stop;
+  for (Stop& stop : stops_) {
+    for (std::size_t at = before; at < held_.size() && !stop.complete(); ++at) {
+      stop.take(held_[at]);
+      if (!stop.complete() || at + 1 - stop.text.size() >= first) continue;
+      first = at + 1 - stop.text.size();
+      stop_ = stop.text;
     }
   }
   if (first != std::string::npos) {
@@ -36,14 +53,7 @@ std::string TextStream::feed(std::string_view bytes) {
     return out;
   }
   std::size_t hold = text::unfinished_utf8_suffix(held_);
-  for (const std::string& stop : stops_) {  // the longest end that could begin a stop string
-    for (std::size_t length = std::min(stop.size() - 1, held_.size()); length > hold; --length) {
-      if (std::string_view(held_).substr(held_.size() - length) == std::string_view(stop).substr(0, length)) {
-        hold = length;
-        break;
-      }
-    }
-  }
+  for (const Stop& stop : stops_) hold = std::max(hold, stop.matched);
   return show(held_.size() - hold);
 }
 

@@ -12,8 +12,9 @@ class TextStream {
  public:
   explicit TextStream(std::vector<std::string> stops);  // empty stop strings are ignored
 
-  // Appends bytes and returns what may be shown now. Stop strings are looked for in the bytes as they came. Once one is complete,
-  // text ends before it and further bytes are ignored.
+  // Appends bytes and returns what may be shown now. Stop strings are looked for in the bytes as they came, in steps of one for
+  // each byte and stop string. Once one is complete, text ends before it and further bytes are ignored; of several that are
+  // complete with the same bytes the one that begins first, or stands first in the list.
   std::string feed(std::string_view bytes);
   // The end of generation: what was held back (an incomplete character becomes U+FFFD).
   std::string finish();
@@ -23,8 +24,17 @@ class TextStream {
   const std::string& text() const { return shown_; }  // all that was returned so far
 
  private:
+  // How far a stop string's beginning is an end of the bytes so far (Knuth, Morris & Pratt 1977).
+  struct Stop {
+    explicit Stop(std::string whole);
+    void take(char byte);
+    bool complete() const { return matched == text.size(); }
+    std::string text;
+    std::vector<std::size_t> shorter;  // of its first n bytes: the longest beginning that is also their end, and not all of them
+    std::size_t matched = 0;
+  };
   std::string show(std::size_t count);
-  std::vector<std::string> stops_;
+  std::vector<Stop> stops_;
   std::string held_, shown_, stop_;
   bool stopped_ = false;
 };

@@ -1,5 +1,10 @@
 #include "engine/infer/text_stream.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
 #include "engine/text/unicode.h"
 #include "tests/support/test.h"
 
@@ -61,4 +66,49 @@ TEST_CASE("text stream: what was held back is shown at the end") {
   CHECK(stream.feed("to st") == "to ");
   CHECK(stream.finish() == "st");
   CHECK(stream.text() == "to st");
+}
+
+TEST_CASE("text stream: what is shown is all that no stop string can begin in, for any texts and cuts") {
+  const cairn::Random random(5, "stop strings");
+  std::uint64_t drawn = 0;
+  const auto below = [&](std::uint64_t n) { return random.below(drawn++, n); };
+  const auto letters = [&](std::uint64_t least, std::uint64_t most) {
+    std::string text;
+    for (std::uint64_t n = least + below(most - least + 1); n > 0; --n) text += "ab"[below(2)];
+    return text;
+  };
+  int stopped = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<std::string> stops;
+    for (std::uint64_t n = below(4); n > 0; --n) stops.push_back(letters(1, 7));
+    TextStream stream(stops);
+    std::string text, shown;
+    while (text.size() < 40 && !stream.stopped()) {
+      const std::string piece = letters(0, 5);
+      text += piece;
+      shown += stream.feed(piece);
+      std::size_t first = std::string::npos, held = 0;
+      std::string which;
+      for (const std::string& stop : stops) {
+        if (const std::size_t at = text.find(stop); at < first) first = at, which = stop;
+        for (std::size_t length = 1; length < stop.size(); ++length) {
+          if (text.size() >= length && text.substr(text.size() - length) == stop.substr(0, length)) held = std::max(held, length);
+        }
+      }
+      REQUIRE(stream.stopped() == (first != std::string::npos));
+      REQUIRE(shown == text.substr(0, stream.stopped() ? first : text.size() - held));
+      if (stream.stopped()) REQUIRE(stream.stop() == which);
+    }
+    stopped += stream.stopped();
+  }
+  CHECK(stopped > 1000);
+}
+
+TEST_CASE("text stream: stop strings that nearly match at every byte cost a step for each") {
+  std::vector<std::string> stops(64, std::string(500, 'a') + "b" + std::string(400, 'a'));
+  stops[0] = std::string(999, 'a') + "b";  // holds back so much that the others look at it again and again
+  TextStream stream(stops);
+  std::string shown;
+  for (int i = 0; i < 100'000; ++i) shown += stream.feed("a");
+  CHECK(shown.size() == 100'000 - 999);
 }
