@@ -31,14 +31,14 @@ void AnswerQueue::add(const std::shared_ptr<Asked>& asked, std::vector<infer::Ge
   metrics_.waiting(1);
   boost::asio::post(worker_, [this, asked, jobs = std::move(jobs)]() mutable {
     attempt(*asked, [&] {
-      std::vector<infer::GenerationJob> whole;
-      for (infer::GenerationJob& job : jobs) whole.push_back(of_request(asked, std::move(job)));
-      for (infer::GenerationJob& job : whole) {
-        scheduler_.add(std::move(job));
-        ++asked->left;
-      }
+      for (infer::GenerationJob& job : jobs) asked->later.push_back(of_request(asked, std::move(job)));
+      asked->left = asked->later.size();
+      next_text(asked);
     });
-    if (asked->left == 0) leave(*asked);  // none of it can be begun
+    if (asked->failed) {  // none of it can be begun
+      asked->later.clear();
+      leave(*asked);
+    }
     if (!std::exchange(working_, true)) round();
   });
 }
@@ -48,6 +48,13 @@ void AnswerQueue::round() {
   working_ = scheduler_.work();
   count_pages();
   if (working_) boost::asio::post(worker_, [this] { round(); });
+}
+
+// Behind what other requests have in the scheduler by now. A request has one text waiting there at a time.
+void AnswerQueue::next_text(const std::shared_ptr<Asked>& asked) {
+  if (asked->later.empty()) return;
+  scheduler_.add(std::move(asked->later.front()));
+  asked->later.pop_front();
 }
 
 void AnswerQueue::count_pages() {
@@ -65,6 +72,7 @@ infer::GenerationJob AnswerQueue::of_request(const std::shared_ptr<Asked>& asked
   job.on_start = [this, asked, times] {
     times->queued = asked->to.seconds();
     leave_queue(*asked);
+    next_text(asked);
   };
   job.on_token = [asked, times, own = std::move(job.on_token)](const infer::GeneratedToken& token, const std::string& shown) {
     if (times->first == 0) times->first = asked->to.seconds();
@@ -105,7 +113,12 @@ void AnswerQueue::leave_queue(Asked& asked) {
 }
 
 void AnswerQueue::one_done(Asked& asked) {
-  if (--asked.left > 0) return;
+  --asked.left;
+  if (asked.failed || asked.to.client_gone()) {  // nobody waits for the rest
+    asked.left -= asked.later.size();
+    asked.later.clear();
+  }
+  if (asked.left > 0) return;
   leave(asked);
   if (!asked.failed && !asked.to.client_gone()) attempt(asked, [&] { asked.finish(); });
 }

@@ -1,9 +1,11 @@
 // The bounded queue in front of the one worker that owns the model, and that worker: it writes the answers of several requests at
-// once (engine/infer/scheduler.h). What fails while a request is answered is that request's answer; the rest go on.
+// once (engine/infer/scheduler.h). Requests take turns: one that asks for many texts lets others begin between them. What fails
+// while a request is answered is that request's answer; the rest go on.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -19,9 +21,10 @@ namespace cairn::app {
 struct Asked {
   explicit Asked(Answering answering) : to(std::move(answering)) {}
   Answering to;
-  std::function<void()> finish;  // when all are done, unless one failed or the client has gone
-  bool events = false;           // of a stream have begun: begin_events()
-  std::size_t left = 0;          // texts that are not done
+  std::function<void()> finish;            // when all are done, unless one failed or the client has gone
+  bool events = false;                     // of a stream have begun: begin_events()
+  std::size_t left = 0;                    // texts that are not done, of which
+  std::deque<infer::GenerationJob> later;  // these come when those before them have begun
   bool started = false, failed = false;
 
   void begin_events();  // once
@@ -41,6 +44,7 @@ class AnswerQueue {
 
  private:
   void round();
+  void next_text(const std::shared_ptr<Asked>& asked);
   infer::GenerationJob of_request(const std::shared_ptr<Asked>& asked, infer::GenerationJob job);
   template <typename Work>
   void attempt(Asked& asked, Work&& work);

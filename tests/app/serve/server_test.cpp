@@ -314,3 +314,28 @@ TEST_CASE("serve: a large body is read while others are answered") {
   CHECK(slowest < seconds_since(sent) / 2);
   CHECK(large.get().find("context_length_exceeded") != std::string::npos);
 }
+
+TEST_CASE("serve: one that asks for many texts lets others have theirs in between") {
+  REQUIRE_SHARED(shared);
+  Served served(shared, {}, {}, {.max_length = 300, .sequences = 2});
+  const auto metrics = [&] { return body_of(exchange(served.port(), request("GET", "/metrics", ""))); };
+  const auto finished = [&] {
+    const std::string text = metrics(), name = "finished_reason=\"length\"} ";
+    const std::size_t at = text.find(name);
+    return at == std::string::npos ? 0 : std::stoi(text.substr(at + name.size()));
+  };
+  std::future<std::string> many = std::async(std::launch::async, [&] {
+    return exchange(served.port(), request("POST", "/v1/completions", R"({"model": "tiny", "prompt": ["The", "A"], "n": 50,
+        "max_tokens": 120, "ignore_eos": true})"));
+  });
+  while (finished() == 0) {
+  }
+  CHECK(status_of(exchange(served.port(),
+                           request("POST", "/v1/completions",
+                                   R"({"model": "tiny", "prompt": "The", "max_tokens": 3, "ignore_eos": true})"))) == 200);
+  CHECK(finished() < 50);
+  const std::string all = many.get();
+  CHECK(status_of(all) == 200);
+  CHECK(parse_json(body_of(all), "answer")["usage"]["completion_tokens"] == 100 * 120);
+  CHECK(finished() == 101);
+}
