@@ -1,5 +1,11 @@
 #include "base/utf8.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -84,20 +90,40 @@ std::size_t before_unfinished(std::string_view text, std::size_t end) {
   return end;
 }
 
-// Bytes at the beginning of `text` that are valid, nearly all of them when all are; the rest is to be looked at byte by byte.
 #if defined(__x86_64__)
-__attribute__((target("avx2")))  // of which only what has 16 bytes is used
+#define CAIRN_TABLE_CODE __attribute__((target("avx2")))  // of which only what has 16 bytes is used
+#else
+#define CAIRN_TABLE_CODE
 #endif
-std::size_t
-valid_blocks_by_tables(std::string_view text) {
-  const auto any = [](Block block) {
-    std::uint64_t halves[2];
-    std::memcpy(halves, &block, sizeof halves);
-    return (halves[0] | halves[1]) != 0;
-  };
-  constexpr Block kBehind1 = {15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30};
-  constexpr Block kBehind2 = {14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29};
-  constexpr Block kBehind3 = {13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28};
+
+#if defined(__x86_64__) || defined(__aarch64__)
+// table[indices[i]] for each i; indices below 16.
+CAIRN_TABLE_CODE inline Block look_up(Block table, Block indices) {
+#if defined(__x86_64__)
+  return reinterpret_cast<Block>(_mm_shuffle_epi8(reinterpret_cast<__m128i>(table), reinterpret_cast<__m128i>(indices)));
+#else
+  return reinterpret_cast<Block>(vqtbl1q_u8(reinterpret_cast<uint8x16_t>(table), reinterpret_cast<uint8x16_t>(indices)));
+#endif
+}
+// The bytes that stand `Bytes` before those of `block`; `before` is the block before it.
+template <int Bytes>
+CAIRN_TABLE_CODE inline Block shifted(Block before, Block block) {
+#if defined(__x86_64__)
+  return reinterpret_cast<Block>(
+      _mm_alignr_epi8(reinterpret_cast<__m128i>(block), reinterpret_cast<__m128i>(before), 16 - Bytes));
+#else
+  return reinterpret_cast<Block>(vextq_u8(reinterpret_cast<uint8x16_t>(before), reinterpret_cast<uint8x16_t>(block), 16 - Bytes));
+#endif
+}
+
+bool any(Block block) {
+  std::uint64_t halves[2];
+  std::memcpy(halves, &block, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
+}
+
+// Bytes at the beginning of `text` that are valid, nearly all of them when all are; the rest is to be looked at byte by byte.
+CAIRN_TABLE_CODE std::size_t valid_blocks_by_tables(std::string_view text) {
   Block before = {};
   bool ascii_before = true;  // so nothing is unfinished, whatever stands further before
   std::size_t at = 0;
@@ -107,10 +133,9 @@ valid_blocks_by_tables(std::string_view text) {
     if (!any((blocks[0] | blocks[1] | blocks[2] | blocks[3]) & 0x80) && ascii_before) continue;
     Block errors = {};
     for (const Block& block : blocks) {
-      const Block first = __builtin_shuffle(before, block, kBehind1);
-      const Block found = __builtin_shuffle(kFirstHigh, first >> 4) & __builtin_shuffle(kFirstLow, first & 15) &
-                          __builtin_shuffle(kSecondHigh, block >> 4);
-      const Block third = __builtin_shuffle(before, block, kBehind2), fourth = __builtin_shuffle(before, block, kBehind3);
+      const Block first = shifted<1>(before, block);
+      const Block found = look_up(kFirstHigh, first >> 4) & look_up(kFirstLow, first & 15) & look_up(kSecondHigh, block >> 4);
+      const Block third = shifted<2>(before, block), fourth = shifted<3>(before, block);
       const Block wanted = reinterpret_cast<Block>((third >= 0xE0) | (fourth >= 0xF0)) & 0x80;
       errors |= found ^ wanted;
       before = block;
@@ -120,6 +145,8 @@ valid_blocks_by_tables(std::string_view text) {
   }
   return before_unfinished(text, at);
 }
+#endif
+#undef CAIRN_TABLE_CODE
 
 std::size_t valid_blocks(std::string_view text) {
   if (text.size() < 64) return 0;

@@ -122,7 +122,7 @@ TEST_CASE("decoding: a pass is recorded once for its shape and replayed at other
   Context there = device.context(pool), in_turn = refusing.context(pool);
   const model::Parameters on_device = model::moved_to(&device.memory(), tiny_parameters(Dtype::f32)),
                           on_refusing = model::moved_to(&refusing.memory(), tiny_parameters(Dtype::f32));
-  for (const auto& [answers, drawn] : {std::pair{1, false}, {1, true}, {3, false}, {3, true}}) {
+  for (const auto& [answers, drawn] : {std::pair{1, true}, {3, false}}) {
     CAPTURE(answers);
     CAPTURE(drawn);
     const int before = device.graphs_run();
