@@ -1,6 +1,7 @@
 #include "app/serve/answer_queue.h"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <exception>
 #include <utility>
 
@@ -13,11 +14,15 @@ void Asked::begin_events() {
 }
 
 AnswerQueue::AnswerQueue(ServedModel& model, ServerMetrics& metrics, int most)
-    : model_(model), metrics_(metrics), most_(most), scheduler_(model.batch(), model.tokenizer(), model.end_tokens()) {}
+    : model_(model),
+      metrics_(metrics),
+      most_(most),
+      scheduler_(model.batch(), model.tokenizer(), model.end_tokens()),
+      worker_(std::make_unique<boost::asio::thread_pool>(1)) {}
 
 AnswerQueue::~AnswerQueue() {
-  worker_.stop();
-  worker_.join();
+  worker_->stop();
+  worker_->join();
 }
 
 void AnswerQueue::add(const std::shared_ptr<Asked>& asked, std::vector<infer::GenerationJob> jobs) {
@@ -29,7 +34,7 @@ void AnswerQueue::add(const std::shared_ptr<Asked>& asked, std::vector<infer::Ge
     throw ApiError(429, "too many requests are waiting; try again in a second", "", "queue_full");
   }
   metrics_.waiting(1);
-  boost::asio::post(worker_, [this, asked, jobs = std::move(jobs)]() mutable {
+  boost::asio::post(*worker_, [this, asked, jobs = std::move(jobs)]() mutable {
     attempt(*asked, [&] {
       for (infer::GenerationJob& job : jobs) asked->later.push_back(of_request(asked, std::move(job)));
       asked->left = asked->later.size();
@@ -47,7 +52,7 @@ void AnswerQueue::add(const std::shared_ptr<Asked>& asked, std::vector<infer::Ge
 void AnswerQueue::round() {
   working_ = scheduler_.work();
   count_pages();
-  if (working_) boost::asio::post(worker_, [this] { round(); });
+  if (working_) boost::asio::post(*worker_, [this] { round(); });
 }
 
 // Behind what other requests have in the scheduler by now. A request has one text waiting there at a time.

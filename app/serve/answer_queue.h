@@ -4,7 +4,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/thread_pool.hpp>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -14,6 +13,10 @@
 #include "app/serve/metrics.h"
 #include "app/serve/served_model.h"
 #include "engine/infer/scheduler.h"
+
+namespace boost::asio {
+class thread_pool;
+}
 
 namespace cairn::app {
 
@@ -60,7 +63,7 @@ class AnswerQueue {
   std::atomic<int> waiting_{0};  // requests that no answer has been begun for
   infer::Scheduler scheduler_;   // of the worker, as all of the model's work is
   bool working_ = false;
-  boost::asio::thread_pool worker_{1};  // last: it is joined before what its jobs use goes
+  std::unique_ptr<boost::asio::thread_pool> worker_;  // last: it is joined before what its jobs use goes
 };
 
 }  // namespace cairn::app

@@ -1,13 +1,12 @@
 #include "app/serve/api.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <set>
 #include <utility>
 
 #include "app/serve/answer_queue.h"
 #include "app/serve/generations.h"
+#include "base/background_queue.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "base/hash.h"
@@ -48,7 +47,7 @@ struct Api::State {
   ServerMetrics metrics;
   std::int64_t created = now_microseconds() / 1'000'000;
   AnswerQueue queue;
-  boost::asio::thread_pool reader{1};  // last: it is joined before what it uses goes
+  BackgroundQueue reader{};  // of long bodies; last: it ends before what it uses goes
 
   Json model_json() const {
     return {{"id", model.name()},
@@ -184,10 +183,7 @@ struct Api::State {
 
 Api::Api(ServedModel& model, ApiOptions options) : state_(std::make_unique<State>(model, std::move(options))) {}
 
-Api::~Api() {
-  state_->reader.stop();
-  state_->reader.join();
-}
+Api::~Api() = default;
 
 void Api::drain() {
   state_->queue.drain();
@@ -209,8 +205,8 @@ void Api::handle(HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
   const Answering to(state_->metrics, reply, known.count(request.path) ? request.path : "other", std::move(headers));
   if (!state_->options.allowed_origin.empty() && request.method == "OPTIONS") return to.finish(204, "");
   if (request.body.size() <= kShortBody) return to.guarded([&] { state_->route(request, to); });
-  boost::asio::post(state_->reader,
-                    [state = state_.get(), request = std::move(request), to] { to.guarded([&] { state->route(request, to); }); });
+  state_->reader.submit(
+      [state = state_.get(), request = std::move(request), to] { to.guarded([&] { state->route(request, to); }); });
 }
 
 }  // namespace cairn::app

@@ -222,12 +222,6 @@ Section rights_section(const DatasetFacts& facts) {
   }
   if (section.paragraphs.empty())
     section.paragraphs.push_back("No filter of robots.txt, opt-out signals, opt-outs, licences or addresses was applied.");
-  Table opted{{"opted out", "received"}, 2, {}};
-  for (const DatasetOptOut& one : facts.opt_outs) opted.rows.push_back({one.name, one.received});
-  if (!opted.rows.empty()) {
-    section.paragraphs.push_back("The register of opt-outs of this workspace, as it stands now:");
-    section.tables.push_back(std::move(opted));
-  }
   const auto scrubbed = filters_named(facts, {"pii"});
   for (const auto& [step, filter] : scrubbed) {
     const Json count = count_of(*step, "pii");
@@ -237,6 +231,12 @@ Section rights_section(const DatasetFacts& facts) {
                     parameters.empty() ? "" : ", " + parameters, whole(member(count, {"edited"}))));
   }
   if (scrubbed.empty()) section.paragraphs.push_back("No filter of personal identifiers was applied.");
+  Table opted{{"opted out", "received"}, 2, {}};
+  for (const DatasetOptOut& one : facts.opt_outs) opted.rows.push_back({one.name, one.received});
+  if (!opted.rows.empty()) {
+    section.paragraphs.push_back("The register of opt-outs of this workspace, as it stands now:");
+    section.tables.push_back(std::move(opted));
+  }
   return section;
 }
 
