@@ -1,8 +1,10 @@
 #include "engine/data/curate_outputs.h"
 
+#include <array>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -13,8 +15,10 @@
 #include "engine/data/contamination_report.h"
 #include "engine/data/curate_report.h"
 #include "engine/data/decisions.h"
-#include "engine/data/document.h"
 #include "engine/data/held_out.h"
+#include "engine/data/judge.h"
+#include "engine/data/output_shards.h"
+#include "engine/data/sample_text.h"
 #include "engine/data/sort_key.h"
 #include "engine/data/text_analysis.h"
 #include "lineage/docmap.h"
@@ -27,28 +31,36 @@ constexpr std::size_t kSamplesPerRule = 3;
 
 // ---- what the first rank gets from all
 
-// A document with its verdict, in the order of the outputs: source, address, number.
-std::string output_record(DocumentNumber number, const CuratedRow& row, Verdict verdict) {
+// A document with its verdict, in the order of the outputs: source, address, number. Without its text.
+std::string output_record(DocumentNumber number, CuratedRow row, Verdict verdict, bool sampled) {
   std::string record;
   append_key(record, row.source);
   append_key(record, row.url);
   append_key(record, number);
+  append_key(record, row.text.size());
   record += static_cast<char>(verdict);
+  record += static_cast<char>(sampled);
+  row.text = {};
   pack_row(record, row);
   return record;
 }
 
 struct OutputRow {
-  CuratedRow row;
+  DocumentNumber number = 0;
+  std::uint64_t text_bytes = 0;
   Verdict verdict = Verdict::kept;
+  bool sampled = false;  // may be among the samples of kept documents
+  CuratedRow row{};
 };
 OutputRow output_row(std::string_view record) {
   skip_string_key(record);
   skip_string_key(record);
-  take_number_key(record);
   OutputRow out;
+  out.number = take_number_key(record);
+  out.text_bytes = take_number_key(record);
   out.verdict = static_cast<Verdict>(record[0]);
-  record.remove_prefix(1);
+  out.sampled = record[1] != 0;
+  record.remove_prefix(2);
   out.row = unpack_row(record);
   return out;
 }
@@ -72,51 +84,6 @@ ClusterMember member_of(DocumentNumber number, const CuratedRow& row) {
           {std::string(row.kept_id), std::string(row.kept_source), std::string(row.kept_url)}};
 }
 
-// ---- documents
-
-class OutputWriter {
- public:
-  OutputWriter(steps::StepContext& ctx, const std::string& role)
-      : ctx_(ctx),
-        role_(role),
-        writer_(ctx.disk(), ctx.staging(role), static_cast<std::uint64_t>(ctx.config().integer("shard_bytes"))) {}
-
-  void append(const CuratedRow& row, Decision& decision) {
-    text_bytes_ += row.text.size();
-    writer_.append({std::string(row.id), std::string(row.text), std::string(row.source), std::string(row.url),
-                    std::string(row.licence), std::string(row.language), std::string(row.retrieved), std::string(row.record_id),
-                    std::string(row.record_place), std::string(row.content_type), std::string(row.signals),
-                    std::string(row.licence_evidence), unpack_scores(row.scores)});
-    decision.shard = static_cast<std::uint32_t>(writer_.shard());
-    decision.ordinal = static_cast<std::uint32_t>(writer_.ordinal());
-    const std::string shard = DocumentWriter::shard_name(writer_.shard());
-    if (posting_.source != row.source || posting_.file != shard) {
-      post();
-      posting_ = {std::string(row.source), role_, shard, writer_.ordinal(), 0, 0};
-    }
-    ++posting_.documents;
-  }
-  void finish() {
-    post();
-    writer_.finish();
-    ctx_.describe_output(role_, "documents", writer_.documents());
-    ctx_.describe_output(role_, "text_bytes", text_bytes_);
-  }
-  std::uint64_t text_bytes() const { return text_bytes_; }
-
- private:
-  void post() {
-    if (posting_.documents > 0) ctx_.post_source(posting_);
-    posting_.documents = 0;
-  }
-
-  steps::StepContext& ctx_;
-  std::string role_;
-  DocumentWriter writer_;
-  steps::SourcePosting posting_;
-  std::uint64_t text_bytes_ = 0;
-};
-
 Decision decision_of(const OutputRow& output) {
   const CuratedRow& row = output.row;
   Decision d;
@@ -136,7 +103,8 @@ Decision decision_of(const OutputRow& output) {
 
 // ---- counts
 
-void tally(GroupTally& group, const CuratedRow& row, const Decision& decision) {
+void tally(GroupTally& group, const OutputRow& output, const Decision& decision) {
+  const CuratedRow& row = output.row;
   const Amount in{1, static_cast<std::int64_t>(row.bytes_in), static_cast<std::int64_t>(row.words_in),
                   static_cast<std::int64_t>(row.tokens_in)};
   group.in += in;
@@ -144,17 +112,17 @@ void tally(GroupTally& group, const CuratedRow& row, const Decision& decision) {
     group.dropped_by[decision.filter] += in;
     return;
   }
-  const Amount out{1, static_cast<std::int64_t>(row.text.size()), static_cast<std::int64_t>(row.words),
+  const Amount out{1, static_cast<std::int64_t>(output.text_bytes), static_cast<std::int64_t>(row.words),
                    static_cast<std::int64_t>(row.tokens)};
   (decision.verdict == Verdict::kept ? group.kept : group.held_out) += out;
   if (decision.edited) group.edited += {1, in.bytes - out.bytes, in.words - out.words, in.tokens - out.tokens};
 }
 
-void tally(CurateReport& report, const CuratedRow& row, const Decision& decision) {
-  tally(report.total, row, decision);
-  tally(report.by_language[decision.language], row, decision);
-  if (decision.verdict == Verdict::kept) report.kept_samples.offer(decision, row.text);
-  const std::string edited_by = fmt::format(" {} ", row.edited_by);
+void tally(CurateReport& report, const OutputRow& output, const Decision& decision) {
+  tally(report.total, output, decision);
+  tally(report.by_language[decision.language], output, decision);
+  if (output.sampled) report.kept_samples.offer(decision, output.row.sample);
+  const std::string edited_by = fmt::format(" {} ", output.row.edited_by);
   for (const std::string& name : report.filters) {
     FilterTally& filter = report.by_filter[name];
     ++filter.seen;
@@ -164,7 +132,7 @@ void tally(CurateReport& report, const CuratedRow& row, const Decision& decision
     ++filter.rules[decision.rule];
     std::vector<DroppedSample>& samples = filter.samples[decision.rule];
     if (samples.size() < kSamplesPerRule)
-      samples.push_back({decision.url, decision.language, decision.reason, std::string(row.sample)});
+      samples.push_back({decision.url, decision.language, decision.reason, std::string(output.row.sample)});
     break;  // the filters behind it have not seen the document
   }
 }
@@ -183,11 +151,10 @@ CurateReport empty_report(const std::vector<Stage>& stages) {
 
 // ---- the first rank
 
-// Documents in the order of the outputs: into shards, decisions and counts.
-void write_documents(steps::StepContext& ctx, Exchange<std::string>& ordered, std::uint64_t memory, CurateReport& report) {
-  OutputWriter kept(ctx, "documents"), held_out(ctx, "held_out");
-  DecisionsWriter decisions(ctx.disk(), ctx.scratch() / "decisions", memory, ctx.threads());
-  Progress& progress = ctx.progress("write", "documents");
+// Documents in the order of the outputs: their places, decisions and counts.
+void place_documents(steps::StepContext& ctx, Exchange<std::string>& ordered, std::array<ShardPlan, 2>& plans,
+                     Exchange<Placed>& places, DecisionsWriter& decisions, CurateReport& report) {
+  Progress& progress = ctx.progress("order", "documents");
   std::string source;
   GroupTally of_source;
   const auto end_source = [&] {
@@ -199,23 +166,22 @@ void write_documents(steps::StepContext& ctx, Exchange<std::string>& ordered, st
     Decision decision = decision_of(output);
     if (source != decision.source) end_source();
     source = decision.source;
-    if (decision.verdict != Verdict::dropped) (decision.verdict == Verdict::kept ? kept : held_out).append(output.row, decision);
-    tally(of_source, output.row, decision);
-    tally(report, output.row, decision);
+    if (decision.verdict != Verdict::dropped) {
+      const Placed placed =
+          plans[decision.verdict == Verdict::held_out ? 1 : 0].place(output.number, decision.source, output.text_bytes);
+      decision.shard = static_cast<std::uint32_t>(placed.shard);
+      decision.ordinal = static_cast<std::uint32_t>(placed.ordinal);
+      places.add(placed);
+    }
+    tally(of_source, output, decision);
+    tally(report, output, decision);
     decisions.add(decision);
     progress.add();
     ctx.stop_if_asked();
     ctx.ranks().beat();
   });
   end_source();
-  kept.finish();
-  held_out.finish();
-  decisions.finish(ctx.staging("decisions"));
-  const GroupTally& total = report.total;
-  ctx.describe_output("decisions", "documents", total.in.documents);
-  ctx.summarise(fmt::format("{} of {} documents kept with {} of text, {} held out, {} dropped", total.kept.documents,
-                            total.in.documents, format_bytes(kept.text_bytes()), total.held_out.documents,
-                            total.dropped().documents));
+  for (ShardPlan& plan : plans) plan.finish();
 }
 
 void write_report(steps::StepContext& ctx, const std::vector<Stage>& stages, CurateReport& report,
@@ -247,24 +213,28 @@ void write_report(steps::StepContext& ctx, const std::vector<Stage>& stages, Cur
 void write_outputs(steps::StepContext& ctx, const std::vector<Stage>& stages, const TokenCounter& tokens,
                    const Curation& curation) {
   const Workbench& bench = curation.bench();
+  const auto for_each_row = [&curation](Curation::Which which, const Curation::SettledFn& fn) {
+    curation.for_each_settled(which, [&fn](PieceNumber) { return fn; });
+  };
   std::mutex mutex;
   HeldOut held_out(ctx.config().object("held_out"), ctx.seed());
   if (held_out.any()) {
-    curation.for_each_settled([&](const SettledRow& settled) {
-      if (settled.row.dropped) return;
+    for_each_row(Curation::Which::kept, [&](const SettledRow& settled) {
       const std::lock_guard lock(mutex);
       held_out.see(settled.row.language, settled.row.id, settled.number);
     });
     held_out.merge(bench);
   }
 
-  // All for the first rank.
+  // All but the texts for the first rank.
   const auto first = [](const std::string&) { return 0; };
-  Exchange<std::string> ordered(bench.in("outputs", 2), "documents", first), members(bench.in("outputs", 8), "members", first),
-      contaminated(bench.in("outputs", 8), "contaminated", first);
+  std::optional<Exchange<std::string>> ordered(std::in_place, bench.in("outputs", 4), "documents", first);
+  Exchange<std::string> members(bench.in("outputs", 16), "members", first),
+      contaminated(bench.in("outputs", 16), "contaminated", first);
   std::uint64_t documents = 0;
+  LeastDraws samples;
   ctx.progress("settle", "documents");
-  curation.for_each_settled([&](const SettledRow& settled) {
+  for_each_row(Curation::Which::all, [&](const SettledRow& settled) {
     CuratedRow row = settled.row;
     if (settled.cut) {
       row.words = TextAnalysis(row.text).words().size();
@@ -273,27 +243,47 @@ void write_outputs(steps::StepContext& ctx, const std::vector<Stage>& stages, co
     const Verdict verdict = row.dropped                                            ? Verdict::dropped
                             : held_out.holds(row.language, row.id, settled.number) ? Verdict::held_out
                                                                                    : Verdict::kept;
-    std::string record = output_record(settled.number, row, verdict);
+    const bool sampled = verdict == Verdict::kept && samples.takes(KeptSamples::draw(lineage::document_digest(row.id), row.url));
+    const std::string sample = sampled ? sample_text(row.text, kSampleBytes) : std::string();
+    if (sampled) row.sample = sample;
+    std::string record = output_record(settled.number, row, verdict, sampled);
     const std::lock_guard lock(mutex);
     ++documents;
-    ordered.add(std::move(record));
+    ordered->add(std::move(record));
     if (has_contamination(row)) contaminated.add(contamination_record(settled.number, row));
     if (row.removed_by > 0 && row.kept != kNoDocument) members.add(pack_member(member_of(settled.number, row)));
   });
-  for (Exchange<std::string>* exchange : {&ordered, &members, &contaminated}) exchange->send();
+  ordered->send();
+  for (Exchange<std::string>* exchange : {&members, &contaminated}) exchange->send();
   const std::vector<std::string> counts = bench.share("documents", std::to_string(documents)),
                                  statistics = bench.share("statistics", curation.statistics().pack());
-  if (!ctx.ranks().is_first()) return;
 
   CurateReport report = empty_report(stages);
+  DecisionsWriter decisions(ctx.disk(), bench.folder / fmt::format("decisions-{}", ctx.ranks().rank()), bench.memory / 4,
+                            ctx.threads());
+  std::array<ShardPlan, 2> plans{ShardPlan(ctx, 0), ShardPlan(ctx, 1)};
+  Exchange<Placed> places(bench.in("outputs", 8), "places",
+                          [&curation](const Placed& placed) { return curation.owner_of(placed.document); });
+  if (ctx.ranks().is_first()) place_documents(ctx, *ordered, plans, places, decisions, report);
+  ordered.reset();
+  places.send();
+  const Json shards = parse_json(bench.share("shards", Json{plans[0].shards(), plans[1].shards()}.dump()).front(), "shards");
+  write_shards(ctx, curation, places, {shards.at(0).get<std::uint64_t>(), shards.at(1).get<std::uint64_t>()});
+  if (!ctx.ranks().is_first()) return;
+
+  decisions.finish(ctx.staging("decisions"));
   report.tokens = tokens.counts();
   report.compared = curation.compared();
   for (const std::string& packed : statistics) report.statistics.add_packed(packed, 0);
-  write_documents(ctx, ordered, bench.memory / 4, report);
   std::uint64_t all_documents = 0;
   for (const std::string& count : counts) all_documents += std::stoull(count);
   check_funnel(report, all_documents);
   write_report(ctx, stages, report, contaminated, members);
+  const GroupTally& total = report.total;
+  ctx.describe_output("decisions", "documents", total.in.documents);
+  ctx.summarise(fmt::format("{} of {} documents kept with {} of text, {} held out, {} dropped", total.kept.documents,
+                            total.in.documents, format_bytes(plans[0].text_bytes()), total.held_out.documents,
+                            total.dropped().documents));
 }
 
 }  // namespace cairn::data

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "engine/data/language_words.h"
-#include "engine/data/sample_text.h"
 #include "engine/data/words.h"
 #include "engine/data/xxhash64.h"
 
@@ -16,8 +15,6 @@ namespace cairn::data {
 
 namespace {
 
-constexpr std::size_t kKeptSamples = 10;
-constexpr std::size_t kSampleBytes = 300;
 constexpr std::size_t kMostSources = 10'000;
 
 Json group_json(const GroupTally& group, bool tokens) {
@@ -94,13 +91,16 @@ void SourceTallies::add(const std::string& name, GroupTally tally) {
   order_.erase(std::prev(order_.end()));
 }
 
-void KeptSamples::offer(const Decision& decision, std::string_view text) {
-  const std::uint64_t draw =
-      xxhash64(decision.url, xxhash64({reinterpret_cast<const char*>(decision.id.bytes.data()), decision.id.bytes.size()}));
-  if (samples_.size() == kKeptSamples && draw >= samples_.back().draw) return;
+std::uint64_t KeptSamples::draw(const Digest& id, std::string_view url) {
+  return xxhash64(url, xxhash64({reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()}));
+}
+
+void KeptSamples::offer(const Decision& decision, std::string_view begins) {
+  const std::uint64_t draw = KeptSamples::draw(decision.id, decision.url);
+  if (samples_.size() == kMost && draw >= samples_.back().draw) return;
   const auto place = std::find_if(samples_.begin(), samples_.end(), [draw](const Sample& other) { return other.draw > draw; });
-  samples_.insert(place, {draw, decision.url, decision.language, decision.reason, sample_text(text, kSampleBytes)});
-  if (samples_.size() > kKeptSamples) samples_.pop_back();
+  samples_.insert(place, {draw, decision.url, decision.language, decision.reason, std::string(begins)});
+  if (samples_.size() > kMost) samples_.pop_back();
 }
 
 void check_funnel(const CurateReport& report, std::size_t documents_in) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
@@ -51,11 +53,29 @@ class KeptSamples {
     std::uint64_t draw = 0;
     std::string url, language, edits, begins;
   };
-  void offer(const Decision& decision, std::string_view text);
+  static constexpr std::size_t kMost = 10;
+  static std::uint64_t draw(const Digest& id, std::string_view url);
+  void offer(const Decision& decision, std::string_view begins);   // how its text begins
   const std::vector<Sample>& samples() const { return samples_; }  // least draw first
 
  private:
   std::vector<Sample> samples_;
+};
+
+// Which of many documents may be among the samples, without knowing those that come later. Any thread may ask.
+class LeastDraws {
+ public:
+  bool takes(std::uint64_t draw) {
+    const std::lock_guard lock(mutex_);
+    if (least_.size() == KeptSamples::kMost && draw > *least_.rbegin()) return false;
+    least_.insert(draw);
+    if (least_.size() > KeptSamples::kMost) least_.erase(std::prev(least_.end()));
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::multiset<std::uint64_t> least_;
 };
 
 // The sources with most documents by name, and all others together: a web has more of them than a report can show.

@@ -89,6 +89,14 @@ std::vector<Score> unpack_scores(std::string_view packed) {
   return scores;
 }
 
+Document document_of(const CuratedRow& row) {
+  return {std::string(row.id),           std::string(row.text),      std::string(row.source),
+          std::string(row.url),          std::string(row.licence),   std::string(row.language),
+          std::string(row.retrieved),    std::string(row.record_id), std::string(row.record_place),
+          std::string(row.content_type), std::string(row.signals),   std::string(row.licence_evidence),
+          unpack_scores(row.scores)};
+}
+
 void pack_row(std::string& bytes, const CuratedRow& row) {
   put(bytes, row.dropped);
   for_each_number(row, [&bytes](std::uint64_t number) { put(bytes, number); });

@@ -40,6 +40,8 @@ struct CuratedRow {
 void pack_row(std::string& bytes, const CuratedRow& row);
 CuratedRow unpack_row(std::string_view& bytes);
 
+Document document_of(const CuratedRow& row);
+
 std::string pack_scores(const std::vector<Score>& scores);
 std::vector<Score> unpack_scores(std::string_view packed);
 

@@ -29,14 +29,6 @@ void by_document(const std::vector<Finding>& findings, Fn&& fn) {
   }
 }
 
-Document document_of(const CuratedRow& row) {
-  return {std::string(row.id),           std::string(row.text),      std::string(row.source),
-          std::string(row.url),          std::string(row.licence),   std::string(row.language),
-          std::string(row.retrieved),    std::string(row.record_id), std::string(row.record_place),
-          std::string(row.content_type), std::string(row.signals),   std::string(row.licence_evidence),
-          unpack_scores(row.scores)};
-}
-
 }  // namespace
 
 Curation::Curation(steps::StepContext& ctx, const std::vector<Stage>& stages, const TokenCounter& tokens)
@@ -104,7 +96,7 @@ void Curation::filter_piece(std::size_t stage, std::size_t index) const {
   } else {
     const CuratedPiece before(piece_path(stage - 1, number));
     statistics.add_packed(before.statistics(), 0);
-    for_each_settled_of(stage - 1, number, before, [&](const SettledRow& settled) {
+    for_each_settled_of(stage - 1, number, before, Which::all, [&](const SettledRow& settled) {
       if (settled.row.dropped) return out.append(settled.row);
       Document document = document_of(settled.row);
       judge(document, &settled.row, stages_[stage], first_filters_[stage], tokens_, statistics, out);
@@ -259,8 +251,8 @@ void Curation::ask(std::size_t stage, const Workbench& bench, const fs::path& pa
 
 // ---- what becomes of documents
 
-void Curation::for_each_settled_of(std::size_t stage, PieceNumber number, const CuratedPiece& piece,
-                                   const std::function<void(const SettledRow&)>& fn) const {
+void Curation::for_each_settled_of(std::size_t stage, PieceNumber number, const CuratedPiece& piece, Which which,
+                                   const SettledFn& fn) const {
   const std::vector<CuratedRow>& all = piece.rows();
   std::vector<DedupRow> rows(all.size());
   std::vector<KnownDocuments> known(all.size());
@@ -282,17 +274,24 @@ void Curation::for_each_settled_of(std::size_t stage, PieceNumber number, const 
       for (std::string* text : {&other.id, &other.source, &other.url}) *text = take_string_key(bytes);
     }
   }
-  for (std::size_t i = 0; i < rows.size(); ++i) fn(SettledRow(rows[i], known[i], removed_by[i]));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (which == Which::all || !(all[i].dropped || rows[i].removal)) fn(SettledRow(rows[i], known[i], removed_by[i]));
+  }
 }
 
-void Curation::for_each_settled(const std::function<void(const SettledRow&)>& fn) const {
+void Curation::for_each_settled(Which which, const PieceFn& of_piece) const {
   ctx_.threads().parallel_for(static_cast<std::int64_t>(input_.size()), [&](std::int64_t i) {
     if (ctx_.stop_token().stop_requested()) return;
     const PieceNumber number = input_.number(static_cast<std::size_t>(i));
-    for_each_settled_of(stages_.size() - 1, number, CuratedPiece(piece_path(stages_.size() - 1, number)), fn);
+    for_each_settled_of(stages_.size() - 1, number, CuratedPiece(piece_path(stages_.size() - 1, number)), which,
+                        of_piece(number));
     bench_.ranks.beat();
   });
   ctx_.stop_if_asked();
+}
+
+int Curation::owner_of(DocumentNumber document) const {
+  return input_.owner_of(document);
 }
 
 StatisticTally Curation::statistics() const {

@@ -34,8 +34,13 @@ class Curation {
   // Stage after stage, each with its deduplicators. Ranks come to its end together.
   void run();
 
-  // After run(): this rank's documents, in any order and on any thread.
-  void for_each_settled(const std::function<void(const SettledRow&)>& fn) const;
+  using SettledFn = std::function<void(const SettledRow&)>;
+  using PieceFn = std::function<SettledFn(PieceNumber)>;
+  // After run(): calls `of_piece` for each piece of this rank's documents, in any order and on any thread, and what that returns
+  // with each of its documents, in order; or with those alone that were not dropped.
+  enum class Which { all, kept };
+  void for_each_settled(Which which, const PieceFn& of_piece) const;
+  int owner_of(DocumentNumber document) const;  // its rank; never smaller for a later document
   // What filters measured of this rank's documents, numbered in the order of the chain; after run().
   StatisticTally statistics() const;
   // What deduplicators measured of all documents.
@@ -56,8 +61,8 @@ class Curation {
   void ask(std::size_t stage, const Workbench& bench, const std::filesystem::path& path) const;
   // Of the documents of a piece, which are out behind the first `deduplicators` of a stage.
   std::vector<bool> out_behind(std::size_t stage, std::size_t deduplicators, PieceNumber number, const CuratedPiece& piece) const;
-  void for_each_settled_of(std::size_t stage, PieceNumber number, const CuratedPiece& piece,
-                           const std::function<void(const SettledRow&)>& fn) const;
+  void for_each_settled_of(std::size_t stage, PieceNumber number, const CuratedPiece& piece, Which which,
+                           const SettledFn& fn) const;
 
   steps::StepContext& ctx_;
   const std::vector<Stage>& stages_;
