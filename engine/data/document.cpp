@@ -31,6 +31,11 @@ std::vector<std::string> shard_names(const fs::path& folder) {
     if (entry.name.ends_with(kShardSuffix)) names.push_back(entry.name);
   }
   if (names.empty()) fail("{}: no *{} in this folder", folder.string(), kShardSuffix);
+  // By name; of DocumentWriter's, the one of number 100000 has a digit more and stands behind number 99999.
+  constexpr std::string_view prefix = "documents-";
+  std::stable_sort(names.begin(), names.end(), [prefix](const std::string& a, const std::string& b) {
+    return a.starts_with(prefix) && b.starts_with(prefix) && a.size() < b.size();
+  });
   return names;
 }
 

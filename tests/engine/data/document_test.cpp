@@ -84,6 +84,17 @@ TEST_CASE("documents come back as they were written, in shards and in pieces") {
   for (std::size_t i = 0; i < ids.size(); ++i) CHECK(ids[i] == documents[i].id);
 }
 
+TEST_CASE("shards are read in the order of their numbers, also where these have a digit more") {
+  TemporaryFolder folder;
+  DocumentWriter writer(real_disk(), folder.path() / "d", 1, 99'998);
+  for (int i = 0; i < 4; ++i) writer.append(document_of(fmt::format("text {}", i), ""));
+  writer.finish();
+  CHECK(fs::exists(folder.path() / "d/documents-100001.jsonl.zst"));
+  const std::vector<Document> back = read_all(folder.path() / "d");
+  REQUIRE(back.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(back[i].text == fmt::format("text {}", i));
+}
+
 TEST_CASE("no documents make one empty shard") {
   TemporaryFolder folder;
   write_all(folder.path() / "d", {});
