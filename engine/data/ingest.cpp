@@ -173,7 +173,7 @@ void ingest(steps::StepContext& ctx) {
 
 const steps::StepSpec kIngest{
     .name = "ingest",
-    .version = 8,
+    .version = 9,
     .summary = "read web archives, HTML, text, JSONL and Parquet files into documents",
     .inputs = {{"sources", "raw", "the files that the config's sources name", true, true},
                {"suffixes", "raw", "the public suffix list that config.suffixes names", true, false},

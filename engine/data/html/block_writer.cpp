@@ -81,11 +81,16 @@ class BlockWriter {
       default:
         break;
     }
-    if (is_navigation(e)) return flush();
     if (e.tag == PageTag::cell && in_row_) {
-      if (!strip(text_).empty()) text_ += " | ";
+      if (e.text == 0) return;  // an empty cell does not end its row
+      // From the right: what was looked at once is behind a mark, or gone.
+      if (strip_right(text_).empty())
+        text_.clear();
+      else
+        text_ += " | ";
       return write_children(index, keep_lines);
     }
+    if (is_navigation(e)) return flush();
     flush();
     const bool was_in_row = in_row_;
     if (e.tag == PageTag::heading) heading_ = nodes_[e.node].text[1] - '0';  // of its name
@@ -106,6 +111,7 @@ class BlockWriter {
     flush();
     in_row_ = was_in_row;
     prefix_.clear();
+    if (e.tag == PageTag::heading) heading_ = 0;  // also when all that it holds was left out
   }
 
   void add_text(std::string_view text, bool keep_lines) {

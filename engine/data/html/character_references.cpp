@@ -27,6 +27,7 @@ const NamedReference* longest_name(std::string_view text) {
   // Names that agree with the text so far lie together; one that ends here is the first of them.
   for (std::size_t length = 1; length <= std::min(text.size(), kLongestName) && first != last; ++length) {
     const auto c = static_cast<unsigned char>(text[length - 1]);
+    if (c == '\0') break;  // would be the end of the table's names
     const auto letter = [length](const NamedReference& reference) {
       return static_cast<unsigned char>(reference.name[length - 1]);
     };

@@ -14,8 +14,8 @@ enum class HtmlElement : std::uint8_t {
   a, abbr, acronym, address, applet, area, article, aside, audio, b, base, basefont, bdi, bdo, bgsound, big, blockquote, body, br,
   button, canvas, caption, center, cite, code, col, colgroup, dd, del, details, dfn, dialog, dir, div, dl, dt, em, embed, fieldset,
   figcaption, figure, font, footer, foreignobject, form, frame, frameset, h1, h2, h3, h4, h5, h6, head, header, hgroup, hr, html, i,
-  iframe, img, input, ins, kbd, keygen, label, legend, li, link, listing, main, map, mark, marquee, math, menu, meta, nav, nobr,
-  noembed, noframes, noscript, object, ol, optgroup, option, p, param, picture, plaintext, pre, q, rb, rp, rt, rtc, ruby, s, samp,
+  iframe, img, input, ins, kbd, keygen, label, legend, li, link, listing, main, map, mark, marquee, math, menu, meta, mi, mn,
+  mo, ms, mtext, nav, nobr, noembed, noframes, noscript, object, ol, optgroup, option, p, param, picture, plaintext, pre, q, rb, rp, rt, rtc, ruby, s, samp,
   script, search, section, select, small, source, span, strike, strong, style, sub, summary, sup, svg, table, tbody, td, template_,
   textarea, tfoot, th, thead, time, title, tr, track, tt, u, ul, var, video, wbr, xmp,
   // clang-format on

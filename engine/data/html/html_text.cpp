@@ -14,7 +14,7 @@ namespace {
 
 using E = HtmlElement;
 
-// <title> and the declared language: up to <body>, or to <title>, wherever it stands.
+// <title> and the declared language, as they stand before <body>.
 void read_head(const HtmlTree& tree, HtmlText& page) {
   const std::vector<HtmlNode>& nodes = tree.nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {

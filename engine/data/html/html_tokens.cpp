@@ -82,6 +82,29 @@ HtmlTokens::Kind HtmlTokens::take_text(std::size_t end) {
   return Kind::text;
 }
 
+// Of a script that has "<!--": it ends at no "</script>" that ends a "<script" written behind that (§13.2.5.15 to .31).
+std::size_t HtmlTokens::end_of_script() const {
+  const auto tag = [this](std::size_t at, std::string_view name) {
+    return at < page_.size() && follows(page_, at, name) && at + name.size() < page_.size() &&
+           is(page_[at + name.size()], kEndsName);
+  };
+  bool comment = false, inner = false;
+  for (std::size_t at = at_; (at = page_.find_first_of("<-", at)) != std::string_view::npos; ++at) {
+    if (page_[at] == '-') {
+      if (comment && page_.substr(at, 3) == "-->") comment = inner = false;
+    } else if (!comment && page_.substr(at, 4) == "<!--") {
+      comment = true;
+      ++at;  // its dashes may be the ones of "-->"
+    } else if (comment && !inner && tag(at + 1, "script")) {
+      inner = true;
+    } else if (tag(at + 1, "/script")) {
+      if (!inner) return at;
+      inner = false;
+    }
+  }
+  return page_.size();
+}
+
 HtmlTokens::Kind HtmlTokens::take_raw_text() {
   const HtmlElement raw = raw_;
   raw_ = HtmlElement::other;
@@ -93,6 +116,7 @@ HtmlTokens::Kind HtmlTokens::take_raw_text() {
     const std::size_t behind = end + 2 + name.size();
     if (behind < page_.size() && follows(page_, end + 2, name) && is(page_[behind], kEndsName)) break;
   }
+  if (raw == HtmlElement::script && page_.substr(at_, end - at_).find("<!--") != std::string_view::npos) end = end_of_script();
   if (end == at_) return next();
   text_ = page_.substr(at_, end - at_);
   has_references_ = (html_rules(raw) & kEscapableText) != 0 && text_.find('&') != std::string_view::npos;

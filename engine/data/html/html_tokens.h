@@ -34,6 +34,7 @@ class HtmlTokens {
  private:
   Kind take_text(std::size_t end);
   Kind take_raw_text();
+  std::size_t end_of_script() const;
   bool take_tag();  // false at an unfinished one, which is dropped
   void pass_over_declaration();
 

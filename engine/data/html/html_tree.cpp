@@ -1,6 +1,7 @@
 #include "engine/data/html/html_tree.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/data/html/character_references.h"
 
@@ -65,13 +66,16 @@ class HtmlTreeBuilder {
     tree_.attributes_.insert(tree_.attributes_.end(), tokens_.attributes().begin(), tokens_.attributes().end());
   }
 
-  void push(E element) {
-    if (open_.size() >= HtmlTree::kMostDepth) {
+  // False beyond the greatest depth. A raw text has its element also there: it is no content.
+  bool push(E element) {
+    if (open_.size() >= HtmlTree::kMostDepth && !has(element, kRawText | kEscapableText)) {
       ++too_deep_;
-      return;
+      ++deep_[static_cast<std::size_t>(element)];
+      return false;
     }
     open_.push_back({static_cast<std::uint32_t>(tree_.nodes_.size() - 1), element, in_link_});
     if (element == E::svg || element == E::math) ++foreign_;
+    return true;
   }
   void imply(E element) {
     append(element, html_name(element));
@@ -87,6 +91,7 @@ class HtmlTreeBuilder {
       if (current() == E::svg || current() == E::math) --foreign_;
       open_.pop_back();
     }
+    if (too_deep_ > 0) deep_.fill(0);
     too_deep_ = 0;
   }
 
@@ -139,7 +144,7 @@ class HtmlTreeBuilder {
       seen = true;
       pop_to(0);
       append_tag();
-      return push(element);
+      return void(push(element));
     }
     const bool outside_body = open_.size() == 1 || current() == E::head;
     if (outside_body && has(element, kHeadContent)) {
@@ -148,11 +153,12 @@ class HtmlTreeBuilder {
     } else if (outside_body) {
       enter_body();
     }
+    // A second <select> is the first one's end, whatever it was meant to be.
+    if (element == E::select && foreign_ == 0 && end_innermost([](E open) { return open == E::select; }, is_scope)) return;
     make_way_for(element);
     append_tag();
     if (has(element, kVoid) || tokens_.closes_itself()) return;
-    push(element);
-    if (element == E::a) in_link_ = in_link_ || has_href();
+    if (push(element) && element == E::a) in_link_ = in_link_ || has_href();
   }
 
   bool has_href() const {
@@ -173,7 +179,10 @@ class HtmlTreeBuilder {
     if (foreign_ > 0) {
       if (!has(element, kEndsForeign)) return;
       const auto is_foreign = [](E open) { return open == E::svg || open == E::math; };
-      if (!end_innermost(is_foreign, [](E open) { return open == E::foreignobject; })) return;
+      const auto holds_html = [](E open) {
+        return open == E::foreignobject || open == E::mi || open == E::mn || open == E::mo || open == E::ms || open == E::mtext;
+      };
+      if (!end_innermost(is_foreign, holds_html)) return;
       return make_way_for(element);
     }
     switch (element) {
@@ -189,6 +198,11 @@ class HtmlTreeBuilder {
         break;
       case E::button:
         end_innermost([](E open) { return open == E::button; }, is_scope);
+        break;
+      case E::input:
+      case E::keygen:
+      case E::textarea:
+        end_innermost([](E open) { return open == E::select; }, is_scope);
         break;
       case E::option:
       case E::optgroup:
@@ -238,8 +252,12 @@ class HtmlTreeBuilder {
     const E element = tokens_.element();
     if (element == E::html || element == E::body) return;  // what comes behind them is content, too
     if (too_deep_ > 0) {
-      if (!has(element, kVoid)) --too_deep_;
-      return;
+      if (open_.size() > HtmlTree::kMostDepth) {  // a raw text's
+        close(open_.size() - 1);
+        return open_.pop_back();
+      }
+      // One that was begun there, of whatever name when it has no rules; else what is open there ends with what holds it.
+      if (std::uint32_t& begun = deep_[static_cast<std::size_t>(element)]; begun > 0) return --begun, void(--too_deep_);
     }
     if (element == E::br) {
       if (open_.size() == 1 || current() == E::head) enter_body();
@@ -305,8 +323,9 @@ class HtmlTreeBuilder {
   HtmlTree& tree_;
   HtmlTokens tokens_;
   std::vector<Open> open_{};
-  std::size_t too_deep_ = 0;  // elements open beyond the greatest depth
-  int foreign_ = 0;           // <svg> and <math> that are open
+  std::size_t too_deep_ = 0;  // elements open beyond the greatest depth, and how many of each
+  std::array<std::uint32_t, static_cast<std::size_t>(E::count)> deep_{};
+  int foreign_ = 0;  // <svg> and <math> that are open
   bool in_link_ = false, head_seen_ = false, body_seen_ = false;
 };
 

@@ -29,7 +29,7 @@ class HtmlTree {
  public:
   static constexpr std::size_t kMostDepth = 255;  // what is nested deeper stands beside, not inside, what holds it
 
-  // Any bytes that are UTF-8; they outlive the tree. Time is linear in them, memory about 40 bytes a tag.
+  // Any bytes that are UTF-8; they outlive the tree. Time is linear in them, memory 40 bytes a tag and 64 an attribute.
   explicit HtmlTree(std::string_view page);
   HtmlTree(const HtmlTree&) = delete;
   HtmlTree& operator=(const HtmlTree&) = delete;

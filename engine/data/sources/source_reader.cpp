@@ -33,8 +33,9 @@ bool looks_like_html(std::string_view bytes) {
 
 void HtmlReader::read(std::string_view bytes, const std::string& name, Intake& intake) const {
   if (intake.passes_over()) return;
-  const HtmlText page = compression_of(bytes) == Compression::none ? extract_html(bytes.substr(0, kMaxTextFile))
-                                                                   : extract_html(decompress_all(bytes, name, kMaxTextFile));
+  const bool packed = compression_of(bytes) != Compression::none;
+  const std::string unpacked = packed ? decompress_all(bytes, name, kMaxTextFile) : std::string();
+  const HtmlText page = extract_html((packed ? std::string_view(unpacked) : bytes).substr(0, kMaxHtml));
   Document document;
   document.text = page.text;
   document.language = page.language;

@@ -37,6 +37,7 @@ class SourceReader {
   virtual void read(std::string_view bytes, const std::string& name, Intake& intake) const = 0;
 };
 
+inline constexpr std::size_t kMaxHtml = 32'000'000;  // bytes of a page that are looked at: its tree takes up to 35 times as much
 inline constexpr std::uint64_t kMaxTextFile = 256'000'000;  // bytes of one HTML or text file once unpacked
 inline constexpr std::size_t kMaxJsonLine = 256'000'000;    // bytes of one line of JSONL; the file has no limit
 

@@ -76,6 +76,10 @@ hand = [
     "<ins><p>a</ins>b", "<fieldset><legend>a</legend>b</fieldset>c", "<figure><figcaption>a</figure>b", "<form>a<div>b</div></form>c",
     # foreign content
     "a<svg><title>b</title><path d=x /></svg>c", "a<svg><p>b", "a<svg><div>b</div>c", "<math><mi>x</mi></math>y", "<svg><foreignObject><p>a</p></foreignObject></svg>b", "<p>a<svg><g><circle/></g></svg>b</p>c", "<svg><g>a</svg>b</g>c",
+    "<math><mtext><span>if</span></mtext><mi>L</mi></math>x",
+    # a script in a comment in a script; what ends a <select>
+    """<script><!--\nw("<script src=x></script>");\n//--></script>a""", "<script><!-- <script> </script>a", "<script><!-- --></script>a", "<script><!--></script>a", "<script><!-- <script> --></script>a",
+    "<div><select><option>a<select><p>b</div>", "<div><select><option>a<input><p>b</div>", "<div><select><option>a<textarea></textarea><p>b</div>",
 ]
 
 draw = random.Random(7)
