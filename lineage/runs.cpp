@@ -142,8 +142,8 @@ void Ledger::finish_run(RunId id, const std::vector<SealedOutput>& outputs, cons
   record.run->outputs = outputs;
   record.run->postings = postings;
   for (const auto& [name, role] : refs) {
-    const auto output =
-        std::find_if(outputs.begin(), outputs.end(), [&](const SealedOutput& o) { return o.role == role && o.ordinal == 0; });
+    const auto output = std::find_if(outputs.begin(), outputs.end(),
+                                     [&wanted = role](const SealedOutput& o) { return o.role == wanted && o.ordinal == 0; });
     if (output == outputs.end()) fail("{}: name '{}' wants output '{}', which the run does not have", run.op, name, role);
     if (std::optional<RecordedRef> ref = next_ref(database_, name, output->content.digest))
       record.refs.push_back(std::move(*ref));

@@ -201,10 +201,10 @@ std::set<std::string> with_dependents(const Json& steps, const std::string& orig
   std::set<std::string> found{origin};
   for (bool grew = true; grew;) {
     grew = false;
-    for (const auto& [name, step] : steps.items()) {
-      Json inputs = step.at("inputs");
+    for (const auto& entry : steps.items()) {
+      Json inputs = entry.value().at("inputs");
       for_each_wire(inputs, [&](const Json& wire) {
-        if (found.count(step_of_wire(wire)) > 0) grew |= found.insert(name).second;
+        if (found.count(step_of_wire(wire)) > 0) grew |= found.insert(entry.key()).second;
       });
     }
   }

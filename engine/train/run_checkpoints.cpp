@@ -98,7 +98,8 @@ void RunCheckpoints::after_step() {
   if (take_file("stop")) context_.stop_token().request_stop();
   const std::int64_t step = trainer_.state().step;
   const bool stop = context_.stop_token().stop_requested();
-  const bool asked = context_.stop_token().take_save_request() | take_file("save");
+  const bool by_signal = context_.stop_token().take_save_request(), by_file = take_file("save");  // both are taken
+  const bool asked = by_signal || by_file;
   if (stop || asked || step % every_ == 0 || folder_.is_major(step) || folder_.retry_is_due()) save();
   if (!stop) return;
   folder_.wait();

@@ -54,7 +54,8 @@ TEST_CASE("why: every document of a workspace is found, and its answer is that o
     }
   }
   REQUIRE(expected.size() == 30);
-  for (const auto& [url, verdicts] : expected) {
+  for (const auto& [address, verdicts] : expected) {
+    const std::string& url = address;  // which CAPTURE can refer to
     CAPTURE(url);
     const std::string end = url.substr(url.rfind('/') + 1);
     for (const std::string& name : {url, end, ids.at(url)}) {
