@@ -39,7 +39,8 @@ TEST_CASE("licences: addresses, whatever their spelling") {
       {"", ""},
   };
   for (const auto& [url, expected] : kCases) {
-    INFO(url);
+    const auto& url_ = url;
+    INFO(url_);
     CHECK(licence_of_url(url) == std::string(expected));
   }
 }
@@ -65,7 +66,8 @@ TEST_CASE("licences: SPDX expressions in SPDX's spelling, and what is none") {
       {"", ""},
   };
   for (const auto& [text, expected] : kCases) {
-    INFO(text);
+    const auto& text_ = text;
+    INFO(text_);
     CHECK(spdx_expression(text) == std::string(expected));
   }
   CHECK(spdx_expression(std::string(600, '(')).empty());

@@ -72,7 +72,8 @@ TEST_CASE("parquet: every column of apache/parquet-testing reads as pyarrow read
   const Json golden = read_json(test::source_folder() / "tests/golden/parquet/parquet.json");
   int columns = 0;
   for (const auto& [name, expected] : golden.items()) {
-    INFO(name);
+    const auto& name_ = name;
+    INFO(name_);
     const std::string bytes = read_file(shared / "data/parquet" / name);
     const ParquetFile file(bytes);
     CHECK(file.rows() == expected["rows"].get<std::int64_t>());

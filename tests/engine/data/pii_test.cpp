@@ -279,8 +279,9 @@ TEST_CASE("pii: labelled spans of synthetic sentences are found, and little else
       {"email", {0.98, 0.98}}, {"ip", {0.9, 0.98}}, {"iban", {0.98, 0.98}}, {"phone", {0.7, 0.98}}, {"card", {0.95, 0.98}}};
   for (const auto& [kind, shares] : least) {
     const Tally& tally = by_kind[kind];
-    INFO(kind << ": " << tally.found << " of " << tally.labelled << " found, " << tally.right << " of " << tally.hits
-              << " right");
+    const auto& kind_ = kind;
+    INFO(kind_ << ": " << tally.found << " of " << tally.labelled << " found, " << tally.right << " of " << tally.hits
+               << " right");
     CHECK(tally.labelled > 10);
     CHECK(tally.found >= shares.first * tally.labelled);
     CHECK(tally.right >= shares.second * tally.hits);

@@ -129,7 +129,7 @@ TEST_CASE("robots: RFC 9309 and what Google published of its matcher, as a table
                                                         {"a/b://c", "/b://c"},
                                                         {"http://h.org#f/x", "/"},
                                                         {"http://h.org?a=b", "/?a=b"}};
-  for (const auto& [url, path] : kPaths) CHECK_MESSAGE(robots_path(url, RobotsReading::rfc) == path, url);
+  for (const auto& entry : kPaths) CHECK_MESSAGE(robots_path(entry.first, RobotsReading::rfc) == entry.second, entry.first);
 
   CHECK(line_of("# about\n\nuser-agent: FooBot\r\ndisallow: /x\nallow: /x/y\n", "FooBot", "http://h.org/x/y") == 5);
   CHECK(line_of("# about\n\nuser-agent: FooBot\r\ndisallow: /x\nallow: /x/y\n", "FooBot", "http://h.org/x") == 4);
@@ -204,7 +204,8 @@ TEST_CASE("robots: the protego reading decides as Protego does, on real files an
       made.push_back(url + "tail?q=1");
     }
     for (const char* end : {"/", "/index.html", "/a/b.php?x=y&z=1"}) made.push_back("http://" + host + end);
-    CHECK_MESSAGE(check(raw, made, decisions, host) == 0, host);
+    const std::string& of = host;
+    CHECK_MESSAGE(check(raw, made, decisions, of) == 0, of);
     ++files;
   }
   CHECK(files == 410);

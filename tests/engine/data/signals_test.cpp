@@ -108,7 +108,9 @@ TEST_CASE("signals: what header fields and metas say, as a table") {
       {"a file that is none", "tdmrep.json (sha256:x) unreadable: not JSON", " ?"},
   };
   for (const auto& [what, line, expected] : kCases) {
-    INFO(what << ": " << line);
+    const auto& line_ = line;
+    const auto& what_ = what;
+    INFO(what_ << ": " << line_);
     CHECK(said_by({line}) == std::string(expected));
   }
   // The strictest wins, wherever it stands.

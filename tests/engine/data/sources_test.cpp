@@ -121,10 +121,9 @@ TEST_CASE("encodings: what nobody declared is detected, on the Universal Declara
       inside = c == '<' || (inside && c != '>');
       if (!inside && c != '>') plain += c;
     }
-    const std::string bytes = encoded(plain, encoding);
-    CHECK_MESSAGE(to_utf8(bytes) == to_utf8(bytes, encoding), std::string(language), " ", std::string(encoding));
-    CHECK_MESSAGE(to_utf8(bytes.substr(bytes.size() / 2, 1500)) == to_utf8(bytes.substr(bytes.size() / 2, 1500), encoding),
-                  std::string(language), " ", std::string(encoding));
+    const std::string bytes = encoded(plain, encoding), what = fmt::format("{} {}", language, encoding);
+    CHECK_MESSAGE(to_utf8(bytes) == to_utf8(bytes, encoding), what);
+    CHECK_MESSAGE(to_utf8(bytes.substr(bytes.size() / 2, 1500)) == to_utf8(bytes.substr(bytes.size() / 2, 1500), encoding), what);
   }
   CHECK(!known_encoding("ibm-37"));  // EBCDIC
   CHECK(!known_encoding("../../etc/x"));

@@ -110,7 +110,8 @@ TEST_CASE("warc: every fixture is read as what it is") {
   };
   for (const auto& [name, told] : kFiles) {
     const Gathered gathered = gather(read_file(shared / "data/warc" / name));
-    INFO(name);
+    const auto& name_ = name;
+    INFO(name_);
     CHECK(gathered.told() == std::string(told));
   }
   CHECK(error_of([&] { gather(read_file(shared / "data/warc/resiliparse/block-sized-records.warc.lz4")); }).find("lz4") !=

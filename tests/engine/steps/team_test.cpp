@@ -78,5 +78,6 @@ TEST_CASE("team: half of it, and nonsense, is refused by name") {
       {{{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}}, "PMI_SIZE=2: CAIRN_JOB must name this start, the same for all ranks"},
       {{{"CAIRN_RANK_TIMEOUT", "soon"}}, "CAIRN_RANK_TIMEOUT=soon: expected a whole number"},
   };
-  for (const auto& [variables, expected] : cases) CHECK(error_of([&] { team_of(variables); }) == expected);
+  for (const auto& [variables, expected] : cases)
+    CHECK(error_of([&, &variables = variables] { team_of(variables); }) == expected);
 }
