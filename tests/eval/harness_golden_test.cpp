@@ -119,7 +119,8 @@ TEST_CASE("the harness's golden tasks: every context, log-likelihood, answer and
   Context context{cpu_backend(), pool};
 
   for (const Json& run : golden["runs"]) {
-    for (const auto& [name, samples] : run["samples"].items()) {
+    for (const auto& [key, samples] : run["samples"].items()) {
+      const std::string& name = key;  // which a message can refer to
       CAPTURE(name);
       const Task task = load_task(folder / "tasks" / (name + ".yaml"), folder);
       TaskResult result;

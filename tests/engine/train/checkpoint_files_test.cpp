@@ -151,7 +151,8 @@ TEST_CASE("checkpoint files: any flipped byte, missing file or wrong length is f
   training.write(path);
   const auto original = bytes_of(path);
   REQUIRE(original.size() == 7);
-  for (const auto& [name, text] : original) {
+  for (const auto& [file, text] : original) {
+    const std::string& name = file;  // which a message can refer to
     for (const std::size_t at : {std::size_t{0}, std::size_t{9}, text.size() / 2, text.size() - 1}) {
       flip_byte(path / name, at);
       // The last byte of the manifest is its newline: another character there is trailing text.

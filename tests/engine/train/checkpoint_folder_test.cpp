@@ -178,7 +178,8 @@ TEST_CASE("checkpoint folder: each kind of damage falls back to the checkpoint b
     Three three;
     REQUIRE(three.resume() == std::pair<std::int64_t, std::string>(6, ""));
     damage(three);
-    const auto [step, warning] = three.resume();
+    const auto [step, warned] = three.resume();
+    const std::string& warning = warned;  // which a message can refer to
     CHECK_MESSAGE(step == 4, why);
     CHECK_MESSAGE(warning.find("checkpoint step-6 is damaged (" + why) != std::string::npos, warning);
     CHECK(warning.find("); resuming from step-4") != std::string::npos);
@@ -210,7 +211,8 @@ TEST_CASE("checkpoint folder: what another training wrote is passed over where a
     Three three;
     change(three);
     REQUIRE(checkpoint_damage(three.newest()) == "");
-    const auto [step, warning] = three.resume();
+    const auto [step, warned] = three.resume();
+    const std::string& warning = warned;  // which a message can refer to
     CHECK(step == 4);
     CHECK_MESSAGE(warning.find("checkpoint step-6 does not fit (") != std::string::npos, warning);
     CHECK_MESSAGE(warning.find(why) != std::string::npos, warning);

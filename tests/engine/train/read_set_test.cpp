@@ -243,7 +243,8 @@ TEST_CASE("read set: goes through JSON, bad facts are refused by name") {
   const ReadSet back = ReadSet::from_json(facts);
   CHECK(back.to_json() == facts);
   CHECK(back.events(1, {100, 120}) == set.events(1, {100, 120}));
-  for (const auto& [key, value] : facts.items()) {
+  for (const auto& fact : facts.items()) {
+    const std::string& key = fact.key();
     Json without = facts;
     without.erase(key);
     CHECK_MESSAGE(test::error_of([&] { ReadSet::from_json(without); }).find(key) != std::string::npos, key);

@@ -87,12 +87,14 @@ TEST_CASE("plan: the memory that a step of tiny-10m takes is what the plan says,
     Dtype compute;
     const char* recompute;
   };
-  for (const auto& [compute, text] : {Case{Dtype::f32, "none"}, Case{Dtype::f32, "norms+activation"}, Case{Dtype::f32, "block"},
-                                      Case{Dtype::bf16, "none"}, Case{Dtype::bf16, "block"}}) {
+  for (const auto& [compute, recompute] : {Case{Dtype::f32, "none"}, Case{Dtype::f32, "norms+activation"},
+                                           Case{Dtype::f32, "block"}, Case{Dtype::bf16, "none"}, Case{Dtype::bf16, "block"}}) {
     needs.compute = compute;
-    needs.recompute = model::parse_recompute(text);
+    const std::string policy = recompute;
+    needs.recompute = model::parse_recompute(policy);
     const std::int64_t planned = plan_memory(needs).total(), taken = peak_of_a_step(needs);
-    CHECK_MESSAGE(double(taken) == doctest::Approx(double(planned)).epsilon(0.03), text, ": planned ", planned, ", took ", taken);
+    CHECK_MESSAGE(double(taken) == doctest::Approx(double(planned)).epsilon(0.03), policy, ": planned ", planned, ", took ",
+                  taken);
   }
 }
 
