@@ -178,14 +178,14 @@ void place_documents(steps::StepContext& ctx, Exchange<std::string>& ordered, st
     decisions.add(decision);
     progress.add();
     ctx.stop_if_asked();
-    ctx.ranks().beat();
+    ctx.ranks().check();
   });
   end_source();
   for (ShardPlan& plan : plans) plan.finish();
 }
 
 void write_report(steps::StepContext& ctx, const std::vector<Stage>& stages, CurateReport& report,
-                  Exchange<std::string>& contaminated, Exchange<std::string>& members) {
+                  Exchange<std::string>& contaminated, Exchange<std::string>& members, const fs::path& own) {
   const fs::path folder = ctx.staging("report");
   ctx.disk().make_directories(folder);
   if (report.by_filter.contains("decontaminate")) {
@@ -202,8 +202,7 @@ void write_report(steps::StepContext& ctx, const std::vector<Stage>& stages, Cur
   const auto for_each_member = [&members](const MemberFn& fn) {
     members.for_each([&fn](std::string_view record) { fn(unpack_member(record)); });
   };
-  report.clusters =
-      write_clusters(for_each_member, names, ctx.disk(), folder / "clusters.jsonl", ctx.scratch() / "cluster-sizes");
+  report.clusters = write_clusters(for_each_member, names, ctx.disk(), folder / "clusters.jsonl", own / "cluster-sizes");
   write_file_atomically(ctx.disk(), folder / "report.json", pretty_json(report_json(report)));
   write_file_atomically(ctx.disk(), folder / "report.html", report_html(report));
 }
@@ -259,8 +258,7 @@ void write_outputs(steps::StepContext& ctx, const std::vector<Stage>& stages, co
                                  statistics = bench.share("statistics", curation.statistics().pack());
 
   CurateReport report = empty_report(stages);
-  DecisionsWriter decisions(ctx.disk(), bench.folder / fmt::format("decisions-{}", ctx.ranks().rank()), bench.memory / 4,
-                            ctx.threads());
+  DecisionsWriter decisions(ctx.disk(), bench.own / "decisions", bench.memory / 4, ctx.threads());
   std::array<ShardPlan, 2> plans{ShardPlan(ctx, 0), ShardPlan(ctx, 1)};
   Exchange<Placed> places(bench.in("outputs", 8), "places",
                           [&curation](const Placed& placed) { return curation.owner_of(placed.document); });
@@ -278,7 +276,7 @@ void write_outputs(steps::StepContext& ctx, const std::vector<Stage>& stages, co
   std::uint64_t all_documents = 0;
   for (const std::string& count : counts) all_documents += std::stoull(count);
   check_funnel(report, all_documents);
-  write_report(ctx, stages, report, contaminated, members);
+  write_report(ctx, stages, report, contaminated, members, bench.own);
   const GroupTally& total = report.total;
   ctx.describe_output("decisions", "documents", total.in.documents);
   ctx.summarise(fmt::format("{} of {} documents kept with {} of text, {} held out, {} dropped", total.kept.documents,

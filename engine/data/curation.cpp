@@ -29,6 +29,14 @@ void by_document(const std::vector<Finding>& findings, Fn&& fn) {
   }
 }
 
+// Of this process alone. What processes that were this rank before have left there is removed.
+fs::path own_folder(const steps::StepContext& ctx) {
+  const fs::path of_rank = ctx.scratch() / "own" / std::to_string(ctx.ranks().rank());
+  ctx.disk().remove_tree(of_rank);
+  ctx.disk().make_directories(of_rank / ctx.ranks().attempt());
+  return of_rank / ctx.ranks().attempt();
+}
+
 }  // namespace
 
 Curation::Curation(steps::StepContext& ctx, const std::vector<Stage>& stages, const TokenCounter& tokens)
@@ -39,7 +47,7 @@ Curation::Curation(steps::StepContext& ctx, const std::vector<Stage>& stages, co
       input_(ctx.inputs("documents"), piece_bytes_, ctx.ranks()),
       bench_{ctx.ranks(), ctx.disk(),
              // Documents are numbered by pieces, and who owns what depends on the number of ranks.
-             ctx.scratch() / fmt::format("ranks-{}-{}", ctx.ranks().size(), piece_bytes_),
+             ctx.scratch() / fmt::format("ranks-{}-{}", ctx.ranks().size(), piece_bytes_), own_folder(ctx),
              static_cast<std::uint64_t>(ctx.runtime().integer("memory")) * static_cast<std::uint64_t>(ctx.threads().threads()),
              ctx.threads(), ctx.stop_token()},
       findings_(stages.size()),
@@ -81,7 +89,7 @@ void Curation::filter(std::size_t stage) {
     if (ctx_.stop_token().stop_requested()) return;
     if (!CuratedPiece::is_whole(piece_path(stage, input_.number(index)))) filter_piece(stage, index);
     progress.add();
-    bench_.ranks.beat();
+    bench_.ranks.check();
   });
   ctx_.stop_if_asked();
 }
@@ -142,7 +150,7 @@ void Curation::find(std::size_t stage, std::size_t d, const Workbench& bench) co
     open.number = number;
     open.out = out_behind(stage, d, number, *open.piece);
     ctx_.stop_if_asked();
-    bench.ranks.beat();
+    bench.ranks.check();
   };
   const auto show = [&](std::size_t row, const RowFn& fn) {
     const CuratedRow& shown = open.piece->rows().at(row);
@@ -171,7 +179,7 @@ void Curation::find(std::size_t stage, std::size_t d, const Workbench& bench) co
   comparison.bench.memory = bench.memory / 4 * 3;
   if (!all_agree(bench, "sent", findings.is_sent())) deduplicator.compare(comparison);
   findings.send();
-  PieceFileWriter<Finding> file(ctx_.disk(), findings_path(stage, d));
+  PieceFileWriter<Finding> file(ctx_.disk(), findings_path(stage, d), bench.own);
   findings.for_each([&](const Finding& finding) { file.add(piece_of(finding.document), finding); });
   file.finish();
 }
@@ -192,7 +200,7 @@ void Curation::measure(std::size_t stage, std::size_t d, const Workbench& bench)
                             for (std::size_t row = 0; row < out.size(); ++row) {
                               if (!out[row]) fn(rows[row], keys_of(rows[row].row->keys, d));
                             }
-                            bench.ranks.beat();
+                            bench.ranks.check();
                           }
                         }};
   for (MeasuredStatistic& statistic : deduplicator.measured(outcome)) compared_.push_back(std::move(statistic));
@@ -241,7 +249,7 @@ void Curation::ask(std::size_t stage, const Workbench& bench, const fs::path& pa
     });
   }
   answers.send();
-  PieceFileWriter<std::string> file(ctx_.disk(), path);
+  PieceFileWriter<std::string> file(ctx_.disk(), path, bench.own);
   answers.for_each([&](const std::string& answer) {
     std::string_view bytes = answer;
     file.add(piece_of(take_number_key(bytes)), answer);
@@ -285,7 +293,7 @@ void Curation::for_each_settled(Which which, const PieceFn& of_piece) const {
     const PieceNumber number = input_.number(static_cast<std::size_t>(i));
     for_each_settled_of(stages_.size() - 1, number, CuratedPiece(piece_path(stages_.size() - 1, number)), which,
                         of_piece(number));
-    bench_.ranks.beat();
+    bench_.ranks.check();
   });
   ctx_.stop_if_asked();
 }

@@ -31,6 +31,7 @@ struct Workbench {
   steps::Ranks& ranks;
   Disk& disk;
   std::filesystem::path folder;  // that all ranks see; it exists
+  std::filesystem::path own;     // of this process alone: a second one that is taken for the same rank has another; it exists
   std::uint64_t memory;          // bytes that this rank may use for what it sorts
   ThreadPool& threads;
   const StopToken& stop;
@@ -39,7 +40,8 @@ struct Workbench {
   // A folder below it, made; with one of `parts` equal parts of the memory.
   Workbench in(const std::string& name, std::uint64_t parts = 1) const {
     disk.make_directories(folder / name);
-    return {ranks, disk, folder / name, memory / parts, threads, stop, label + name + "."};
+    disk.make_directories(own / name);
+    return {ranks, disk, folder / name, own / name, memory / parts, threads, stop, label + name + "."};
   }
   // What each rank says under this name.
   std::vector<std::string> share(const std::string& name, const std::string& own) const { return ranks.share(label + name, own); }
@@ -52,15 +54,14 @@ class Exchange {
 
   Exchange(const Workbench& bench, const std::string& name, Owner owner)
       : bench_(bench), name_(name), owner_(std::move(owner)), sent_(bench.ranks.size() > 1 && is_whole()) {
-    const std::filesystem::path folder = bench.folder / fmt::format("{}.sorting-{}", name, bench.ranks.rank());
-    if (!sent_) sorter_.emplace(bench.disk, folder, bench.memory, bench.threads);
+    if (!sent_) sorter_.emplace(bench.disk, bench.own / (name + ".sorting"), bench.memory, bench.threads);
   }
 
   // Whether an earlier attempt has sent all that this rank has: then nothing need be added.
   bool is_sent() const { return sent_; }
   void add(Record record) {
     if (!sent_) sorter_->add(std::move(record));
-    if ((++added_ & 0xFFFFF) == 0) bench_.ranks.beat();
+    if ((++added_ & 0xFFFFF) == 0) look_up();
   }
 
   // After the last record; returns once all ranks have sent. All ranks send, also those that have nothing to add.
@@ -75,10 +76,7 @@ class Exchange {
   void for_each(Fn&& fn) {
     std::uint64_t count = 0;
     for (SortedRecords<Record> own = records(); !own.done(); own.next()) {
-      if ((++count & 0xFFFFF) == 0) {
-        bench_.ranks.beat();
-        bench_.stop.throw_if_requested();
-      }
+      if ((++count & 0xFFFFF) == 0) look_up();
       fn(own.record());
     }
   }
@@ -87,6 +85,12 @@ class Exchange {
   struct PartEnd {
     std::uint64_t byte = 0, hash = 0;
   };
+
+  // Whether to go on.
+  void look_up() const {
+    bench_.ranks.check();
+    bench_.stop.throw_if_requested();
+  }
 
   std::filesystem::path run_path(int rank) const { return bench_.folder / fmt::format("{}.run-{}", name_, rank); }
   std::filesystem::path ends_path(int rank) const { return bench_.folder / fmt::format("{}.ends-{}", name_, rank); }
@@ -124,30 +128,34 @@ class Exchange {
     try {
       std::uint64_t begin = 0;
       for (const PartEnd& end : read_ends(rank)) {
+        look_up();
         for (RecordRun<Record> run(run_path(rank), begin, end.byte - begin, 1 << 18, end.hash); !run.done();) run.next();
         begin = end.byte;
       }
     } catch (const Error&) {
+      look_up();
       return false;
     }
     return true;
   }
 
   void write() {
-    const std::filesystem::path path = run_path(bench_.ranks.rank());
-    bench_.disk.remove(path);  // of an attempt that did not come to its end
+    const std::filesystem::path path = bench_.own / (name_ + ".run");  // put in its place when it is whole
     RecordFile<Record> file(bench_.disk, path);
     std::vector<PartEnd> ends;
     const auto end_part = [&] {
       ends.push_back({file.bytes(), file.hash()});
       file.begin_part();
     };
+    std::uint64_t count = 0;
     sorter_->for_each_sorted([&](const Record& record) {
+      if ((++count & 0xFFFFF) == 0) look_up();
       for (const int owner = owner_(record); static_cast<int>(ends.size()) < owner;) end_part();
       file.write(record);
     });
     while (static_cast<int>(ends.size()) < bench_.ranks.size()) end_part();
     file.finish(true);
+    bench_.disk.rename(path, run_path(bench_.ranks.rank()));
     std::string bytes(reinterpret_cast<const char*>(ends.data()), ends.size() * sizeof ends[0]);
     const std::uint64_t hash = xxhash64(bytes);
     bytes.append(reinterpret_cast<const char*>(&hash), sizeof hash);

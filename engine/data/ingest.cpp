@@ -122,7 +122,7 @@ void ingest(steps::StepContext& ctx) {
   const auto folder_of = [&ctx](std::size_t group) { return ctx.scratch() / fmt::format("group-{:06d}", group); };
   const std::function<void()> breathe = [&ctx] {
     ctx.stop_if_asked();
-    ctx.ranks().beat();
+    ctx.ranks().check();
   };
   const auto read = [&](std::size_t group) {
     const std::span<const IngestFile> own(files.data() + begins[group], begins[group + 1] - begins[group]);

@@ -44,8 +44,11 @@ fs::path shards_folder(const steps::StepContext& ctx, std::uint64_t output) {
 // as its documents come.
 class ShardsWriter {
  public:
-  ShardsWriter(steps::StepContext& ctx, std::uint64_t memory)
+  // Shards are written in `own`, a folder of this process alone, and put in their places when they are whole: the first rank may
+  // be about to give those to the step that this rank had written before it was killed.
+  ShardsWriter(steps::StepContext& ctx, fs::path own, std::uint64_t memory)
       : ctx_(ctx),
+        own_(std::move(own)),
         most_(std::min<std::uint64_t>(memory / static_cast<std::uint64_t>(ctx.config().integer("shard_bytes")),
                                       static_cast<std::uint64_t>(ctx.threads().threads()))) {}
   void append(const std::string& record) {
@@ -63,14 +66,14 @@ class ShardsWriter {
   }
   void finish() {
     if (writer_)
-      writer_->finish();
+      finish(*writer_, shards_.back().first);
     else
       ctx_.threads().parallel_for(static_cast<std::int64_t>(shards_.size()), [this](std::int64_t i) {
         const auto& [name, records] = shards_[static_cast<std::size_t>(i)];
         const std::unique_ptr<DocumentWriter> writer = writer_of(name);
         for (const std::string& record : records) write(*writer, record);
-        writer->finish();
-        ctx_.ranks().beat();
+        finish(*writer, name);
+        ctx_.ranks().check();
       });
     writer_.reset();
     shards_.clear();
@@ -79,9 +82,12 @@ class ShardsWriter {
 
  private:
   std::unique_ptr<DocumentWriter> writer_of(const ShardName& name) const {
-    const fs::path folder = shards_folder(ctx_, name.output);
-    ctx_.disk().remove(folder / DocumentWriter::shard_name(name.shard));  // of an attempt before
-    return std::make_unique<DocumentWriter>(ctx_.disk(), folder, ~std::uint64_t{0}, name.shard);
+    return std::make_unique<DocumentWriter>(ctx_.disk(), own_ / kDocumentOutputs[name.output], ~std::uint64_t{0}, name.shard);
+  }
+  void finish(DocumentWriter& writer, const ShardName& name) const {
+    writer.finish();
+    const std::string file = DocumentWriter::shard_name(name.shard);
+    ctx_.disk().rename(own_ / kDocumentOutputs[name.output] / file, shards_folder(ctx_, name.output) / file);
   }
   static void write(DocumentWriter& writer, std::string_view record) {
     take_shard_name(record);
@@ -90,6 +96,7 @@ class ShardsWriter {
   }
 
   steps::StepContext& ctx_;
+  fs::path own_;
   std::uint64_t most_;
   std::vector<std::pair<ShardName, std::vector<std::string>>> shards_;  // with their records, where they are held
   std::unique_ptr<DocumentWriter> writer_;
@@ -139,7 +146,7 @@ void write_shards(steps::StepContext& ctx, const Curation& curation, Exchange<Pl
   });
   if (!texts.is_sent()) {
     const fs::path path = bench.folder / fmt::format("places-{}", bench.ranks.rank());
-    PieceFileWriter<Placed> file(ctx.disk(), path);
+    PieceFileWriter<Placed> file(ctx.disk(), path, bench.own);
     places.for_each([&](const Placed& placed) { file.add(piece_of(placed.document), placed); });
     file.finish();
     const PieceFile<Placed> placed(ctx.disk(), path);
@@ -158,7 +165,7 @@ void write_shards(steps::StepContext& ctx, const Curation& curation, Exchange<Pl
 
   for (std::size_t output = 0; output < kDocumentOutputs.size(); ++output)
     ctx.disk().make_directories(shards_folder(ctx, output));
-  ShardsWriter writer(ctx, bench.memory / 4);
+  ShardsWriter writer(ctx, bench.own / "shards", bench.memory / 4);
   Progress& progress = ctx.progress("write", "documents");
   texts.for_each([&](const std::string& record) {
     writer.append(record);

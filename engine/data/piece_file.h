@@ -30,7 +30,9 @@ inline std::filesystem::path index_path(std::filesystem::path path) {
 template <typename Record>
 class PieceFileWriter {
  public:
-  PieceFileWriter(Disk& disk, const std::filesystem::path& path) : disk_(disk), path_(path), file_(created(disk, path)) {}
+  // `own`: a folder of this process alone, where the file stands until it is whole.
+  PieceFileWriter(Disk& disk, const std::filesystem::path& path, const std::filesystem::path& own)
+      : disk_(disk), path_(path), writing_(own / path.filename()), file_(disk, writing_) {}
   void add(PieceNumber piece, const Record& record) {  // pieces in order
     if (index_.empty() || index_.back().piece != piece) {
       end_piece();
@@ -41,6 +43,7 @@ class PieceFileWriter {
   void finish() {
     end_piece();
     file_.finish(true);
+    disk_.rename(writing_, path_);
     std::string bytes(reinterpret_cast<const char*>(index_.data()), index_.size() * sizeof(piece_file::Entry));
     const std::uint64_t hash = xxhash64(bytes);
     bytes.append(reinterpret_cast<const char*>(&hash), sizeof hash);
@@ -48,11 +51,6 @@ class PieceFileWriter {
   }
 
  private:
-  static RecordFile<Record> created(Disk& disk, const std::filesystem::path& path) {
-    disk.remove(piece_file::index_path(path));  // of an attempt before
-    disk.remove(path);
-    return RecordFile<Record>(disk, path);
-  }
   void end_piece() {
     if (index_.empty()) return;
     index_.back().end = file_.bytes();
@@ -61,7 +59,7 @@ class PieceFileWriter {
   }
 
   Disk& disk_;
-  std::filesystem::path path_;
+  std::filesystem::path path_, writing_;
   RecordFile<Record> file_;
   std::vector<piece_file::Entry> index_;
 };

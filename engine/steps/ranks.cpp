@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -14,7 +16,6 @@ namespace cairn::steps {
 
 namespace {
 
-constexpr std::int64_t kBeatEvery = 1'000'000;  // microseconds
 constexpr auto kFirstWait = std::chrono::milliseconds(2), kLongestWait = std::chrono::milliseconds(500);
 
 }  // namespace
@@ -27,11 +28,15 @@ Ranks::Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::
       folder_(std::move(folder)),
       owner_(std::move(owner)),
       session_(std::move(session)),
+      attempt_(fmt::format("{}-{}-{}", rank, getpid(), now_microseconds())),
       stop_(&stop),
       timeout_seconds_(timeout_seconds) {
   if (size < 1 || rank < 0 || rank >= size) fail("rank {} of {} ranks", rank, size);
   disk.make_directories(folder_);
   disk.remove(sign("failed", rank_));
+  if (has_left()) return;
+  live();  // at once: who was this rank before sees it
+  heartbeat_.emplace([this] { live(); });
 }
 
 std::filesystem::path Ranks::arrival(const std::string& name, int rank) const {
@@ -41,29 +46,32 @@ std::filesystem::path Ranks::sign(std::string_view kind, int rank) const {
   return folder_ / fmt::format("{}-{}-{}", kind, session_, rank);
 }
 
-void Ranks::beat() {
-  if (size_ == 1) return;
-  const std::unique_lock lock(beating_, std::try_to_lock);
-  if (!lock) return;
-  const std::int64_t now = now_microseconds();
-  if (now - beaten_ < kBeatEvery) return;
-  beaten_ = now;
-  refuse_company();
-  write_file_atomically(*disk_, sign("alive", rank_), said_ = fmt::format("{} {}", now, ++beats_));
+void Ranks::live() {
+  const std::lock_guard lock(living_);
+  look_for_company();
+  if (!is_over_) write_file_atomically(*disk_, sign("alive", rank_), said_ = fmt::format("{} {}", attempt_, ++beats_));
 }
 
-void Ranks::refuse_company() {
+void Ranks::look_for_company() {
+  if (is_over_) return;
   const std::filesystem::path sign_of_life = sign("alive", rank_);
-  replaced_ = !said_.empty() && disk_->exists(sign_of_life) && disk_->read(sign_of_life) != said_;
-  if (replaced_) fail("another process is rank {} of {} of this start now; this one ends", rank_, size_);
-  if (disk_->exists(owner_) && disk_->read(owner_) != session_)
-    fail("another start works on this step now; rank {} of {} of this one ends", rank_, size_);
+  if (!said_.empty() && disk_->exists(sign_of_life) && disk_->read(sign_of_life) != said_)
+    why_over_ = fmt::format("another process is rank {} of {} of this start now; this one ends", rank_, size_);
+  else if (disk_->exists(owner_) && disk_->read(owner_) != session_)
+    why_over_ = fmt::format("another start works on this step now; rank {} of {} of this one ends", rank_, size_);
+  is_over_ = !why_over_.empty();
+}
+
+void Ranks::check() const {
+  if (is_over_) throw Error(why_over_);
 }
 
 void Ranks::give_up(std::string_view why) noexcept {
-  if (size_ == 1 || replaced_) return;
+  if (size_ == 1) return;
   try {
-    write_file_atomically(*disk_, sign("failed", rank_), why);
+    const std::lock_guard lock(living_);
+    look_for_company();  // what this one failed of may be what the other has removed
+    if (!is_over_) write_file_atomically(*disk_, sign("failed", rank_), why);
   } catch (const std::exception&) {  // the others run into their timeout
   }
 }
@@ -91,9 +99,10 @@ std::vector<std::string> Ranks::share(const std::string& name, std::string_view 
 void Ranks::meet(const std::string& name, std::string_view own) {
   if (size_ == 1) return;
   {
-    const std::lock_guard lock(beating_);
-    refuse_company();  // whatever the time: what the others find behind a barrier must be this start's
+    const std::lock_guard lock(living_);
+    look_for_company();  // whatever the time: what the others find behind a barrier must be this start's
   }
+  check();
   const auto arrive = [&] {
     if (!disk_->exists(arrival(name, rank_))) write_file_atomically(*disk_, arrival(name, rank_), own);
   };
@@ -104,10 +113,9 @@ void Ranks::meet(const std::string& name, std::string_view own) {
 
 void Ranks::leave() {
   if (size_ == 1) return;
-  if (rank_ == 0)
-    wait_for("left");
-  else
-    write_file_atomically(*disk_, arrival("left", rank_), "");
+  if (rank_ == 0) wait_for("left");
+  heartbeat_.reset();  // nothing is written any more to a folder that may be removed
+  if (rank_ != 0) write_file_atomically(*disk_, arrival("left", rank_), "");
 }
 
 bool Ranks::has_left() const {
@@ -124,17 +132,18 @@ void Ranks::wait_for(const std::string& name) {
     if (missing.empty()) return;
     stop_->throw_if_requested();
     refuse_failure();
-    beat();
+    check();
     for (const int rank : missing) {
       const auto index = static_cast<std::size_t>(rank);
       const std::filesystem::path path = sign("alive", rank);
-      const std::string beat = disk_->exists(path) ? disk_->read(path) : std::string();
-      if (beat != last[index]) {
-        last[index] = beat;
+      const std::string sign_of_life = disk_->exists(path) ? disk_->read(path) : std::string();
+      if (sign_of_life != last[index]) {
+        last[index] = sign_of_life;
         seen[index] = now_microseconds();
       } else if (static_cast<double>(now_microseconds() - seen[index]) * 1e-6 > timeout_seconds_) {
         fail("rank {} of {} {} for {}: it has not come to '{}'. Start it again, or all of them: what is done is kept", rank,
-             size_, beat.empty() ? "has not been seen" : "has shown no sign of life", format_duration(timeout_seconds_), name);
+             size_, sign_of_life.empty() ? "has not been seen" : "has shown no sign of life", format_duration(timeout_seconds_),
+             name);
       }
     }
     std::this_thread::sleep_for(wait);

@@ -5,15 +5,18 @@
 // the barriers that it had passed. So all that a rank writes must be a function of the step's inputs and of the ranks' number.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/disk.h"
 #include "base/stop.h"
+#include "engine/steps/heartbeat.h"
 
 namespace cairn::steps {
 
@@ -22,13 +25,15 @@ class Ranks {
   Ranks() = default;  // one process alone, which waits for nobody
   // `folder`: of the action, for this number of ranks, kept between attempts. `session`: of the job that started these processes:
   // signs of life and failures of other jobs do not count. `owner`: the file that names the job which the action's scratch folder
-  // belongs to.
+  // belongs to. While it lives it gives a sign of life each second, in the background.
   Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::filesystem::path owner, std::string session,
         const StopToken& stop, double timeout_seconds);
 
   int rank() const { return rank_; }
   int size() const { return size_; }
   bool is_first() const { return rank_ == 0; }
+  // Of this process and no other: what it writes under this name is its own, also where another is taken for the same rank.
+  const std::string& attempt() const { return attempt_; }
 
   // Returns once all ranks have come to the barrier of this name; each name once. Error when a rank has shown no sign of life for
   // the timeout, which names it, or when one has failed, with its words; try_again when a stop is asked for.
@@ -39,9 +44,9 @@ class Ranks {
   // The end of the step, once on each rank: the first returns when all others are out of the folder, which it may then remove.
   void leave();
   bool has_left() const;  // this rank, also before it was killed and started again
-  // A sign of life, to be given during long work, from any thread; a file once a second, else next to nothing. Error when the
-  // scratch folder is another start's, or another process is this rank: two must not write there.
-  void beat();
+  // Error when the scratch folder is another start's, or another process is this rank: two must not go on there. To be called
+  // during long work, from any thread; costs next to nothing.
+  void check() const;
   // Tells the others that this rank gives up, and why.
   void give_up(std::string_view why) noexcept;
 
@@ -51,18 +56,21 @@ class Ranks {
   void meet(const std::string& name, std::string_view own);
   void wait_for(const std::string& name);
   void refuse_failure() const;
-  void refuse_company();
+  void live();
+  void look_for_company();
 
   int rank_ = 0, size_ = 1;
   Disk* disk_ = nullptr;
   std::filesystem::path folder_{}, owner_{};
-  std::string session_{};
+  std::string session_{}, attempt_ = "alone";
   const StopToken* stop_ = nullptr;
   double timeout_seconds_ = 0;
-  std::mutex beating_{};
-  std::int64_t beaten_ = 0, beats_ = 0;  // microseconds; count
-  std::string said_{};                   // by the last beat
-  bool replaced_ = false;
+  std::mutex living_{};
+  std::int64_t beats_ = 0;
+  std::string said_{};                // by the last sign of life
+  std::atomic<bool> is_over_{false};  // then why_over_ does not change any more
+  std::string why_over_{};
+  std::optional<Heartbeat> heartbeat_{};  // last: its thread uses all of it
 };
 
 }  // namespace cairn::steps

@@ -116,6 +116,7 @@ void run_shared(const Follower& follower, const Pipeline& pipeline, const Json& 
     ranks.leave();
   } catch (const std::exception& error) {
     ranks.give_up(error.what());
+    ranks.check();  // why it had to fail, where another has taken its place
     throw;
   }
 }
@@ -140,6 +141,7 @@ Team team_of_environment(const std::function<const char*(const char*)>& variable
     std::replace(team.job.begin(), team.job.end(), '/', '_');
     if (team.size > 1 && team.job.empty())
       fail_usage("{}={}: CAIRN_JOB must name this start, the same for all ranks", launcher.size, size);
+    if (team.job == "." || team.job == "..") fail_usage("CAIRN_JOB={}: names no folder of its own", team.job);
     break;
   }
   return team;
@@ -156,16 +158,7 @@ TeamLeader::TeamLeader(Team team, const std::filesystem::path& folder, const Dig
   // An earlier start of this name that ended has left nothing that is needed; one whose first rank was killed goes on.
   if (disk.exists(folder_ / kEnd)) disk.remove_tree(folder_);
   disk.make_directories(folder_);
-  beating_ = std::make_unique<BackgroundQueue>();
-  beating_->submit([this] {
-    for (int i = 0; !ended_; ++i, std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
-      if (i % 50 == 0) write_file_atomically(*disk_, folder_ / kAlive, fmt::format("{}", now_microseconds()));
-    }
-  });
-}
-
-TeamLeader::~TeamLeader() {
-  ended_ = true;
+  heartbeat_.emplace([this] { write_file_atomically(*disk_, folder_ / kAlive, fmt::format("{}", now_microseconds())); });
 }
 
 void TeamLeader::tell(std::size_t number, const Json& what) {

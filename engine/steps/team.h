@@ -5,18 +5,18 @@
 // folder that all of them see is needed: neither MPI nor a server (docs/scale.md).
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "base/background_queue.h"
 #include "base/hash.h"
 #include "base/json_fwd.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "base/thread_pool.h"
+#include "engine/steps/heartbeat.h"
 #include "engine/steps/pipeline.h"
 #include "engine/steps/ranks.h"
 #include "engine/steps/step_context.h"
@@ -41,9 +41,6 @@ class TeamLeader {
  public:
   // `folder`: of the workspace. `code`: of the program.
   TeamLeader(Team team, const std::filesystem::path& folder, const Digest& code, Disk& disk, const StopToken& stop);
-  ~TeamLeader();
-  TeamLeader(const TeamLeader&) = delete;
-  TeamLeader& operator=(const TeamLeader&) = delete;
   // The others run the step with this setup, of which they take inputs, folders, seed and time. The ranks to give to its context.
   std::unique_ptr<Ranks> share(std::size_t number, const PipelineStep& step, const StepSetup& setup);
   void pass(std::size_t number);                      // over a step that they do not share, or that all have left
@@ -58,8 +55,7 @@ class TeamLeader {
   Digest code_;
   Disk* disk_;
   const StopToken* stop_;
-  std::atomic<bool> ended_{false};
-  std::unique_ptr<BackgroundQueue> beating_{};  // signs of life, while the others wait
+  std::optional<Heartbeat> heartbeat_{};  // while the others wait
 };
 
 struct Follower {

@@ -62,11 +62,12 @@ class StepRun {
   StepRun& stop_token(StopToken& token) { return setup_.stop = &token, *this; }
   // The next run() as one of `size` ranks, which share the folders of one StepRun in forked processes.
   StepRun& ranks(int rank, int size, double timeout_seconds = 60) {
-    ranks_ = std::make_unique<steps::Ranks>(rank, size, real_disk(),
-                                            folder_.path() / ("meeting-" + std::to_string(attempts_)), folder_.path() / "owner",
-                                            "test", *setup_.stop, timeout_seconds);
+    ranks_ = std::make_unique<steps::Ranks>(rank, size, real_disk(), folder_.path() / ("meeting-" + std::to_string(attempts_)),
+                                            folder_.path() / "owner", "test", *setup_.stop, timeout_seconds);
     return setup_.ranks = ranks_.get(), *this;
   }
+  // The next run() is the last one again, in the same staging folder, and its ranks find what they had done.
+  StepRun& again() { return --attempts_, *this; }
   StepRun& disk(Disk& disk) { return setup_.disk = &disk, *this; }
 
   StepRun& run() {
@@ -80,6 +81,8 @@ class StepRun {
       if ((!ranks_ || ranks_->is_first()) && !std::filesystem::exists(output(declared.role)))
         fail("step {} did not write its output '{}'", spec_.name, declared.role);
     }
+    ranks_.reset();  // its thread would not be there in a forked process
+    setup_.ranks = nullptr;
     return *this;
   }
 

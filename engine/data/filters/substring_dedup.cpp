@@ -42,8 +42,7 @@ class Corpus {
     texts.send();
     begins_.push_back(0);
     if (!bench.ranks.is_first()) return;
-    const std::filesystem::path path = bench.folder / "all";
-    bench.disk.remove(path);
+    const std::filesystem::path path = bench.own / "all";
     {
       GatheringFile file(bench.disk, path);
       texts.for_each([&](std::string_view record) {
@@ -54,6 +53,7 @@ class Corpus {
       file.finish();
     }
     file_ = MappedFile(path);
+    bench.disk.remove(path);  // it is read as long as it is mapped
   }
   std::uint64_t size() const { return begins_.back(); }
   std::size_t texts() const { return documents_.size(); }
@@ -279,8 +279,6 @@ std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, const Workb
   }
   const std::uint64_t shard = std::max<std::uint64_t>(budget / static_cast<std::uint64_t>(bench.threads.threads()), 2 * window);
   runs.resize((corpus.size() + shard - 1) / shard);
-  bench.disk.remove_tree(bench.folder);
-  bench.disk.make_directories(bench.folder);
   bench.threads.parallel_for(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
     if (bench.stop.stop_requested()) return;
     Run& run = runs[static_cast<std::size_t>(i)];
@@ -288,7 +286,7 @@ std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, const Workb
     const std::vector<std::uint32_t> entries =
         sorted_windows(corpus, run.begin, std::min(run.begin + shard, corpus.size()), window, false);
     run.entries = entries.size();
-    run.path = bench.folder / fmt::format("run-{:06d}", i);
+    run.path = bench.own / fmt::format("run-{:06d}", i);
     const auto file = bench.disk.create(run.path);
     file->write({reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(std::uint32_t)});
     file->close();
@@ -303,7 +301,7 @@ void SubstringDedup::compare(Comparison& c) const {
   const Corpus corpus(c, window);
   if (corpus.texts() == 0) return;  // also on all ranks but the first
   const Workbench& bench = c.bench;
-  ExternalSorter<Mark> marks(bench.disk, bench.folder / "marks", bench.memory / 4, bench.threads);
+  ExternalSorter<Mark> marks(bench.disk, bench.own / "marks", bench.memory / 4, bench.threads);
   {
     const std::vector<Run> runs = make_runs(corpus, window, bench.in("runs"));
     const std::vector<std::vector<RunPart>> parts = parts_of(corpus, runs, window);
@@ -327,7 +325,7 @@ void SubstringDedup::compare(Comparison& c) const {
       hand_over();
     });
   }
-  bench.disk.remove_tree(bench.folder / "runs");
+  bench.disk.remove_tree(bench.own / "runs");
 
   // Marked windows by text; those that meet are one finding.
   std::size_t text = corpus.texts();

@@ -13,6 +13,7 @@
 #include "engine/data/document.h"
 #include "engine/data/exchange.h"
 #include "engine/data/piece_file.h"
+#include "tests/support/crash_disk.h"
 #include "tests/support/made_words.h"
 #include "tests/support/run_step.h"
 
@@ -141,6 +142,8 @@ TEST_CASE("curate: scratch files of several ranks that are damaged or cut short 
   }
   std::sort(files.begin(), files.end());
   REQUIRE(files.size() > 100);
+  CHECK(std::none_of(files.begin(), files.end(),
+                     [](const fs::path& path) { return path.string().find("/own/") != std::string::npos; }));
   for (std::size_t round = 0; round < 4; ++round) {  // every third one cut short, or with a bit turned
     for (std::size_t i = round % 3; i < files.size(); i += 3) damage(files[i], round % 2);
     CHECK(digests_by_ranks(run, 3) == expected);
@@ -155,6 +158,45 @@ TEST_CASE("curate: scratch files of several ranks that are damaged or cut short 
   CHECK(digests_by_ranks(run, 3) == expected);
 }
 
+TEST_CASE(
+    "curate: a rank that is started again behind its last barrier, and killed again, leaves the shards whole that it had "
+    "written") {
+  TemporaryFolder folder;
+  write_documents(folder.path() / "in", 300);
+  Json config = parse_json(kChain, "config");
+  config["shard_bytes"] = 15'000;
+  StepRun run(kCurate, config);
+  digests_by_ranks(run.input("documents", folder.path() / "in"), 3);
+  // The first rank gives these to the step, and may do so at any time.
+  const auto shards = [&run] {
+    std::map<std::string, std::string> bytes;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(run.scratch() / "shards")) {
+      if (entry.is_regular_file()) bytes[entry.path().lexically_relative(run.scratch()).string()] = read_file(entry.path());
+    }
+    return bytes;
+  };
+  const std::map<std::string, std::string> expected = shards();
+  REQUIRE(expected.size() > 10);
+  const auto written_again = [&](int operations) {
+    test::CrashDisk disk(run.folder());
+    disk.crash_after(operations, test::CrashLoss::torn);
+    try {
+      run.again().ranks(1, 3).threads(1).disk(disk).run();
+    } catch (const test::SimulatedCrash&) {
+    }
+    return disk.operations();
+  };
+  const std::vector<std::string> all = written_again(1'000'000);
+  const auto puts_in_place = [](const std::string& operation) {
+    return operation.starts_with("rename ") && operation.find("/shards/documents/") != std::string::npos;
+  };
+  CHECK(std::count_if(all.begin(), all.end(), puts_in_place) > 2);
+  for (int operations = 0; operations < static_cast<int>(all.size()); ++operations) {
+    written_again(operations);
+    CHECK_MESSAGE(shards() == expected, "killed at " << all[static_cast<std::size_t>(operations)]);
+  }
+}
+
 TEST_CASE("exchange: each rank gets what it owns, in order; what was damaged since is an error that names the file") {
   for (const std::uint64_t memory : {std::uint64_t{0}, std::uint64_t{1} << 20}) {
     TemporaryFolder folder;
@@ -166,7 +208,9 @@ TEST_CASE("exchange: each rank gets what it owns, in order; what was damaged sin
                                   {1, kRanks, real_disk(), folder.path() / "meeting", folder.path() / "owner", "x", stop, 60},
                                   {2, kRanks, real_disk(), folder.path() / "meeting", folder.path() / "owner", "x", stop, 60}};
     const auto exchange_of = [&](int rank) {
-      return Exchange<std::uint64_t>({ranks[rank], real_disk(), folder.path(), memory, threads, stop}, "numbers",
+      const fs::path own = folder.path() / ranks[rank].attempt();
+      fs::create_directories(own);
+      return Exchange<std::uint64_t>({ranks[rank], real_disk(), folder.path(), own, memory, threads, stop}, "numbers",
                                      [](std::uint64_t number) { return static_cast<int>(number * kRanks / kRecords); });
     };
     std::vector<std::uint64_t> got[kRanks];
@@ -225,8 +269,9 @@ TEST_CASE("piece files: records by piece; every bit that is turned, and every by
   const fs::path path = folder.path() / "records", index = folder.path() / "records.index";
   std::map<PieceNumber, std::vector<std::string>> all;
   for (std::uint64_t i = 0; i < 40; ++i) all[i / 7 * 3].push_back(std::string(i, 'a') + std::to_string(i));
+  fs::create_directories(folder.path() / "own");
   const auto write = [&] {
-    PieceFileWriter<std::string> writer(real_disk(), path);
+    PieceFileWriter<std::string> writer(real_disk(), path, folder.path() / "own");
     for (const auto& [piece, records] : all) {
       for (const std::string& record : records) writer.add(piece, record);
     }

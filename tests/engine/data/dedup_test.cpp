@@ -105,7 +105,7 @@ TEST_CASE("components: chains, stars and cycles end in the least node, in memory
     edges.push_back({5000, 5001});
     edges.push_back({5000, 5001});
     std::map<std::uint64_t, std::uint64_t> least;
-    const Workbench bench{alone, real_disk(), folder.path(), memory, threads, stop};
+    const Workbench bench{alone, real_disk(), folder.path(), folder.path(), memory, threads, stop};
     find_components(
         bench,
         [&](const EdgeFn& edge) {

@@ -41,7 +41,7 @@ class Deduplicated {
     const auto show = [this](data::DocumentNumber i, const data::RowFn& fn) {
       fn(i, curated_[i], data::keys_of(curated_[i].keys, 0));
     };
-    const data::Workbench bench{alone, real_disk(), folder_.path(), memory, pool, stop};
+    const data::Workbench bench{alone, real_disk(), folder_.path(), folder_.path(), memory, pool, stop};
     data::Comparison comparison{bench,
                                 [&](const data::RowFn& fn) {
                                   for (std::size_t i = 0; i < curated_.size(); ++i) {

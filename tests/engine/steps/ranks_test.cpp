@@ -1,11 +1,14 @@
 // Ranks that meet at barriers, and those that must not: of an earlier start, or a second process of one rank.
 #include "engine/steps/ranks.h"
 
-#include <fstream>
+#include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "base/disk.h"
+#include "base/error.h"
 #include "base/stop.h"
+#include "engine/steps/heartbeat.h"
 #include "tests/support/test.h"
 
 using namespace cairn;
@@ -15,8 +18,8 @@ using test::error_of;
 namespace {
 
 struct Meeting {
-  Ranks rank(int number, const std::string& job) const {
-    return Ranks(number, 2, real_disk(), folder.path() / "meeting", folder.path() / "owner", job, stop, 20);
+  Ranks rank(int number, const std::string& job, double timeout_seconds = 20) const {
+    return Ranks(number, 2, real_disk(), folder.path() / "meeting", folder.path() / "owner", job, stop, timeout_seconds);
   }
   bool failed(int number, const std::string& job) const {
     return std::filesystem::exists(folder.path() / "meeting" / ("failed-" + job + "-" + std::to_string(number)));
@@ -44,25 +47,64 @@ TEST_CASE("ranks: a barrier is passed when all have come, and what failed is tol
   CHECK(others_error == "rank 0 of 2 gave up: the disk is full");
 }
 
+TEST_CASE("ranks: one that is busy for longer than the others wait for a sign of life is not taken for dead") {
+  const Meeting meeting;
+  std::thread other([&] {
+    Ranks one = meeting.rank(1, "a", 1.7);
+    std::this_thread::sleep_for(std::chrono::milliseconds(3500));
+    one.barrier("read");
+  });
+  Ranks zero = meeting.rank(0, "a", 1.7);
+  CHECK(error_of([&] { zero.barrier("read"); }).empty());
+  other.join();
+}
+
+TEST_CASE("ranks: what one fails of when another process has taken its place does not end the start") {
+  const Meeting meeting;
+  Ranks former = meeting.rank(1, "a");
+  const Ranks again = meeting.rank(1, "a");
+  former.give_up("a file is gone");
+  CHECK(!meeting.failed(1, "a"));
+}
+
+TEST_CASE("ranks: nothing is written to their folder any more by one that has left") {
+  const Meeting meeting;
+  Ranks zero = meeting.rank(0, "a"), one = meeting.rank(1, "a");
+  one.leave();
+  zero.leave();
+  std::filesystem::remove_all(meeting.folder.path() / "meeting");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  CHECK(!std::filesystem::exists(meeting.folder.path() / "meeting"));
+}
+
+TEST_CASE("heartbeat: goes on after a beat that failed, and ends with its owner") {
+  std::atomic<int> beats{0};
+  {
+    const steps::Heartbeat heartbeat([&] {
+      if (++beats == 1) fail("the disk is full");
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(1300));
+  }
+  CHECK(beats == 2);
+}
+
 TEST_CASE("ranks: of a start whose scratch folder is another's now, none goes on") {
   const Meeting meeting;
   Ranks old = meeting.rank(1, "a");
   write_file_atomically(real_disk(), meeting.folder.path() / "owner", "a");
-  old.beat();
+  old.check();
   write_file_atomically(real_disk(), meeting.folder.path() / "owner", "b");
-  // At a barrier at once; during work with the next sign of life, a second later.
+  // At a barrier at once; during work with the next sign of life.
   CHECK(error_of([&] { old.barrier("read"); }) == "another start works on this step now; rank 1 of 2 of this one ends");
   CHECK(!std::filesystem::exists(meeting.folder.path() / "meeting" / "read.1"));
-  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
-  CHECK(error_of([&] { old.beat(); }) == "another start works on this step now; rank 1 of 2 of this one ends");
+  CHECK(error_of([&] { old.check(); }) == "another start works on this step now; rank 1 of 2 of this one ends");
 }
 
 TEST_CASE("ranks: of two processes that are the same rank the former ends, and does not end the start") {
   const Meeting meeting;
   Ranks former = meeting.rank(1, "a");
-  former.beat();
   Ranks again = meeting.rank(1, "a");
-  again.beat();
+  CHECK(former.attempt() != again.attempt());
   const std::string error = error_of([&] { former.barrier("read"); });
   CHECK(error == "another process is rank 1 of 2 of this start now; this one ends");
   former.give_up(error);

@@ -76,6 +76,8 @@ TEST_CASE("team: half of it, and nonsense, is refused by name") {
       {{{"SLURM_PROCID", "99999999999"}, {"SLURM_STEP_NUM_TASKS", "2"}}, "SLURM_PROCID=99999999999: expected a whole number"},
       {{{"CAIRN_RANK", "0"}, {"CAIRN_RANKS", "2"}}, "CAIRN_RANKS=2: CAIRN_JOB must name this start, the same for all ranks"},
       {{{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}}, "PMI_SIZE=2: CAIRN_JOB must name this start, the same for all ranks"},
+      {{{"CAIRN_RANK", "0"}, {"CAIRN_RANKS", "2"}, {"CAIRN_JOB", ".."}}, "CAIRN_JOB=..: names no folder of its own"},
+      {{{"PMI_RANK", "0"}, {"PMI_SIZE", "2"}, {"CAIRN_JOB", "."}}, "CAIRN_JOB=.: names no folder of its own"},
       {{{"CAIRN_RANK_TIMEOUT", "soon"}}, "CAIRN_RANK_TIMEOUT=soon: expected a whole number"},
   };
   for (const auto& [variables, expected] : cases)
