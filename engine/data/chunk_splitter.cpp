@@ -384,7 +384,7 @@ class ChunkSplitter::Rules {
       return (is_alpha(*before) || is_digit(*before)) && is_alpha(*after) ? 1 : 0;
     }
     if (here.point == '-' || here.point == 0x2013 || here.point == 0x2014 || here.point == '~') {
-      if (!is_alpha(*before)) return 0;
+      if (!is_alpha(*before) && !(style_ == WordStyle::english && is_digit(*before))) return 0;
       if (style_ == WordStyle::italian && !is_lower(*after) && after->point != here.point) return 0;
       std::size_t length = 1;
       const std::size_t most = here.point == '-' ? 3 : here.point == 0x2014 ? 2 : 1;
@@ -403,8 +403,13 @@ class ChunkSplitter::Rules {
     };
     if (find('.', begin) == end) return false;
     const std::size_t colon = find(':', begin);
-    if (colon > begin + 1 && colon + 2 < end && letters_[colon + 1].point == '/' && letters_[colon + 2].point == '/')
+    if (colon > begin + 1 && colon + 2 < end && letters_[colon + 1].point == '/' && letters_[colon + 2].point == '/') {
+      for (; at < colon; ++at) {
+        const char32_t c = letters_[at].point;
+        if (!is_alpha(letters_[at]) && !is_digit(letters_[at]) && c != '_' && c != '+' && c != '-' && c != '.') return false;
+      }
       at = colon + 3;
+    }
     std::size_t stop = at;
     while (stop < end && letters_[stop].point != '/' && letters_[stop].point != '?' && letters_[stop].point != '#') ++stop;
     for (std::size_t i = stop; i-- > at + 1;) {

@@ -2,10 +2,11 @@
 //
 // The rules are close to those of spaCy's English tokenizer, which datatrove's filters use for English (spec/data.md §2.2): white
 // space separates; punctuation, quotes, currency and icons at either end of a chunk are words of their own, as are "...", 's,
-// n't, 'll and a unit after a number; letters joined by a hyphen, ':', '/', '=' are taken apart; web addresses stay whole. They
-// are used for all languages by the filters that know nothing of languages. Scripts without spaces (Han, kana, Thai, Lao, Khmer,
-// Myanmar) have no words that could be found without a dictionary: there each letter with its marks is a word, and the filters
-// that count sequences of words take longer ones (unspaced_scale). tests/engine/data/words_test.cpp says how often the two agree.
+// n't, 'll and a unit after a number; a hyphen, ':', '/', '=' between two letters, or a digit and a letter, parts; web addresses
+// stay whole. They are used for all languages by the filters that know nothing of languages. Scripts without spaces (Han, kana,
+// Thai, Lao, Khmer, Myanmar) have no words that could be found without a dictionary: there each letter with its marks is a word,
+// and the filters that count sequences of words take longer ones (unspaced_scale). tests/engine/data/words_test.cpp says how
+// often the two agree.
 #pragma once
 
 #include <string_view>
@@ -13,7 +14,7 @@
 
 namespace cairn::data {
 
-inline constexpr int kWordRules = 1;  // raise when the same text would give other words
+inline constexpr int kWordRules = 2;  // raise when the same text would give other words
 
 // What languages do differently at hyphens, apostrophes and abbreviations, as spaCy's tokenizers have it.
 enum class WordStyle {
