@@ -96,7 +96,7 @@ std::vector<ClusterTally> write_clusters(const std::function<void(const MemberFn
   std::vector<ClusterTally> tallies;
   std::uint64_t cluster = 0, size = 0;
   ClusterMember last;
-  RecordRun<std::uint64_t> counted(sizes, 0, disk.size(sizes), 1 << 16);
+  RecordRun<std::uint64_t> counted(sizes, 0, disk.size(sizes));
   for_each([&](const ClusterMember& member) {
     const std::string& by = names.at(member.by);
     if (begins_cluster(member, last, cluster > 0)) {

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kZstdLevel = 3;
+constexpr std::uint64_t kMostRatio = 32;        // of a piece: a piece that unpacks to more is cut earlier
 constexpr std::size_t kFrameBytes = 1'000'000;  // of lines, before a frame is closed
 constexpr std::string_view kShardSuffix = ".jsonl.zst";
 
@@ -238,15 +239,19 @@ DocumentPieces::DocumentPieces(const fs::path& folder, std::uint64_t piece_bytes
     MappedFile& file = state_->files[shard] = MappedFile(folder / state_->names[shard]);
     const std::string_view bytes = file.text();
     DocumentPiece piece{shard, 0, 0};
+    std::uint64_t unpacked = 0;
     for (std::size_t at = 0; at < bytes.size();) {
       // Damage is reported by whoever reads the piece; here it only ends the cutting.
       const std::size_t frame = ZSTD_findFrameCompressedSize(bytes.data() + at, bytes.size() - at);
       const std::size_t taken = ZSTD_isError(frame) ? bytes.size() - at : frame;
+      const unsigned long long content = ZSTD_getFrameContentSize(bytes.data() + at, taken);
+      if (content != ZSTD_CONTENTSIZE_UNKNOWN && content != ZSTD_CONTENTSIZE_ERROR) unpacked += content;
       at += taken;
       piece.bytes += taken;
-      if (piece.bytes >= piece_bytes || at == bytes.size()) {
+      if (piece.bytes >= piece_bytes || unpacked / kMostRatio >= piece_bytes || at == bytes.size()) {
         state_->pieces.push_back(piece);
         piece = {piece.shard, at, 0};
+        unpacked = 0;
       }
     }
     file.release();

@@ -107,8 +107,8 @@ struct DocumentPiece {
   std::uint64_t offset = 0, bytes = 0;  // compressed
 };
 
-// Shards [first_shard, behind_shard) of a folder, cut into pieces of about `piece_bytes` compressed bytes, for reading in
-// parallel. Any thread may read.
+// Shards [first_shard, behind_shard) of a folder, cut into pieces of about `piece_bytes` compressed bytes, and of no more than
+// about 32 times as much unpacked, for reading in parallel. Any thread may read.
 class DocumentPieces {
  public:
   explicit DocumentPieces(const std::filesystem::path& folder, std::uint64_t piece_bytes = 1'000'000,

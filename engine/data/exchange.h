@@ -1,8 +1,8 @@
 // Records brought together: every rank adds what it has, and gets, sorted, what it owns of all ranks' records.
 //
-// A rank sorts its records within its memory and writes them to one file, and to another where each owner's part ends and its
-// hash; an owner merges its parts of all files. One rank alone keeps what fits in memory. What an owner gets is a function of the
-// records and of who owns them: of nothing else. Files of an earlier attempt that are whole are used again.
+// A rank sorts its records within its memory and writes them to one file, and to another where each owner's part ends; an owner
+// merges its parts of all files. One rank alone keeps what fits in memory. What an owner gets is a function of the records and of
+// who owns them: of nothing else. Files of an earlier attempt that are whole are used again.
 #pragma once
 
 #include <algorithm>
@@ -82,10 +82,6 @@ class Exchange {
   }
 
  private:
-  struct PartEnd {
-    std::uint64_t byte = 0, hash = 0;
-  };
-
   // Whether to go on.
   void look_up() const {
     bench_.ranks.check();
@@ -98,20 +94,19 @@ class Exchange {
   SortedRecords<Record> records() {
     if (bench_.ranks.size() == 1) return sorter_->sorted();
     const auto own = static_cast<std::size_t>(bench_.ranks.rank());
-    const std::size_t buffer = std::clamp<std::uint64_t>(bench_.memory / static_cast<std::uint64_t>(bench_.ranks.size()),
-                                                         std::uint64_t{1} << 12, std::uint64_t{1} << 18);
     std::vector<RecordRun<Record>> runs;
     for (int rank = 0; rank < bench_.ranks.size(); ++rank) {
-      const std::vector<PartEnd> ends = read_ends(rank);
-      const std::uint64_t begin = own == 0 ? 0 : ends[own - 1].byte;
-      if (begin < ends[own].byte) runs.emplace_back(run_path(rank), begin, ends[own].byte - begin, buffer, ends[own].hash);
+      const std::vector<std::uint64_t> ends = read_ends(rank);
+      const std::uint64_t begin = own == 0 ? 0 : ends[own - 1];
+      if (begin < ends[own]) runs.emplace_back(run_path(rank), begin, ends[own] - begin);
     }
     return SortedRecords<Record>(std::move(runs));
   }
 
-  std::vector<PartEnd> read_ends(int rank) const {
+  // Where each owner's part ends.
+  std::vector<std::uint64_t> read_ends(int rank) const {
     const std::string bytes = bench_.disk.read(ends_path(rank));
-    std::vector<PartEnd> ends(static_cast<std::size_t>(bench_.ranks.size()));
+    std::vector<std::uint64_t> ends(static_cast<std::size_t>(bench_.ranks.size()));
     const std::size_t size = ends.size() * sizeof ends[0];
     std::uint64_t hash = 0;
     if (bytes.size() != size + sizeof hash) fail("{}: damaged", ends_path(rank).string());
@@ -127,10 +122,10 @@ class Exchange {
     if (!bench_.disk.exists(ends_path(rank)) || !bench_.disk.exists(run_path(rank))) return false;
     try {
       std::uint64_t begin = 0;
-      for (const PartEnd& end : read_ends(rank)) {
+      for (const std::uint64_t end : read_ends(rank)) {
         look_up();
-        for (RecordRun<Record> run(run_path(rank), begin, end.byte - begin, 1 << 18, end.hash); !run.done();) run.next();
-        begin = end.byte;
+        for (RecordRun<Record> run(run_path(rank), begin, end - begin); !run.done();) run.next();
+        begin = end;
       }
     } catch (const Error&) {
       look_up();
@@ -141,19 +136,18 @@ class Exchange {
 
   void write() {
     const std::filesystem::path path = bench_.own / (name_ + ".run");  // put in its place when it is whole
-    RecordFile<Record> file(bench_.disk, path);
-    std::vector<PartEnd> ends;
-    const auto end_part = [&] {
-      ends.push_back({file.bytes(), file.hash()});
-      file.begin_part();
-    };
+    // An owner holds a block of each rank's file.
+    RecordFile<Record> file(bench_.disk, path,
+                            std::clamp<std::uint64_t>(bench_.memory / static_cast<std::uint64_t>(bench_.ranks.size()),
+                                                      RecordFile<Record>::kLeastBlock, RecordFile<Record>::kMostBlock));
+    std::vector<std::uint64_t> ends;
     std::uint64_t count = 0;
     sorter_->for_each_sorted([&](const Record& record) {
       if ((++count & 0xFFFFF) == 0) look_up();
-      for (const int owner = owner_(record); static_cast<int>(ends.size()) < owner;) end_part();
+      for (const int owner = owner_(record); static_cast<int>(ends.size()) < owner;) ends.push_back(file.end_part());
       file.write(record);
     });
-    while (static_cast<int>(ends.size()) < bench_.ranks.size()) end_part();
+    while (static_cast<int>(ends.size()) < bench_.ranks.size()) ends.push_back(file.end_part());
     file.finish(true);
     bench_.disk.rename(path, run_path(bench_.ranks.rank()));
     std::string bytes(reinterpret_cast<const char*>(ends.data()), ends.size() * sizeof ends[0]);

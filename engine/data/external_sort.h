@@ -31,7 +31,8 @@ class ExternalSorter {
         folder_(std::move(folder)),
         memory_(memory),
         block_bytes_(std::clamp<std::uint64_t>(memory / 16, 64 * sizeof(Record), std::uint64_t{32} << 20)),
-        buffer_bytes_(std::clamp<std::uint64_t>(memory / (2 * kMostFiles), 4096, std::uint64_t{1} << 18)),
+        file_block_bytes_(std::clamp<std::uint64_t>(memory / (2 * kMostFiles), RecordFile<Record>::kLeastBlock,
+                                                    RecordFile<Record>::kMostBlock)),
         threads_(threads) {
     disk_.remove_tree(folder_);
   }
@@ -90,7 +91,7 @@ class ExternalSorter {
 
   SortedRecords<Record> merged() const {
     std::vector<RecordRun<Record>> runs = block_runs();
-    for (const File& file : files_) runs.emplace_back(file.path, 0, file.bytes, buffer_bytes_);
+    for (const File& file : files_) runs.emplace_back(file.path, 0, file.bytes);
     return SortedRecords<Record>(std::move(runs));
   }
   std::vector<RecordRun<Record>> block_runs() const {
@@ -110,7 +111,7 @@ class ExternalSorter {
     while (files_.size() >= kMostFiles && files_[files_.size() - kMostFiles].level == files_.back().level) {
       const std::vector<File> last(files_.end() - kMostFiles, files_.end());
       std::vector<RecordRun<Record>> runs;
-      for (const File& file : last) runs.emplace_back(file.path, 0, file.bytes, buffer_bytes_);
+      for (const File& file : last) runs.emplace_back(file.path, 0, file.bytes);
       files_.resize(files_.size() - kMostFiles);
       write_file(std::move(runs), last.back().level + 1);
       for (const File& file : last) disk_.remove(file.path);
@@ -118,16 +119,14 @@ class ExternalSorter {
   }
   void write_file(std::vector<RecordRun<Record>> runs, int level) {
     const std::filesystem::path path = folder_ / fmt::format("run-{:06d}", next_file_++);
-    RecordFile<Record> file(disk_, path);
+    RecordFile<Record> file(disk_, path, file_block_bytes_);
     for (SortedRecords<Record> all(std::move(runs)); !all.done(); all.next()) file.write(all.record());
-    file.finish(false);
-    files_.push_back({path, file.bytes(), level});
+    files_.push_back({path, file.finish(false), level});
   }
 
   Disk& disk_;
   std::filesystem::path folder_;
-  std::uint64_t memory_, block_bytes_;
-  std::size_t buffer_bytes_;
+  std::uint64_t memory_, block_bytes_, file_block_bytes_;
   ThreadPool& threads_;
   std::vector<std::vector<Record>> blocks_;
   std::vector<File> files_;

@@ -40,43 +40,33 @@ fs::path shards_folder(const steps::StepContext& ctx, std::uint64_t output) {
   return ctx.scratch() / "shards" / kDocumentOutputs[output];
 }
 
-// Writes shards of which the documents come one after the other: several at a time, or, where memory does not hold so many, each
-// as its documents come.
+// Writes shards of which the documents come one after the other: several at a time, as long as memory holds their records, and
+// the one that memory does not hold as its documents come.
 class ShardsWriter {
  public:
   // Shards are written in `own`, a folder of this process alone, and put in their places when they are whole: the first rank may
   // be about to give those to the step that this rank had written before it was killed.
   ShardsWriter(steps::StepContext& ctx, fs::path own, std::uint64_t memory)
-      : ctx_(ctx),
-        own_(std::move(own)),
-        most_(std::min<std::uint64_t>(memory / static_cast<std::uint64_t>(ctx.config().integer("shard_bytes")),
-                                      static_cast<std::uint64_t>(ctx.threads().threads()))) {}
+      : ctx_(ctx), own_(std::move(own)), memory_(memory), most_(static_cast<std::size_t>(ctx.threads().threads())) {}
   void append(const std::string& record) {
     std::string_view bytes = record;
     const ShardName name = take_shard_name(bytes);
     if (shards_.empty() || shards_.back().first != name) {
-      if (shards_.size() >= most_) finish();
+      if (writer_ || shards_.size() >= most_) finish();
       shards_.push_back({name, {}});
-      if (most_ <= 1) writer_ = writer_of(name);
     }
-    if (writer_)
-      write(*writer_, record);
-    else
-      shards_.back().second.push_back(record);
+    if (writer_) return write(*writer_, record);
+    shards_.back().second.push_back(record);
+    if ((held_ += sizeof(record) + record.size()) > memory_) begin_last();
   }
   void finish() {
     if (writer_)
       finish(*writer_, shards_.back().first);
     else
-      ctx_.threads().parallel_for(static_cast<std::int64_t>(shards_.size()), [this](std::int64_t i) {
-        const auto& [name, records] = shards_[static_cast<std::size_t>(i)];
-        const std::unique_ptr<DocumentWriter> writer = writer_of(name);
-        for (const std::string& record : records) write(*writer, record);
-        finish(*writer, name);
-        ctx_.ranks().check();
-      });
+      write_held();
     writer_.reset();
     shards_.clear();
+    held_ = 0;
     ctx_.stop_if_asked();
   }
 
@@ -89,6 +79,25 @@ class ShardsWriter {
     const std::string file = DocumentWriter::shard_name(name.shard);
     ctx_.disk().rename(own_ / kDocumentOutputs[name.output] / file, shards_folder(ctx_, name.output) / file);
   }
+  void write_held() {
+    ctx_.threads().parallel_for(static_cast<std::int64_t>(shards_.size()), [this](std::int64_t i) {
+      const auto& [name, records] = shards_[static_cast<std::size_t>(i)];
+      const std::unique_ptr<DocumentWriter> writer = writer_of(name);
+      for (const std::string& record : records) write(*writer, record);
+      finish(*writer, name);
+      ctx_.ranks().check();
+    });
+  }
+  // Lets go of what is held; the last shard's documents are still coming.
+  void begin_last() {
+    auto last = std::move(shards_.back());
+    shards_.pop_back();
+    write_held();
+    writer_ = writer_of(last.first);
+    for (const std::string& record : last.second) write(*writer_, record);
+    shards_.clear();
+    shards_.push_back({last.first, {}});
+  }
   static void write(DocumentWriter& writer, std::string_view record) {
     take_shard_name(record);
     take_number_key(record);
@@ -97,9 +106,10 @@ class ShardsWriter {
 
   steps::StepContext& ctx_;
   fs::path own_;
-  std::uint64_t most_;
+  std::uint64_t memory_, held_ = 0;
+  std::size_t most_;
   std::vector<std::pair<ShardName, std::vector<std::string>>> shards_;  // with their records, where they are held
-  std::unique_ptr<DocumentWriter> writer_;
+  std::unique_ptr<DocumentWriter> writer_;                              // of the last one, whose records are not held
 };
 
 }  // namespace

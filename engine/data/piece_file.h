@@ -1,5 +1,5 @@
 // Records about documents, in the order of the documents, found again by piece: a file of records, and an index that lies in
-// memory (24 bytes a piece with records) and stands in another file, which is written last, with hashes of all.
+// memory (16 bytes a piece with records) and stands in another file, which is written last, with a hash.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace cairn::data {
 namespace piece_file {
 struct Entry {
   PieceNumber piece = 0;
-  std::uint64_t end = 0, hash = 0;  // its records end at this byte; their hash
+  std::uint64_t end = 0;  // its records end at this byte
 };
 inline std::filesystem::path index_path(std::filesystem::path path) {
   return path += ".index";
@@ -36,7 +36,7 @@ class PieceFileWriter {
   void add(PieceNumber piece, const Record& record) {  // pieces in order
     if (index_.empty() || index_.back().piece != piece) {
       end_piece();
-      index_.push_back({piece, 0, 0});
+      index_.push_back({piece, 0});
     }
     file_.write(record);
   }
@@ -52,10 +52,7 @@ class PieceFileWriter {
 
  private:
   void end_piece() {
-    if (index_.empty()) return;
-    index_.back().end = file_.bytes();
-    index_.back().hash = file_.hash();
-    file_.begin_part();
+    if (!index_.empty()) index_.back().end = file_.end_part();
   }
 
   Disk& disk_;
@@ -106,7 +103,7 @@ class PieceFile {
  private:
   RecordRun<Record> run(std::size_t entry) const {
     const std::uint64_t begin = entry == 0 ? 0 : index_[entry - 1].end;
-    return {path_, begin, index_[entry].end - begin, 1 << 16, index_[entry].hash};
+    return {path_, begin, index_[entry].end - begin};
   }
 
   std::filesystem::path path_;

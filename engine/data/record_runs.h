@@ -1,7 +1,7 @@
 // Records in files, one after the other, and several sorted runs of them merged.
 //
-// Record is trivially copyable, or std::string. A hash of the records, each after those before it, tells whether a file holds
-// what was written.
+// Record is trivially copyable, or std::string. A file is made of blocks of whole records, each with its size and a hash that
+// goes on from that of the block before: what is damaged is noticed before any of it is taken for a record.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -32,40 +31,65 @@ std::string_view record_bytes(const Record& record) {
   }
 }
 
-// Writes records to a new file: of a string its length first. Small ones are gathered.
+// In front of each block. `check` is of `bytes`, so that no wrong size is believed.
+struct BlockHeader {
+  std::uint32_t bytes = 0, check = 0;
+  std::uint64_t hash = 0;
+
+  std::uint32_t expected_check() const {
+    return static_cast<std::uint32_t>(xxhash64({reinterpret_cast<const char*>(&bytes), sizeof bytes}));
+  }
+};
+
+// Writes records to a new file: of a string its length first.
 template <typename Record>
 class RecordFile {
  public:
-  RecordFile(Disk& disk, const std::filesystem::path& path) : file_(disk.create(path)) {}
+  static constexpr std::uint64_t kLeastBlock = 4096, kMostBlock = std::uint64_t{1} << 18;  // bytes
+
+  // Blocks are of about `block_bytes`, which is what a reader holds of the file; a larger record has one of its own.
+  RecordFile(Disk& disk, const std::filesystem::path& path, std::uint64_t block_bytes = kMostBlock)
+      : file_(disk.create(path)), block_bytes_(block_bytes), block_(sizeof(BlockHeader), '\0') {}
   void write(const Record& record) {
     const std::string_view bytes = record_bytes(record);
+    if (block_.size() > sizeof(BlockHeader) && block_.size() + bytes.size() > block_bytes_) end_block();
     if constexpr (std::is_same_v<Record, std::string>) {
-      if (bytes.size() > 0xFFFFFFFFu) fail("a record of {} bytes is too large to be sorted", bytes.size());
+      if (bytes.size() > kMostRecord) fail("a record of {} bytes is too large to be sorted", bytes.size());
       const auto size = static_cast<std::uint32_t>(bytes.size());
-      gathered_.append(reinterpret_cast<const char*>(&size), sizeof size);
+      block_.append(reinterpret_cast<const char*>(&size), sizeof size);
     }
-    gathered_ += bytes;
-    hash_ = xxhash64(bytes, hash_);
-    if (gathered_.size() >= kGather) flush();
+    block_ += bytes;
   }
-  std::uint64_t bytes() const { return written_ + gathered_.size(); }
-  std::uint64_t hash() const { return hash_; }  // of the records since the last begin_part()
-  void begin_part() { hash_ = 0; }
-  void finish(bool durable) {
-    flush();
+  // Returns where in the file it ends; what follows can be read without it.
+  std::uint64_t end_part() {
+    end_block();
+    hash_ = 0;
+    return written_;
+  }
+  // Returns the size of the file.
+  std::uint64_t finish(bool durable) {
+    end_block();
     if (durable) file_->sync();
     file_->close();
+    return written_;
   }
 
  private:
-  static constexpr std::size_t kGather = std::size_t{1} << 18;
-  void flush() {
-    if (!gathered_.empty()) file_->write(gathered_);
-    written_ += gathered_.size();
-    gathered_.clear();
+  static constexpr std::uint64_t kMostRecord = 0xFFFFFFFFu - sizeof(std::uint32_t);
+  void end_block() {
+    if (block_.size() == sizeof(BlockHeader)) return;
+    BlockHeader header;
+    header.bytes = static_cast<std::uint32_t>(block_.size() - sizeof header);
+    header.check = header.expected_check();
+    header.hash = hash_ = xxhash64(std::string_view(block_).substr(sizeof header), hash_);
+    std::memcpy(block_.data(), &header, sizeof header);
+    file_->write(block_);
+    written_ += block_.size();
+    block_.resize(sizeof header);
   }
   std::unique_ptr<DiskFile> file_;
-  std::string gathered_;
+  std::uint64_t block_bytes_;
+  std::string block_;  // being filled, behind room for its header
   std::uint64_t written_ = 0, hash_ = 0;
 };
 
@@ -74,14 +98,9 @@ template <typename Record>
 class RecordRun {
  public:
   RecordRun(const Record* begin, const Record* end) : at_(begin), end_(end) {}
-  // The records in `bytes` bytes of the file from `offset` on. Error where the file is shorter, or, at the end, has another hash.
-  RecordRun(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t bytes, std::size_t buffer_bytes,
-            std::optional<std::uint64_t> hash = std::nullopt)
-      : path_(path),
-        file_(std::make_unique<std::ifstream>(path, std::ios::binary)),
-        left_(bytes),
-        buffer_bytes_(buffer_bytes),
-        expected_(hash) {
+  // The records in `bytes` bytes of the file from `offset` on. Error where the file is shorter or not what was written.
+  RecordRun(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t bytes)
+      : path_(path), file_(std::make_unique<std::ifstream>(path, std::ios::binary)), left_(bytes) {
     file_->seekg(static_cast<std::streamoff>(offset));
     if (!*file_) fail("{}: cannot be read", path_.string());
     read_one();
@@ -97,44 +116,49 @@ class RecordRun {
 
  private:
   void read_one() {
-    ended_ = left_ == 0 && begin_ == buffer_.size();
-    if (ended_) {
-      if (expected_ && hash_ != *expected_) fail("{}: damaged", path_.string());
-      return;
+    if (block_.empty()) {
+      ended_ = left_ == 0;
+      if (ended_) return;
+      read_block();
     }
+    std::size_t size = sizeof(Record);
     if constexpr (std::is_same_v<Record, std::string>) {
-      std::uint32_t size = 0;
-      std::memcpy(&size, take(sizeof size), sizeof size);
-      one_.assign(take(size), size);
-    } else {
-      std::memcpy(&one_, take(sizeof(Record)), sizeof(Record));
+      std::uint32_t length = 0;
+      if (block_.size() < sizeof length) fail("{}: damaged", path_.string());
+      std::memcpy(&length, block_.data(), sizeof length);
+      block_.remove_prefix(sizeof length);
+      size = length;
     }
-    if (expected_) hash_ = xxhash64(record_bytes(one_), hash_);
+    if (block_.size() < size) fail("{}: damaged", path_.string());
+    if constexpr (std::is_same_v<Record, std::string>)
+      one_.assign(block_.data(), size);
+    else
+      std::memcpy(&one_, block_.data(), size);
+    block_.remove_prefix(size);
   }
-  // The next `size` bytes; they stay until the next call.
-  const char* take(std::size_t size) {
-    if (buffer_.size() - begin_ < size) {
-      buffer_.erase(0, begin_);
-      begin_ = 0;
-      const std::size_t had = buffer_.size();
-      const std::size_t more = std::min<std::uint64_t>(left_, std::max(buffer_bytes_, size) - had);
-      if (had + more < size) fail("{}: cut short", path_.string());
-      buffer_.resize(had + more);
-      if (!file_->read(buffer_.data() + had, static_cast<std::streamsize>(more))) fail("{}: cut short", path_.string());
-      left_ -= more;
-    }
-    begin_ += size;
-    return buffer_.data() + begin_ - size;
+  void read_block() {
+    BlockHeader header;
+    read(reinterpret_cast<char*>(&header), sizeof header);
+    if (header.check != header.expected_check() || header.bytes == 0) fail("{}: damaged", path_.string());
+    if (header.bytes > left_) fail("{}: cut short", path_.string());
+    buffer_.resize(header.bytes);
+    read(buffer_.data(), buffer_.size());
+    block_ = {buffer_.data(), buffer_.size()};
+    hash_ = xxhash64(block_, hash_);
+    if (hash_ != header.hash) fail("{}: damaged", path_.string());
+  }
+  void read(char* to, std::size_t size) {
+    if (left_ < size || !file_->read(to, static_cast<std::streamsize>(size))) fail("{}: cut short", path_.string());
+    left_ -= size;
   }
 
   const Record *at_ = nullptr, *end_ = nullptr;
   std::filesystem::path path_{};
   std::unique_ptr<std::ifstream> file_{};
   std::uint64_t left_ = 0;  // bytes that are not in the buffer yet
-  std::size_t buffer_bytes_ = 0, begin_ = 0;
-  std::string buffer_{};
+  std::vector<char> buffer_{};
+  std::string_view block_{};  // what is left of the buffer
   Record one_{};
-  std::optional<std::uint64_t> expected_{};
   std::uint64_t hash_ = 0;
   bool ended_ = false;
 };

@@ -95,18 +95,17 @@ struct Run {
   std::uint64_t position(std::uint32_t entry) const { return begin + (entry & ~kSame); }
 };
 
-// Entries [at, end) of a run, one after the other.
+// Entries [at, end) of a run, one after the other. Its file is open only while the buffer is filled: there may be more runs than
+// files that a process may have open.
 class RunReader {
  public:
   RunReader(const Run& run, std::uint64_t at, std::uint64_t end, std::size_t buffer_entries)
-      : run_(&run), left_(end - at), buffer_entries_(buffer_entries) {
+      : run_(&run), at_(at), end_(end), buffer_entries_(buffer_entries) {
     if (run.path.empty()) {
       window_ = {run.held.data() + at, end - at};
-      left_ = 0;
+      at_ = end_;
       return;
     }
-    file_.open(run.path, std::ios::binary);
-    file_.seekg(static_cast<std::streamoff>(at * sizeof(std::uint32_t)));
     refill();
   }
   bool done() const { return window_.empty(); }
@@ -119,19 +118,19 @@ class RunReader {
 
  private:
   void refill() {
-    if (left_ == 0) return;
-    buffer_.resize(std::min<std::uint64_t>(left_, buffer_entries_));
-    if (!file_.read(reinterpret_cast<char*>(buffer_.data()),
-                    static_cast<std::streamsize>(buffer_.size() * sizeof(std::uint32_t))))
+    if (at_ == end_) return;
+    buffer_.resize(std::min<std::uint64_t>(end_ - at_, buffer_entries_));
+    std::ifstream file(run_->path, std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at_ * sizeof(std::uint32_t)));
+    if (!file.read(reinterpret_cast<char*>(buffer_.data()), static_cast<std::streamsize>(buffer_.size() * sizeof(std::uint32_t))))
       fail("{}: cut short", run_->path.string());
-    left_ -= buffer_.size();
+    at_ += buffer_.size();
     window_ = buffer_;
   }
 
   const Run* run_;
-  std::uint64_t left_;  // that are not in the buffer yet
+  std::uint64_t at_, end_;  // that are not in the buffer yet
   std::size_t buffer_entries_;
-  std::ifstream file_;
   std::vector<std::uint32_t> buffer_;
   std::span<const std::uint32_t> window_;
 };
@@ -269,15 +268,16 @@ std::vector<std::vector<RunPart>> parts_of(const Corpus& corpus, const std::vect
 std::vector<Run> make_runs(const Corpus& corpus, std::size_t window, const Workbench& bench) {
   constexpr std::uint64_t kBytesEach = 8;        // of memory, for each byte of a shard
   constexpr std::uint64_t kMost = 0x7FFF'0000u;  // what a suffix array can be of, less a window
-  const std::uint64_t budget = std::clamp<std::uint64_t>(bench.memory / kBytesEach, 4 * window, kMost - window);
+  const std::uint64_t budget = std::max<std::uint64_t>(bench.memory / kBytesEach, 4 * window);
   std::vector<Run> runs;
-  if (corpus.size() <= budget) {
+  if (corpus.size() <= std::min(budget, kMost - window)) {
     Run& run = runs.emplace_back();
     run.held = sorted_windows(corpus, 0, corpus.size(), window, true);
     run.entries = run.held.size();
     return runs;
   }
-  const std::uint64_t shard = std::max<std::uint64_t>(budget / static_cast<std::uint64_t>(bench.threads.threads()), 2 * window);
+  const std::uint64_t shard =
+      std::clamp<std::uint64_t>(budget / static_cast<std::uint64_t>(bench.threads.threads()), 2 * window, kMost - window);
   runs.resize((corpus.size() + shard - 1) / shard);
   bench.threads.parallel_for(static_cast<std::int64_t>(runs.size()), [&](std::int64_t i) {
     if (bench.stop.stop_requested()) return;
@@ -303,10 +303,10 @@ void SubstringDedup::compare(Comparison& c) const {
   const Workbench& bench = c.bench;
   ExternalSorter<Mark> marks(bench.disk, bench.own / "marks", bench.memory / 4, bench.threads);
   {
-    const std::vector<Run> runs = make_runs(corpus, window, bench.in("runs"));
+    const std::vector<Run> runs = make_runs(corpus, window, bench.in("runs", 2));
     const std::vector<std::vector<RunPart>> parts = parts_of(corpus, runs, window);
     const std::size_t buffer_entries = std::clamp<std::size_t>(
-        bench.memory / 4 / sizeof(std::uint32_t) / (runs.size() * static_cast<std::size_t>(bench.threads.threads())), 64,
+        bench.memory / 4 / sizeof(std::uint32_t) / (runs.size() * static_cast<std::size_t>(bench.threads.threads())), 1024,
         1 << 18);
     std::mutex mutex;
     bench.threads.parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i) {

@@ -150,6 +150,38 @@ TEST_CASE("external sort: what a killed attempt left does not count; a file that
   CHECK(cairn::test::error_of([&] { sorter.for_each_sorted([](std::uint64_t) {}); }).find("run-") != std::string::npos);
 }
 
+TEST_CASE("external sort: what was damaged in a file is never taken for a record") {
+  TemporaryFolder folder;
+  ThreadPool threads(1);
+  const auto text_of = [](std::uint64_t i) { return std::string(i % 37, 'x') + std::to_string(i * 7919 % 3000); };
+  std::vector<std::string> expected;
+  for (std::uint64_t i = 0; i < 3000; ++i) expected.push_back(text_of(i));
+  std::sort(expected.begin(), expected.end());
+  ExternalSorter<std::string> sorter(real_disk(), folder.path() / "sort", 30'000, threads);
+  for (std::uint64_t i = 0; i < 3000; ++i) sorter.add(text_of(i));
+  REQUIRE(sorter.has_spilled());
+  const fs::path run = folder.path() / "sort/run-000000";
+  const std::string good = read_file(run);
+  const auto told = [&](const std::string& bytes) {
+    std::ofstream(run, std::ios::binary) << bytes;
+    std::size_t at = 0;
+    return cairn::test::error_of([&] {
+      sorter.for_each_sorted([&](const std::string& text) {
+        REQUIRE(text == expected.at(at));
+        ++at;
+      });
+    });
+  };
+  CHECK(told(good).empty());
+  for (std::size_t at = 0; at < good.size(); at += at < 64 ? 1 : 61) {
+    std::string bad = good;
+    bad[at] ^= static_cast<char>(1 << at % 8);
+    const std::string error = told(bad);
+    CHECK_MESSAGE((error == run.string() + ": damaged" || error == run.string() + ": cut short"), at, ": ", error);
+    CHECK(told(good.substr(0, at)) == run.string() + ": cut short");
+  }
+}
+
 TEST_CASE("addresses in normal form") {
   CHECK(normal_url("HTTP://User@EXAMPLE.org:80/a/./b/../c?Q=%7e%2f#frag") == "http://User@example.org/a/c?Q=~%2F");
   CHECK(normal_url("https://example.org") == "https://example.org/");

@@ -84,6 +84,23 @@ TEST_CASE("documents come back as they were written, in shards and in pieces") {
   for (std::size_t i = 0; i < ids.size(); ++i) CHECK(ids[i] == documents[i].id);
 }
 
+TEST_CASE("a piece of documents that pack well holds no more than 32 times its size") {
+  TemporaryFolder folder;
+  std::vector<Document> documents;
+  for (int i = 0; i < 40; ++i) documents.push_back(document_of(std::string(1'000'000, static_cast<char>('a' + i % 26)), ""));
+  write_all(folder.path() / "d", documents, 1'000'000'000);
+  const DocumentPieces pieces(folder.path() / "d", 100'000);  // all of it packs into less
+  REQUIRE(fs::file_size(folder.path() / "d/documents-00000.jsonl.zst") < 100'000);
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    std::size_t text = 0;
+    for (const Document& document : pieces.read(i)) text += document.text.size();
+    CHECK(text <= 32 * 100'000 + 1'100'000);  // a frame more
+    all += text;
+  }
+  CHECK(all == 40'000'000);
+}
+
 TEST_CASE("shards are read in the order of their numbers, also where these have a digit more") {
   TemporaryFolder folder;
   DocumentWriter writer(real_disk(), folder.path() / "d", 1, 99'998);

@@ -1,5 +1,7 @@
 #include "engine/data/filters/substring_dedup.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -151,6 +153,24 @@ TEST_CASE("substring dedup: equals a look at every window, with any memory, shar
       }
     }
   }
+}
+
+TEST_CASE("substring dedup: more shards than files that a process may have open") {
+  Draw draw;
+  std::vector<Document> documents;
+  for (int i = 0; i < 200; ++i) {
+    std::string text;
+    for (int n = 0; n < 5; ++n) text += fmt::format("{} and so on. ", draw(50));
+    documents.push_back(text_document(text, fmt::format("{}", i)));
+  }
+  const Deduplicated expected(SubstringDedup(params_of(16)), documents);
+  struct rlimit before {};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const struct rlimit few { 300, before.rlim_max };
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  const Deduplicated found(SubstringDedup(params_of(16)), documents, 3, 0);  // shards of 32 bytes
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(found.story() == expected.story());
 }
 
 TEST_CASE("substring dedup: empty and short texts") {
