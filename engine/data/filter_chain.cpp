@@ -49,7 +49,7 @@ const std::vector<FilterKind>& kinds() {
       {GopherRepetitionFilter::variant, GopherRepetitionFilter::make},
       {C4Filter::variant, C4Filter::make},
       {FineWebQualityFilter::variant, FineWebQualityFilter::make},
-      {FineWeb2Filter::variant, nullptr, {"file", "chinese_words", "thai_words"}, FineWeb2Filter::make},
+      {FineWeb2Filter::variant, nullptr, {"file", "chinese_words", "thai_words", "japanese_words"}, FineWeb2Filter::make},
       {ClassifyFilter::variant, nullptr, {"file"}, ClassifyFilter::make},
       {Decontaminate::variant, nullptr, {"file"}, Decontaminate::make},
       {ScoreFilter::variant, ScoreFilter::make},

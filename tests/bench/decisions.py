@@ -1,7 +1,7 @@
 """Decisions and signatures beside datatrove's on real documents of many languages: FineWeb-2's rules with each language's thresholds and datatrove's own
 tokenizer of it, and MinHash signatures with its defaults. Documents: pages of Debian's documentation whose path names a language, UDHR texts and books of
 ../shared, cut into runs of lines. One JSON line a language, with the rules of those that differ.
-Usage: decisions.py --build BUILD [--docs DIR ...] [--shared ../shared] [--most 300] [--jieba FOLDER] [--thai FILE]
+Usage: decisions.py --build BUILD [--docs DIR ...] [--shared ../shared] [--most 300] [--jieba FOLDER] [--thai FILE] [--sudachi FOLDER]
 Needs datatrove with spacy, jieba, sudachipy, sudachidict_core, pythainlp, indic-nlp-library, pyyaml, lxml (CAIRN_PYTHON)."""
 import argparse, hashlib, json, logging, pathlib, re, struct, subprocess, sys, tempfile
 from collections import Counter
@@ -15,6 +15,7 @@ ap.add_argument("--shared", type=pathlib.Path, default=root.parent / "shared")
 ap.add_argument("--docs", type=pathlib.Path, nargs="*", default=[pathlib.Path("/usr/share/doc"), pathlib.Path("/usr/share/debian-reference")])
 ap.add_argument("--most", type=int, default=300, help="documents of a language")
 ap.add_argument("--jieba", type=pathlib.Path, help="a folder with jieba's files, for Chinese words")
+ap.add_argument("--sudachi", type=pathlib.Path, help="a folder with Sudachi's files (docs/quality.md), for Japanese words")
 ap.add_argument("--thai", type=pathlib.Path, help="PyThaiNLP's words_th.txt, for Thai words")
 a = ap.parse_args()
 program = a.build / "tests/engine/data/bench_filters"
@@ -100,6 +101,8 @@ def compare(work, label, language, texts, signatures):
         chain["chinese_words"] = str(a.jieba)
     if a.thai and language == "th":
         chain["thai_words"] = str(a.thai)
+    if a.sudachi and language == "ja":
+        chain["japanese_words"] = str(a.sudachi)
     (work / "filters.json").write_text(json.dumps([chain]))
     subprocess.run([program, "decide", work / "filters.json", rows, work / "decisions.jsonl"], check=True)
     ours = [json.loads(line)["fineweb2"] for line in open(work / "decisions.jsonl")]

@@ -1,10 +1,12 @@
 // Models of classifiers and files of thresholds, which come from anywhere.
 #include "base/disk.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "engine/data/chinese_words.h"
 #include "engine/data/classifiers/fasttext.h"
 #include "engine/data/document.h"
 #include "engine/data/filters/fineweb2.h"
+#include "engine/data/japanese/japanese_words.h"
 #include "engine/data/language_words.h"
 #include "engine/data/thai_words.h"
 #include "engine/text/unicode.h"
@@ -114,4 +116,37 @@ TEST_CASE("fuzz: dictionaries of Thai words, and texts") {
   feed("thai", {dictionary}, fuzz_rounds(300), [&](const std::string& bytes) { cut(ThaiWords(bytes, "x"), prose); });
   const ThaiWords thai(dictionary, "x");
   feed("thai texts", {prose, ""}, fuzz_rounds(1000), [&](const std::string& bytes) { cut(thai, text::utf8_lossy(bytes)); });
+}
+
+TEST_CASE("fuzz: Sudachi's dictionary and settings, and Japanese texts") {
+  const Json golden = read_json(test::source_folder() / "tests/golden/fineweb2/japanese.json");
+  const std::string dictionary = base64_decode(golden["dictionary"].get<std::string>());
+  const auto text = [&golden](const char* name) { return golden["files"][name].get<std::string>(); };
+  const JapaneseWords::Files files{dictionary, text("char.def"), text("unk.def"), text("rewrite.def"), text("sudachi.json")};
+  std::string prose;
+  for (std::size_t i = 0; i < 20; ++i) prose += golden["texts"][i].get<std::string>() + "\n";
+  const auto cut = [](const JapaneseWords& japanese, const std::string& bytes) {
+    std::vector<std::string_view> words;
+    japanese.split(bytes, words);
+    for (const std::string_view word : words) {
+      CHECK(!word.empty());
+      CHECK(text::valid_utf8_prefix(word) == word.size());
+    }
+  };
+  feed("sudachi dictionary", {dictionary}, fuzz_rounds(300), [&](const std::string& bytes) {
+    JapaneseWords::Files damaged = files;
+    damaged.dictionary = bytes;
+    cut(JapaneseWords(damaged, "x"), prose);
+  });
+  for (std::string JapaneseWords::Files::*part : {&JapaneseWords::Files::char_def, &JapaneseWords::Files::unk_def,
+                                                  &JapaneseWords::Files::rewrite_def, &JapaneseWords::Files::settings}) {
+    feed("sudachi settings", {files.*part}, fuzz_rounds(300), [&](const std::string& bytes) {
+      JapaneseWords::Files damaged = files;
+      damaged.*part = bytes;
+      cut(JapaneseWords(damaged, "x"), prose);
+    });
+  }
+  const JapaneseWords japanese(files, "x");
+  feed("japanese texts", {prose, ""}, fuzz_rounds(1000),
+       [&](const std::string& bytes) { cut(japanese, text::utf8_lossy(bytes)); });
 }

@@ -104,7 +104,7 @@ FineWeb2Thresholds read_fineweb2_thresholds(const std::string& yaml, const std::
 }
 
 FineWeb2Filter::FineWeb2Filter(const FineWeb2Params& params)
-    : drop_others_(params.drop_others), chinese_(params.chinese), thai_(params.thai) {
+    : drop_others_(params.drop_others), chinese_(params.chinese), thai_(params.thai), japanese_(params.japanese) {
   for (const auto& [name, t] : params.thresholds) {
     GopherRepetitionParams repetition;
     repetition.max_dup_paragraphs = repetition.max_dup_paragraph_chars = repetition.max_dup_line_chars = 0;
@@ -152,6 +152,8 @@ Judgement FineWeb2Filter::judge(const Document& document, TextAnalysis& analysis
     chinese_->split(analysis.text(), words);
   else if (thai_ && (document.language == "th" || document.language.starts_with("th-")))
     thai_->split(analysis.text(), words);
+  else if (japanese_ && (document.language == "ja" || document.language.starts_with("ja-")))
+    japanese_->split(analysis.text(), words);
   else
     split_words_of(analysis.text(), document.language, words);
   TextAnalysis own(analysis.text(), std::move(words));
@@ -199,18 +201,21 @@ std::vector<Statistic> FineWeb2Filter::statistics() const {
 Variant FineWeb2Filter::variant() {
   std::vector<Field> numbers;
   for (const NumberField& f : kNumbers) numbers.push_back(field(f.name, number().min(0).max(f.most).def(nullptr), f.help));
-  return {"fineweb2",
-          {
-              field("file", string().min(1), "folder of FineWeb-2's configs, one LANGUAGE_Script.yml each"),
-              field("chinese_words", string().min(1).def(nullptr),
-                    "folder of jieba's dict.txt and finalseg/prob_*.py: Chinese words as it finds them; without it by ICU"),
-              field("thai_words", string().min(1).def(nullptr),
-                    "PyThaiNLP's words_th.txt: Thai words as it finds them; without it by ICU"),
-              field("others", string().one_of({"keep", "drop"}).def("keep"), "documents of languages without a file"),
-              field("overrides", map(object(std::move(numbers))).def(Json::object()),
-                    "other numbers for a language: {\"de\": {\"new_line_ratio\": 0.2}}"),
-          },
-          "rules of FineWeb-2 with its thresholds per language"};
+  return {
+      "fineweb2",
+      {
+          field("file", string().min(1), "folder of FineWeb-2's configs, one LANGUAGE_Script.yml each"),
+          field("chinese_words", string().min(1).def(nullptr),
+                "folder of jieba's dict.txt and finalseg/prob_*.py: Chinese words as it finds them; without it by ICU"),
+          field("thai_words", string().min(1).def(nullptr),
+                "PyThaiNLP's words_th.txt: Thai words as it finds them; without it by ICU"),
+          field("japanese_words", string().min(1).def(nullptr),
+                "folder of Sudachi's system.dic and SudachiPy's settings: Japanese words as it finds them; without it by ICU"),
+          field("others", string().one_of({"keep", "drop"}).def("keep"), "documents of languages without a file"),
+          field("overrides", map(object(std::move(numbers))).def(Json::object()),
+                "other numbers for a language: {\"de\": {\"new_line_ratio\": 0.2}}"),
+      },
+      "rules of FineWeb-2 with its thresholds per language"};
 }
 
 std::unique_ptr<Filter> FineWeb2Filter::make(const Config& config, const std::vector<fs::path>& files) {
@@ -219,6 +224,7 @@ std::unique_ptr<Filter> FineWeb2Filter::make(const Config& config, const std::ve
   std::size_t file = 1;
   if (config.has("chinese_words")) params.chinese = std::make_shared<const ChineseWords>(files.at(file++));
   if (config.has("thai_words")) params.thai = std::make_shared<const ThaiWords>(files.at(file++));
+  if (config.has("japanese_words")) params.japanese = std::make_shared<const JapaneseWords>(files.at(file++));
   params.drop_others = config.string("others") == "drop";
   if (!fs::is_directory(folder)) fail("{}: expected a folder of FineWeb-2's configs", folder.string());
   for (const DiskEntry& entry : real_disk().list(folder)) {

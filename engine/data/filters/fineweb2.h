@@ -14,6 +14,7 @@
 #include "engine/data/filters/fineweb_quality.h"
 #include "engine/data/filters/gopher_quality.h"
 #include "engine/data/filters/gopher_repetition.h"
+#include "engine/data/japanese/japanese_words.h"
 #include "engine/data/thai_words.h"
 
 namespace cairn::data {
@@ -37,6 +38,7 @@ struct FineWeb2Params {
   bool drop_others = false;                              // documents of languages without thresholds
   std::shared_ptr<const ChineseWords> chinese;           // finds the words of zh; ICU without it
   std::shared_ptr<const ThaiWords> thai;                 // likewise of th
+  std::shared_ptr<const JapaneseWords> japanese;         // likewise of ja
 };
 
 class FineWeb2Filter : public Filter {
@@ -64,6 +66,7 @@ class FineWeb2Filter : public Filter {
   bool drop_others_;
   std::shared_ptr<const ChineseWords> chinese_;
   std::shared_ptr<const ThaiWords> thai_;
+  std::shared_ptr<const JapaneseWords> japanese_;
 };
 
 }  // namespace cairn::data

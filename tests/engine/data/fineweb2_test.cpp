@@ -110,11 +110,19 @@ std::shared_ptr<const ThaiWords> installed_thai_words() {
   return file == nullptr ? nullptr : std::make_shared<const ThaiWords>(fs::path(file));
 }
 
+// CAIRN_SUDACHI: a folder of the files that JapaneseWords names.
+std::shared_ptr<const JapaneseWords> installed_sudachi() {
+  const char* folder = std::getenv("CAIRN_SUDACHI");
+  return folder == nullptr ? nullptr : std::make_shared<const JapaneseWords>(fs::path(folder));
+}
+
 FineWeb2Filter filter_of(const fs::path& folder, std::shared_ptr<const ChineseWords> chinese = nullptr,
-                         std::shared_ptr<const ThaiWords> thai = nullptr) {
+                         std::shared_ptr<const ThaiWords> thai = nullptr,
+                         std::shared_ptr<const JapaneseWords> japanese = nullptr) {
   FineWeb2Params params;
   params.chinese = std::move(chinese);
   params.thai = std::move(thai);
+  params.japanese = std::move(japanese);
   for (const fs::directory_entry& file : fs::directory_iterator(folder))
     params.thresholds.emplace(file.path().stem().string(),
                               read_fineweb2_thresholds(read_file(file.path()), file.path().string()));
@@ -150,7 +158,8 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
   test::TemporaryFolder folder;
   const std::shared_ptr<const ChineseWords> jieba = installed_jieba(folder.path());
   const std::shared_ptr<const ThaiWords> thai = installed_thai_words();
-  const FineWeb2Filter filter = filter_of(shared / "data/fineweb2", jieba, thai);
+  const std::shared_ptr<const JapaneseWords> sudachi = installed_sudachi();
+  const FineWeb2Filter filter = filter_of(shared / "data/fineweb2", jieba, thai, sudachi);
   std::map<std::string, std::vector<std::string>> files;
   struct Count {
     int texts = 0, other_decision = 0, other_rule = 0, with_their_words = 0;
@@ -178,12 +187,14 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
       TextAnalysis theirs(document.text, words_of_lengths(document.text, row[9].get<std::string>()));
       same_words = filter.judge_words(document, theirs).rule;
       all.with_their_words += same_words != expected;
-      if ((jieba && language == "cmn_Hani") || (thai && language == "tha_Thai")) {
+      if ((jieba && language == "cmn_Hani") || (thai && language == "tha_Thai") || (sudachi && language == "jpn_Jpan")) {
         std::vector<std::string_view> found;
         if (language == "cmn_Hani")
           jieba->split(document.text, found);
-        else
+        else if (language == "tha_Thai")
           thai->split(document.text, found);
+        else
+          sudachi->split(document.text, found);
         CHECK_MESSAGE(found == words_of_lengths(document.text, row[9].get<std::string>()), document.text);
       }
     }
@@ -209,6 +220,7 @@ TEST_CASE("fineweb2: decides as datatrove does with the tokenizers of each langu
   CHECK(all.other_decision * 100 <= all.texts);
   if (jieba) CHECK(counts["cmn_Hani"].other_rule == 0);
   if (thai) CHECK(counts["tha_Thai"].other_rule == 0);
+  if (sudachi) CHECK(counts["jpn_Jpan"].other_rule == 0);
 }
 
 TEST_CASE("words of languages: hyphens, apostrophes, abbreviations") {
