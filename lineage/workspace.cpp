@@ -83,6 +83,12 @@ fs::path Workspace::find(const fs::path& start) {
   fail_usage("no workspace in {} or above it; make one with: cairn init", fs::absolute(start).string());
 }
 
+fs::path Workspace::at(const fs::path& folder) {
+  const fs::path path = fs::absolute(folder).lexically_normal();
+  check_marker(real_disk(), path);
+  return path;
+}
+
 Workspace Workspace::open(Disk& disk, const fs::path& folder) {
   check_marker(disk, folder);
   const bool clean = !disk.exists(folder / "ledger.db-wal");

@@ -32,6 +32,8 @@ class Workspace {
   static void create(Disk& disk, const fs::path& folder, const std::string& name);  // Error (usage) when it exists
   // Searches `start` and its parents for cairn.json. Error (usage) telling about `cairn init` when there is none.
   static fs::path find(const fs::path& start);
+  // This folder, which must be one (usage).
+  static fs::path at(const fs::path& folder);
   static Workspace open(Disk& disk, const fs::path& folder);
   // Queries only: takes no locks that a writer would notice, recovers nothing.
   static Workspace open_read_only(Disk& disk, const fs::path& folder);

@@ -43,11 +43,12 @@ class Session {
   StopToken& stop();      // SIGINT and SIGTERM ask it
   Progress::Style progress_style() const;
 
-  // The workspace of -C, or the one that the current folder lies in. The first opens for writing and recovers from what a kill
-  // left, saying so; the second takes no lock and changes nothing: for queries.
+  // The workspace of -C, which must be one itself, or the one that the current folder lies in. The first opens for writing and
+  // recovers from what a kill left, saying so; the second takes no lock and changes nothing: for queries.
   lineage::Workspace& workspace();
   lineage::Workspace& workspace_for_reading();
   std::filesystem::path workspace_folder() const;  // without opening it
+  const std::string& workspace_option() const;     // -C, as given; empty without
   // Everything that the executor records about this program and machine (engine/steps/executor.h).
   steps::ExecutorSettings executor_settings();
 

@@ -22,7 +22,7 @@ struct Session::State {
   StopToken* stop = nullptr;
 
   fs::path folder() const {
-    return globals.workspace.empty() ? lineage::Workspace::find(fs::current_path()) : lineage::Workspace::find(globals.workspace);
+    return globals.workspace.empty() ? lineage::Workspace::find(fs::current_path()) : lineage::Workspace::at(globals.workspace);
   }
 };
 
@@ -73,6 +73,10 @@ lineage::Workspace& Session::workspace() {
 
 fs::path Session::workspace_folder() const {
   return state_->folder();
+}
+
+const std::string& Session::workspace_option() const {
+  return state_->globals.workspace;
 }
 
 lineage::Workspace& Session::workspace_for_reading() {
