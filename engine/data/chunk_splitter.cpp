@@ -193,6 +193,7 @@ class ChunkSplitter::Rules {
 
   void split_range(std::size_t begin, std::size_t end) {
     if (style_ == WordStyle::indic) return split_indic(begin, end);
+    const std::size_t first = words_.size();
     suffixes_.clear();
     for (;;) {
       if (begin >= end || exceptions_.find(view(begin, end))) break;
@@ -221,6 +222,38 @@ class ChunkSplitter::Rules {
     }
     if (begin < end) split_middle(begin, end);
     for (auto it = suffixes_.rbegin(); it != suffixes_.rend(); ++it) put(it->first, it->second);
+    if (words_.size() - first > 1) join_exceptions(first);
+  }
+
+  // Words that make up an exception which stays whole become one, the longest ones first: "):" at the end of "(so):". (spaCy's
+  // retokenization of special cases.)
+  void join_exceptions(std::size_t first) {
+    constexpr std::size_t kMost = 5;
+    const std::size_t words = words_.size() - first;
+    taken_.assign(words, false);
+    joins_.clear();
+    for (std::size_t size = std::min(kMost, words); size > 1; --size) {
+      for (std::size_t at = 0; at + size <= words; ++at) {
+        const std::string_view last = words_[first + at + size - 1];
+        const char* const begin = words_[first + at].data();
+        const std::string_view all(begin, static_cast<std::size_t>(last.data() + last.size() - begin));
+        const WordExceptions::Splits* splits = exceptions_.find(all);
+        if (splits == nullptr) continue;
+        if ((*splits)[0] == 0 && !taken_[at] && !taken_[at + size - 1]) joins_.push_back({at, all});
+        std::fill_n(taken_.begin() + static_cast<std::ptrdiff_t>(at), size, true);
+      }
+    }
+    if (joins_.empty()) return;
+    std::sort(joins_.begin(), joins_.end(), [](const Join& x, const Join& y) { return x.at < y.at; });
+    std::size_t to = first, from = 0;
+    for (const Join& join : joins_) {
+      while (from < join.at) words_[to++] = words_[first + from++];
+      const char* const end = join.all.data() + join.all.size();
+      while (from < words && words_[first + from].data() < end) ++from;
+      words_[to++] = join.all;
+    }
+    while (from < words) words_[to++] = words_[first + from++];
+    words_.resize(to);
   }
 
   void split_middle(std::size_t begin, std::size_t end) {
@@ -404,11 +437,12 @@ class ChunkSplitter::Rules {
     if (find('.', begin) == end) return false;
     const std::size_t colon = find(':', begin);
     if (colon > begin + 1 && colon + 2 < end && letters_[colon + 1].point == '/' && letters_[colon + 2].point == '/') {
-      for (; at < colon; ++at) {
-        const char32_t c = letters_[at].point;
-        if (!is_alpha(letters_[at]) && !is_digit(letters_[at]) && c != '_' && c != '+' && c != '-' && c != '.') return false;
-      }
-      at = colon + 3;
+      const auto is_of_scheme = [](const Letter& letter) {
+        const char32_t c = letter.point;
+        return is_alpha(letter) || is_digit(letter) || c == '_' || c == '+' || c == '-' || c == '.';
+      };
+      const auto first = letters_.begin() + static_cast<std::ptrdiff_t>(begin);
+      if (std::all_of(first, letters_.begin() + static_cast<std::ptrdiff_t>(colon), is_of_scheme)) at = colon + 3;
     }
     std::size_t stop = at;
     while (stop < end && letters_[stop].point != '/' && letters_[stop].point != '?' && letters_[stop].point != '#') ++stop;
@@ -419,6 +453,7 @@ class ChunkSplitter::Rules {
       }
     }
     const std::size_t port = std::min(find(':', at), stop);
+    if (port < stop && (stop - port < 3 || stop - port > 6)) return false;
     for (std::size_t i = port + 1; i < stop; ++i) {
       if (!is_digit(letters_[i])) return false;
     }
@@ -448,6 +483,12 @@ class ChunkSplitter::Rules {
   std::vector<std::string_view>& words_;
   std::vector<Letter> letters_;
   std::vector<std::pair<std::size_t, std::size_t>> suffixes_;
+  struct Join {
+    std::size_t at;
+    std::string_view all;
+  };
+  std::vector<Join> joins_;
+  std::vector<bool> taken_;
 };
 
 ChunkSplitter::ChunkSplitter(WordStyle style, RunSegmenter* segmenter, Unspaced unspaced, std::vector<std::string_view>& words)

@@ -39,7 +39,7 @@ void curate(steps::StepContext& ctx) {
 
 const steps::StepSpec kCurate{
     .name = "curate",
-    .version = 15,
+    .version = 16,
     .summary = "filter, scrub and deduplicate documents; tell why for each",
     .inputs = {{"documents", "documents", "what to curate, in this order", false, true},
                {"filter_files", "raw",

@@ -19,7 +19,7 @@ void split_words_of(std::string_view text, std::string_view language, std::vecto
 
 WordStyle word_style_of(std::string_view language);
 
-// "2.1, ICU 72.1": of the rules, and of the dictionaries.
+// "3.1, ICU 72.1": of the rules, and of the dictionaries.
 std::string language_words_version();
 
 }  // namespace cairn::data

@@ -8,24 +8,58 @@ namespace cairn::data {
 
 namespace {
 
-// Alike in all languages; beside them a letter with its dot.
-constexpr std::string_view kFaces = ":) :-) ;) ;-) :( :-( :D :-D :P :/ :| <3 ^_^ -_- o_o O_O C++";
+// Here and below the exceptions of spaCy 3.8's tokenizers. Alike in all languages; beside them a letter with its dot. What has an
+// apostrophe stands for itself with the other kind, too (keep, part).
+constexpr std::string_view kFaces =
+    "'' (*_*) (-8 (-: (-; (-_-) (._.) (: (; (= (>_<) (^_^) (o: )-: ): -_- -__- ._. 0.0 0.o 0_0 0_o 8) 8-) 8-D 8D :'( :') :'-( "
+    ":'-) :( :(( :((( :() :) :)) :))) :* :-( :-(( :-((( :-) :-)) :-))) :-* :-/ :-0 :-3 :-> :-D :-O :-P :-X :-] :-o :-p :-x :-| "
+    ":-} "
+    ":/ :0 :1 :3 :> :D :O :P :X :] :o :o) :p :x :| :} ;) ;-) ;-D ;D ;_; <.< </3 <3 <33 <333 =( =) =/ =3 =D =[ =] =| >.< >.> >:( "
+    ">:o "
+    "><(((*> @_@ C++ O.O O.o O_O O_o V.V V_V XD XDD [-: [: [= \\\") ]= ^_^ ^__^ ^___^ o.0 o.O o.o o_0 o_O o_o v.v v_v xD xDD "
+    "(\u00ac_\u00ac) (\u0ca0_\u0ca0) \u00af\\(\u30c4)/\u00af \u00e4. \u00f6. \u00fc.";
+constexpr std::string_view kDegrees = "\u00b0|C|. \u00b0|F|. \u00b0|K|. \u00b0|c|. \u00b0|f|. \u00b0|k|.";
 
 // Whole words that end in a dot or have an apostrophe or hyphen within.
 constexpr std::string_view kEnglishWords =
     "a.m. p.m. e.g. i.e. E.g. I.e. vs. v.s. co. and/or w/o Mr. Mrs. Ms. Dr. Prof. Jr. St. Inc. Ltd. Corp. Co. Bros. "
-    "Gen. Gov. Rep. Rev. Sen. Mt. Ph.D. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct. Nov. Dec.";
+    "Gen. Gov. Rep. Rev. Sen. Mt. Ph.D. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct. Nov. Dec. Adm. E.G. I.E. Messrs. "
+    "Ak. Ala. Ariz. Ark. Calif. Colo. Conn. D.C. Del. Fla. Ga. Ia. Id. Ill. Ind. Kan. Kans. Ky. La. Mass. Md. Mich. Minn. Miss. "
+    "Mo. "
+    "Mont. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Okla. Ore. Pa. S.C. Tenn. Va. Wash. Wis. Ma'am ma'am O'clock o'clock "
+    "Doin' doin' Goin' goin' Havin' havin' Lovin' lovin' Nothin' nothin' Nuthin' nuthin' Ol' ol' Somethin' somethin' "
+    "\u2018S \u2018s";
+constexpr std::string_view kEnglishParts =
+    "C'm|on c'm|on How|'d|'y how|'d|'y I|'m|a i|'m|a I|m|a i|m|a Not|'ve not|'ve Not|ve not|ve y'|all y|all";
+// Behind an apostrophe.
+constexpr std::string_view kEnglishClipped = "Cause cause Cos cos Coz coz Cuz cuz S s bout d em ll nuff re";
 constexpr std::string_view kGermanWords =
     "z.B. d.h. u.a. usw. bzw. ca. etc. Dr. Prof. Nr. Str. St. Mio. Mrd. Jh. Jan. Feb. Apr. Aug. Sep. Sept. Okt. Nov. "
     "Dez. vgl. ggf. inkl. sog. Abb. Bd. o.k. v.a. u.U. i.d.R. evtl. geb. gest. jmd. max. min. Tel. u.s.w. z.T. 's 'n "
-    "'ne";
+    "'ne 'S 'nem 'nen Abk. Abs. Abt. B.Sc. Betr. Bf. Bhf. Biol. Bsp. CDU/CSU Chr. Cie. Co. Di. Dipl. Dipl.-Ing. Do. Fa. Fam. Fr. "
+    "Frl. G.m.b.H. "
+    "Gebr. Hbf. Hg. Hr. Hrn. Hrsg. II. III. IV. Inc. Ing. Jhd. Jr. Jul. Jun. L' M.Sc. Mi. Mo. Mr. Mrz. MwSt. M\u00e4r. Orig. "
+    "Pkt. Red. S' Sa. So. "
+    "Std. Tsd. Univ. Vol. `` a.D. a.M. a.Z. abzgl. adv. al. allg. betr. biol. bspw. bzgl. c/o co. d' dgl. e.V. e.g. ebd. ehem. "
+    "eigtl. engl. entspr. "
+    "erm. ev. frz. gegr. gem. ggfs. gg\u00fc. h.c. hrsg. i.A. i.G. i.O. i.Tr. i.V. i.e. incl. insb. jr. jun. jur. kath. lat. lt. "
+    "m.E. m.M. mind. mtl. "
+    "n.Chr. nat. o.a. o.g. o.\u00e4. orig. p.a. p.s. pers. phil. q.e.d. rer. r\u00f6m. s' s.o. sen. std. stellv. t\u00e4gl. "
+    "u.v.m. usf. uvm. v.Chr. "
+    "v.l.n.r. vllt. vlt. vs. wiss. z.Bsp. z.Z. z.Zt. z.b. zzgl. \u00f6sterr.";
+constexpr std::string_view kGermanParts = "auf|'m du|'s er|'s hinter|'m ich|'s ihr|'s sie|'s unter|'m vor|'m wir|'s \u00fcber|'m";
 constexpr std::string_view kFrenchWords =
     "av. janv. févr. avr. juill. sept. oct. nov. déc. Dr. M. Mr. Mme. Mlle. MM. n° St. Ste. cf. etc. No. pp. Vol. "
     "aujourd'hui Aujourd'hui aujourd’hui Aujourd’hui après-midi au-delà au-dessus celle-ci celui-ci ci-dessous "
-    "elle-même lui-même peut-être quelques-uns rendez-vous jusque-là en-dessous";
+    "elle-même lui-même peut-être quelques-uns rendez-vous jusque-là en-dessous apr. celles-ci d°";
+constexpr std::string_view kFrenchParts =
+    "EST|-IL Est|-ce Est|-t|-elle Est|-t|-il Est|-t|-on J.|-C. Passe|-t|-elle Passe|-t|-il Passe|-t|-on S'|EST|-IL est|-ce "
+    "est|-il est|-t|-elle "
+    "est|-t|-il est|-t|-on passe|-t|-elle passe|-t|-il passe|-t|-on";
 constexpr std::string_view kItalianWords =
     "po' E' n° a.C. d.C. art. Art. artt. avv. Avv. ecc. etc. pag. prof. sett. tel. Cod. Cost. Proc. St. e/o c/c "
-    "e-mail week-end by-pass check-up s.p.a. col. ss. distr.";
+    "e-mail week-end by-pass check-up s.p.a. col. ss. distr. Civ. Jr. al. all-path att. c.d. centro-sinistra cm. de\" nord-est";
+constexpr std::string_view kItalianParts = "sett.|.";
 
 constexpr std::string_view kFrenchPrefixes =
     "anti après arrière audio auto avant bas beau belle bien bio cache casse champ chasse chauffe chou co compte "
@@ -45,15 +79,22 @@ void for_each_word(std::string_view words, Fn&& fn) {
   }
 }
 
+std::string with_typographic_apostrophes(std::string_view word) {
+  std::string text(word);
+  for (std::size_t at = 0; (at = text.find('\'', at)) != text.npos; at += 3) text.replace(at, 1, "\u2019");
+  return text;
+}
+
 }  // namespace
 
 WordExceptions::WordExceptions(WordStyle style) {
   keep(kFaces);
+  part(kDegrees);
   for (char letter = 'a'; letter <= 'z'; ++letter) keep(std::string(1, letter) + ".");
   if (style == WordStyle::english) add_english();
-  if (style == WordStyle::german) keep(kGermanWords);
-  if (style == WordStyle::french) keep(kFrenchWords);
-  if (style == WordStyle::italian) keep(kItalianWords);
+  if (style == WordStyle::german) keep(kGermanWords), part(kGermanParts);
+  if (style == WordStyle::french) keep(kFrenchWords), part(kFrenchParts);
+  if (style == WordStyle::italian) keep(kItalianWords), part(kItalianParts);
   index();
 }
 
@@ -101,7 +142,27 @@ const WordExceptions& WordExceptions::of(WordStyle style) {
 }
 
 void WordExceptions::keep(std::string_view words) {
-  for_each_word(words, [this](std::string_view word) { all_[std::string(word)] = {0, 0}; });
+  for_each_word(words, [this](std::string_view word) {
+    all_[std::string(word)] = {0, 0};
+    all_[with_typographic_apostrophes(word)] = {0, 0};
+  });
+}
+
+void WordExceptions::part(std::string_view words) {
+  for_each_word(words, [this](std::string_view word) {
+    for (std::string parts : {std::string(word), with_typographic_apostrophes(word)}) {
+      Splits splits{};
+      std::size_t done = 0;
+      for (std::uint8_t& size : splits) {
+        const std::size_t end = parts.find('|', done);
+        if (end == parts.npos) break;
+        parts.erase(end, 1);
+        size = static_cast<std::uint8_t>(end - done);
+        done = end;
+      }
+      all_[parts] = splits;
+    }
+  });
 }
 
 void WordExceptions::add(std::string chunk, std::size_t first, std::size_t second) {
@@ -145,6 +206,11 @@ void WordExceptions::add_english() {
   for (const std::string verb : {"could", "might", "must", "should", "would"}) contract(verb, {"ve"}, false);
   add("cannot", 3), add("gonna", 3), add("gotta", 3), add("let's", 3), add("let\xe2\x80\x99s", 3);
   keep(kEnglishWords);
+  for_each_word(kEnglishClipped, [this](std::string_view word) { keep("'" + std::string(word)); });
+  part(kEnglishParts);
+  for (int hour = 1; hour <= 12; ++hour) {
+    for (const char* half : {"am", "pm", "a.m.", "p.m."}) part(std::to_string(hour) + "|" + half);
+  }
   for (const char* inherited :
        {"Ill", "ill", "Its", "its", "Hell", "hell", "Shell", "shell", "Shed", "shed", "were", "Were", "Well", "well"}) {
     all_.erase(inherited);

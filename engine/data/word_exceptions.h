@@ -41,6 +41,7 @@ class WordExceptions {
     Splits splits{};
   };
   void keep(std::string_view words);  // separated by spaces
+  void part(std::string_view words);  // likewise, with '|' where they part
   void add(std::string chunk, std::size_t first, std::size_t second = 0);
   void contract(const std::string& word, const std::vector<std::string>& endings, bool with_have);
   void add_english();

@@ -14,7 +14,7 @@
 
 namespace cairn::data {
 
-inline constexpr int kWordRules = 2;  // raise when the same text would give other words
+inline constexpr int kWordRules = 3;  // raise when the same text would give other words
 
 // What languages do differently at hyphens, apostrophes and abbreviations, as spaCy's tokenizers have it.
 enum class WordStyle {

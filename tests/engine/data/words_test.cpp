@@ -25,12 +25,13 @@ TEST_CASE("words: punctuation, contractions, units and addresses, as spaCy split
   CHECK(words_of("don't can't I'll she'd've cannot gonna") == "do|n't|ca|n't|I|'ll|she|'d|'ve|can|not|gon|na");
   CHECK(words_of("see http://www.debian.org/doc/, or ftp.debian.org") == "see|http://www.debian.org/doc/|,|or|ftp.debian.org");
   CHECK(words_of("[the-page](https://a.org/b-c)") == "[|the|-|page](https://a.org|/|b|-|c|)");
+  CHECK(words_of("(the end): lvm(8): :-) ok:) a:* x''y (so:") == "(|the|end|):|lvm(8|):|:-)|ok|:)|a|:*|x''y|(|so|:");
   CHECK(words_of("well-known and/or either/or a=b x--y") == "well|-|known|and/or|either|/|or|a|=|b|x|--|y");
   CHECK(words_of("U.S. e.g. etc. Mr. Smith...") == "U.S.|e.g.|etc|.|Mr.|Smith|...");
   CHECK(words_of("\"quoted\" \xe2\x80\x98so\xe2\x80\x99 $5 5\xe2\x82\xac 5%") ==
         "\"|quoted|\"|\xe2\x80\x98|so|\xe2\x80\x99|$|5|5|\xe2\x82\xac|5|%");
   CHECK(words_of("32-bit (28-Feb-2021) COVID-19-related x-3") == "32|-|bit|(|28|-|Feb-2021|)|COVID-19|-|related|x-3");
-  CHECK(words_of("3-4 apt-get -v +1 5pm 1st") == "3|-|4|apt|-|get|-v|+1|5pm|1st");
+  CHECK(words_of("3-4 apt-get -v +1 5pm 1st") == "3|-|4|apt|-|get|-v|+1|5|pm|1st");
   CHECK(words_of("") == "");
   CHECK(words_of(" \t\n\xc2\xa0\xe3\x80\x80 ") == "");
 }
