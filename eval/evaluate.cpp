@@ -5,6 +5,7 @@
 #include <bit>
 #include <charconv>
 #include <memory>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -27,6 +28,7 @@ std::vector<Task> load_tasks(const StepContext& ctx) {
   const std::vector<std::string> wanted = ctx.config().strings("tasks");
   const int num_fewshot = ctx.config().has("num_fewshot") ? static_cast<int>(ctx.config().integer("num_fewshot")) : -1;
   std::vector<Task> tasks;
+  std::set<std::string> found, names;
   for (const StepInput& input : ctx.inputs("tasks")) {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(input.path)) {
@@ -35,14 +37,19 @@ std::vector<Task> load_tasks(const StepContext& ctx) {
     std::sort(files.begin(), files.end());
     for (const fs::path& file : files) {
       const std::string name = file.stem().string();
-      if (wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end())
-        tasks.push_back(load_task(file, {}, num_fewshot));
+      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
+      found.insert(name);
+      tasks.push_back(load_task(file, {}, num_fewshot));
+      const std::string& task = tasks.back().name;
+      if (!can_be_in_file_names(task)) {
+        fail_usage("{}: task: expected what can be part of a file name, at most {} bytes, found '{}'", file.filename().string(),
+                   kNameBytes, task);
+      }
+      if (!names.insert(task).second) fail_usage("{}: two task files are called '{}'", file.filename().string(), task);
     }
   }
   for (const std::string& name : wanted) {
-    if (std::none_of(tasks.begin(), tasks.end(), [&](const Task& task) { return task.name == name; })) {
-      fail_usage("config.tasks: no task file {}.yaml among the inputs", name);
-    }
+    if (found.count(name) == 0) fail_usage("config.tasks: no task file {}.yaml among the inputs", name);
   }
   if (tasks.empty()) fail("evaluate: the tasks input holds no .yaml file");
   return tasks;
@@ -87,18 +94,25 @@ ModelResults evaluate_model(StepContext& ctx, const ComputeDevice& device, const
 
   ModelResults out;
   out.model = {name, input.digest, model.config().parameters(),
-               scoring.max_length > 0 ? scoring.max_length : model.config().max_positions};
+               scoring.max_length > 0 ? scoring.max_length : model.config().max_positions, model.parameters().dtype()};
   for (const Task& task : tasks) out.results.push_back(run_task(task, scorer, options));
   return out;
 }
 
 // What a config tells is told before the first model is read.
-void check_models(const StepContext& ctx, const std::vector<std::string>& names) {
+void check_models(const StepContext& ctx, const std::vector<std::string>& names, const std::vector<Task>& tasks) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     const model::ModelConfig model = model::read_hf_config(ctx.inputs("models")[i].path / "config.json");
     const std::int64_t wanted = ctx.config().has("max_length") ? ctx.config().integer("max_length") : 0;
     if (wanted > model.max_positions)
       fail_usage("{}: max_length {}: the model reads at most {} tokens", names[i], wanted, model.max_positions);
+    const std::int64_t length = wanted > 0 ? wanted : model.max_positions;
+    for (const Task& task : tasks) {
+      if (task.output_type == OutputType::generate_until && task.max_tokens >= length) {
+        fail_usage("{}: task '{}' asks for max_gen_toks {}, the model reads {} tokens in all", names[i], task.name,
+                   task.max_tokens, length);
+      }
+    }
   }
 }
 
@@ -106,7 +120,7 @@ void evaluate(StepContext& ctx) {
   const std::unique_ptr<ComputeDevice> device = step_device(ctx);
   const std::vector<std::string> names = model_names(ctx);
   const std::vector<Task> tasks = load_tasks(ctx);
-  check_models(ctx, names);
+  check_models(ctx, names, tasks);
   RunOptions options;
   options.limit = ctx.config().integer("limit");
   options.fewshot_seed = static_cast<std::uint64_t>(ctx.config().integer("fewshot_seed"));
@@ -155,7 +169,7 @@ void evaluate(StepContext& ctx) {
 
 const steps::StepSpec kEvaluate{
     .name = "evaluate",
-    .version = 4,
+    .version = 5,
     .summary = "models and tasks -> results in lm-evaluation-harness's form, samples, an HTML report",
     .inputs = {{.role = "models", .kind = "model", .help = "Hugging Face folders (export)", .many = true},
                {.role = "tasks", .kind = "task", .help = "folders of task files", .many = true},

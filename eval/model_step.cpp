@@ -10,13 +10,6 @@
 namespace cairn::eval {
 namespace {
 
-constexpr std::size_t kNameBytes = 100;
-
-bool can_be_in_file_names(const std::string& name) {
-  return !name.empty() && name.size() <= kNameBytes && name[0] != '.' &&
-         std::none_of(name.begin(), name.end(), [](unsigned char c) { return c == '/' || c < ' ' || c == 0x7f; });
-}
-
 model::LoadedModel load_to(Memory* memory, const std::filesystem::path& folder, Dtype dtype) {
   model::LoadedModel loaded = model::load_hf_folder(folder, dtype);
   loaded.parameters = model::moved_to(memory, std::move(loaded.parameters));
@@ -24,6 +17,11 @@ model::LoadedModel load_to(Memory* memory, const std::filesystem::path& folder, 
 }
 
 }  // namespace
+
+bool can_be_in_file_names(const std::string& name) {
+  return !name.empty() && name.size() <= kNameBytes && name[0] != '.' &&
+         std::none_of(name.begin(), name.end(), [](unsigned char c) { return c == '/' || c < ' ' || c == 0x7f; });
+}
 
 std::vector<std::string> model_names(const steps::StepContext& ctx) {
   std::vector<std::string> names = ctx.config().strings("names");

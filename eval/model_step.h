@@ -2,6 +2,7 @@
 // ready to be asked.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,9 @@
 #include "kernels/compute_device.h"
 
 namespace cairn::eval {
+
+constexpr std::size_t kNameBytes = 100;
+bool can_be_in_file_names(const std::string& name);  // of a model or a task: at most kNameBytes, and no way to another folder
 
 // The names of ctx.inputs("models") in results, which are parts of file names: config.names or, without, model-0, model-1, ...
 // (how inputs are called is no part of what a run is known by). Error (usage): another number of names, one twice, or none that

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace cairn::eval {
 namespace {
@@ -129,7 +130,7 @@ Json results_json(const EvaluatedModel& model, const std::vector<TaskResult>& re
   out["config"] = {{"model", "cairn"},
                    {"model_args", "pretrained=" + model.name},
                    {"model_num_parameters", model.parameters},
-                   {"model_dtype", "torch.float32"},
+                   {"model_dtype", model.dtype == Dtype::bf16 ? "torch.bfloat16" : "torch.float32"},
                    {"model_sha", model.digest.hex()},
                    {"batch_size", 1},
                    {"device", "cpu"},
@@ -163,7 +164,11 @@ std::string markdown_table(const std::vector<TaskResult>& results) {
   }
   const auto width_of = [](const std::string& cell) {
     std::size_t width = 0;
-    for (const char c : cell) width += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    for (std::size_t at = 0; at < cell.size();) {
+      const CodePoint point = decode_utf8(cell, at);
+      width += static_cast<std::size_t>(display_width(point.value));
+      at += static_cast<std::size_t>(std::max(point.bytes, 1));
+    }
     return width;
   };
   std::vector<std::size_t> widths(rows[0].size(), 1);

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/json_fwd.h"
 #include "eval/runner.h"
+#include "kernels/tensor.h"
 
 namespace cairn::eval {
 
@@ -16,6 +17,7 @@ struct EvaluatedModel {
   Digest digest;     // of the model artifact the numbers belong to
   std::int64_t parameters = 0;
   std::int64_t max_length = 0;
+  Dtype dtype = Dtype::f32;  // that it was evaluated in
 };
 
 // results_*.json: results, configs, versions, n-shot, higher_is_better, n-samples, config, task_hashes, cairn{model_digest,

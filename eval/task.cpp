@@ -67,6 +67,14 @@ Json to_json(const YAML::Node& node, const std::string& origin, int depth = 0) {
   return nullptr;
 }
 
+// A file that a task names, which must be one of its folder: only that is an input of the step, with a digest.
+fs::path file_inside(const fs::path& folder, const std::string& name, const std::string& origin, const char* key) {
+  const fs::path path = fs::path(name).lexically_normal();
+  if (path.is_absolute() || path.empty() || *path.begin() == "..")
+    fail_usage("{}: {}: expected a file of the tasks' folder, found '{}'", origin, key, name);
+  return folder / path;
+}
+
 Json load_yaml(const fs::path& path, int depth = 0) {
   if (depth > 16) fail_usage("{}: includes go in a circle", path.string());
   Json config;
@@ -79,7 +87,8 @@ Json load_yaml(const fs::path& path, int depth = 0) {
   const auto include = config.find("include");
   if (include == config.end()) return config;
   if (!include->is_string()) fail_usage("{}: include: expected a file name", path.string());
-  Json merged = load_yaml(path.parent_path() / include->get<std::string>(), depth + 1);
+  Json merged =
+      load_yaml(file_inside(path.parent_path(), include->get<std::string>(), path.filename().string(), "include"), depth + 1);
   config.erase("include");
   for (auto& [key, value] : config.items()) merged[key] = value;
   return merged;
@@ -265,7 +274,8 @@ Json load_split(const Keys& keys, const std::string& split, const fs::path& root
   if (!files.has(split)) fail_usage("{}: dataset_kwargs.data_files has no file for the split '{}'", keys.origin(), split);
   Json documents = Json::array();
   for (const std::string& file : files.texts(split)) {
-    for (Json& document : load_documents(root / file)) documents.push_back(std::move(document));
+    for (Json& document : load_documents(file_inside(root, file, keys.origin(), "dataset_kwargs.data_files")))
+      documents.push_back(std::move(document));
   }
   return documents;
 }
@@ -322,7 +332,11 @@ Task load_task(const fs::path& yaml, const fs::path& data_root, int num_fewshot)
   const Keys metadata = keys.object("metadata");
   task.version = metadata.text("version", "0");
   task.licence = metadata.text("licence", "");
-  if (metadata.has("random_baseline")) task.random_baseline = (*task.config)["metadata"]["random_baseline"].get<double>();
+  if (metadata.has("random_baseline")) {
+    const Json& baseline = metadata.json()["random_baseline"];
+    if (!baseline.is_number()) metadata.wrong("random_baseline", "a number");
+    task.random_baseline = baseline.get<double>();
+  }
 
   const Splits splits{split_name(keys, "test_split"), split_name(keys, "validation_split"), split_name(keys, "training_split"),
                       split_name(keys, "fewshot_split")};

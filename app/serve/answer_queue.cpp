@@ -88,7 +88,7 @@ infer::GenerationJob AnswerQueue::of_request(const std::shared_ptr<Asked>& asked
     attempt(*asked, [&] {
       metrics_.generation(prompt_tokens, static_cast<std::int64_t>(result.tokens.size()),
                           infer::finish_reason_name(result.finish), times->queued, times->first, asked->to.seconds());
-      own(std::move(result));
+      if (!asked->failed) own(std::move(result));  // it has been told of the failure
     });
     one_done(*asked);
   };

@@ -70,12 +70,12 @@ struct Api::State {
                      "model_not_found");
   }
 
-  void check_length(const std::vector<std::int32_t>& prompt) const {
+  void check_length(const std::vector<std::int32_t>& prompt, const char* field) const {
     if (static_cast<std::int64_t>(prompt.size()) >= model.max_length()) {
       throw ApiError(
           400,
           fmt::format("This model's maximum context length is {} tokens; the prompt has {}.", model.max_length(), prompt.size()),
-          "messages", "context_length_exceeded");
+          field, "context_length_exceeded");
     }
   }
 
@@ -91,7 +91,7 @@ struct Api::State {
     check_model(request.model);
     check_answer_length(request.generation.max_tokens);
     const auto prompt = std::make_shared<const std::vector<std::int32_t>>(model.chat_prompt(request.messages, today()));
-    check_length(*prompt);
+    check_length(*prompt, "messages");
     check_request_size(request, {static_cast<std::int64_t>(prompt->size())}, false, model.max_length());
     request.messages.clear();
     answer_chat(queue, model, to, std::move(request), prompt);
@@ -105,7 +105,7 @@ struct Api::State {
     std::vector<std::int64_t> lengths;
     for (const auto& prompt : request.prompts) {
       prompts.push_back(std::make_shared<const std::vector<std::int32_t>>(model.completion_prompt(prompt)));
-      check_length(*prompts.back());
+      check_length(*prompts.back(), "prompt");
       if (prompts.back()->empty()) throw ApiError(400, "prompt: empty", "prompt");
       lengths.push_back(static_cast<std::int64_t>(prompts.back()->size()));
     }
@@ -118,8 +118,16 @@ struct Api::State {
     const Json request = parse_request_body(body);
     const char* key = request.contains("prompt") ? "prompt" : "content";
     if (!request.contains(key) || !request[key].is_string()) throw ApiError(400, "prompt: expected a text", "prompt");
-    std::vector<std::int32_t> ids = model.tokenizer().encode(request[key].get<std::string>());
-    if (request.value("add_special_tokens", true) && model.config().bos >= 0) ids.insert(ids.begin(), model.config().bos);
+    const auto special = request.find("add_special_tokens");
+    const bool given = special != request.end() && !special->is_null();
+    if (given && !special->is_boolean()) throw ApiError(400, "add_special_tokens: expected true or false", "add_special_tokens");
+    const auto& text = request[key].get_ref<const std::string&>();
+    if (text.size() > RequestLimits::kTextBytes)
+      throw ApiError(400,
+                     fmt::format("prompt: expected at most {} bytes in a text, found {}", RequestLimits::kTextBytes, text.size()),
+                     "prompt");
+    std::vector<std::int32_t> ids = model.tokenizer().encode(text);
+    if ((!given || special->get<bool>()) && model.config().bos >= 0) ids.insert(ids.begin(), model.config().bos);
     to.finish({{"tokens", ids}, {"count", ids.size()}, {"max_model_len", model.max_length()}});
   }
 

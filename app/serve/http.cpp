@@ -144,8 +144,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
   // Nobody is left who could go on: what has been sent of a stream must not look like all of it.
   void abandon() {
-    if (streaming_ && !ended_) return close();
-    if (!answered_) send(500, {{"content-type", "application/json"}}, server_.error_body(500, "the request was not answered"));
+    if (ended_) return;  // it is being written
+    if (gone_ || streaming_) return close();
+    send(500, {{"content-type", "application/json"}}, server_.error_body(500, "the request was not answered"));
   }
   bool gone() const { return gone_; }
 
@@ -307,7 +308,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   HttpServerState& server_;
   tcp::socket socket_;
   Clock reading_{server_.io}, writing_{server_.io};
-  beast::flat_buffer buffer_;
+  beast::flat_buffer buffer_{server_.limits.header_bytes + (64u << 10)};  // chunk extensions and trailers have no other bound
   std::optional<http::request_parser<http::string_body>> parser_;
   std::deque<std::string> outgoing_;
   std::size_t written_ = 0;       // of the first of them
@@ -328,7 +329,10 @@ class PostedReply : public HttpReply {
   PostedReply(std::shared_ptr<HttpServerState> server, std::shared_ptr<Connection> connection)
       : server_(std::move(server)), connection_(std::move(connection)), number_(connection_->number()) {}
   ~PostedReply() override {
-    post([](Connection& connection) { connection.abandon(); });
+    // Also when the client has gone: its place, and what its body counts, are free from here on.
+    asio::post(server_->io, [connection = connection_, number = number_] {
+      if (connection->number() == number && connection->busy()) connection->abandon();
+    });
   }
   void send(int status, const HttpHeaders& headers, std::string body) override {
     post([status, headers, body = std::move(body)](Connection& connection) { connection.send(status, headers, body); });

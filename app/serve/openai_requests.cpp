@@ -52,11 +52,14 @@ class Fields {
     const bool whole =
         value->is_number_integer() || (value->is_number_float() && value->get<double>() == std::floor(value->get<double>()) &&
                                        std::abs(value->get<double>()) < 9e15);
-    const std::int64_t got = whole ? static_cast<std::int64_t>(value->get<double>()) : 0;
-    if (!whole || got < low || got > high)
+    const bool too_large = value->is_number_unsigned() && value->get<std::uint64_t>() > INT64_MAX;
+    const std::int64_t got = !whole || too_large          ? 0
+                             : value->is_number_integer() ? value->get<std::int64_t>()
+                                                          : static_cast<std::int64_t>(value->get<double>());
+    if (!whole || too_large || got < low || got > high)
       wrong(name, high == INT64_MAX ? fmt::format("an integer of at least {}", low)
                                     : fmt::format("an integer from {} to {}", low, high));
-    return value->is_number_integer() ? value->get<std::int64_t>() : got;
+    return got;
   }
   bool boolean(const char* name, bool otherwise) const {
     const Json* value = find(name);
@@ -223,7 +226,9 @@ ChatRequest read_chat_request(const Json& body, std::int64_t default_max_tokens)
     const std::string role = member.text("role");
     if (role != "system" && role != "developer" && role != "user" && role != "assistant")
       member.wrong("role", "system, developer, user or assistant");
-    request.messages.push_back({role, message_content(member)});
+    std::string content = message_content(member);
+    at_most(RequestLimits::kTextBytes, content.size(), "messages", "bytes in a text");
+    request.messages.push_back({role, std::move(content)});
   }
   return request;
 }
@@ -243,9 +248,15 @@ CompletionRequest read_completion_request(const Json& body, std::int64_t default
   fields.refuse("suffix", "", "this model does not fill in the middle");
   if (fields.integer("best_of", request.n, 1, 128) != request.n)
     throw ApiError(501, "best_of: only the value of n is supported", "best_of");
+  if (request.stream && request.logprobs) throw ApiError(501, "logprobs: not supported together with stream", "logprobs");
   if (request.stream && request.echo) throw ApiError(501, "echo: not supported together with stream", "echo");
   const Json* prompt = fields.find("prompt");
   if (!prompt) throw ApiError(400, "prompt: missing", "prompt");
+  const auto text_of = [](const Json& json) {
+    CompletionRequest::Prompt out{json.get<std::string>(), {}, false};
+    at_most(RequestLimits::kTextBytes, out.text.size(), "prompt", "bytes in a text");
+    return out;
+  };
   const auto tokens_of = [&](const Json& list) {
     CompletionRequest::Prompt out;
     out.is_tokens = true;
@@ -256,13 +267,13 @@ CompletionRequest read_completion_request(const Json& body, std::int64_t default
     return out;
   };
   if (prompt->is_string()) {
-    request.prompts.push_back({prompt->get<std::string>(), {}, false});
+    request.prompts.push_back(text_of(*prompt));
   } else if (prompt->is_array() && !prompt->empty() && prompt->front().is_number()) {
     request.prompts.push_back(tokens_of(*prompt));
   } else if (prompt->is_array() && !prompt->empty()) {
     for (const Json& item : *prompt) {
       if (item.is_string())
-        request.prompts.push_back({item.get<std::string>(), {}, false});
+        request.prompts.push_back(text_of(item));
       else if (item.is_array())
         request.prompts.push_back(tokens_of(item));
       else
@@ -287,7 +298,7 @@ void check_request_size(const CommonRequest& request, const std::vector<std::int
   for (const std::int64_t prompt : prompts) {
     const std::int64_t answer = std::clamp<std::int64_t>(max_length - prompt + 1, 0, generation.max_tokens);
     tokens += request.n * (prompt + answer);
-    if (generation.top_logprobs >= 0) scored += request.n * answer + (prompts_scored ? prompt : 0);
+    if (generation.top_logprobs >= 0) scored += request.n * (answer + (prompts_scored ? prompt : 0));
   }
   if (tokens > RequestLimits::kTokens) {
     throw ApiError(400,

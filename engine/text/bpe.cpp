@@ -4,6 +4,8 @@
 #include <bit>
 #include <queue>
 
+#include "base/error.h"
+
 namespace cairn::text {
 namespace {
 
@@ -71,38 +73,41 @@ void merge_short(const MergeTable& merges, TokenId* symbols, std::size_t count, 
 
 void merge_long(const MergeTable& merges, std::vector<TokenId> symbols, std::vector<TokenId>& out) {
   // A doubly linked list over positions; candidates wait in a heap and are dropped when their pair has changed since.
-  const std::size_t count = symbols.size();
-  std::vector<std::size_t> next(count), previous(count);
+  // All of it takes 44 to 60 bytes for each byte of a long word.
+  if (symbols.size() >= 0xFFFFFFFFu) fail("a word of {} bytes is too long", symbols.size());
+  const auto count = static_cast<std::uint32_t>(symbols.size());
+  std::vector<std::uint32_t> next(count), previous(count);
   struct Candidate {
-    std::uint32_t rank;
-    std::size_t at;
-    TokenId left, right, result;
+    std::uint32_t rank, at;
+    TokenId left, right;
     bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : at > other.at; }
   };
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> heap;
-  const auto offer = [&](std::size_t i) {
+  std::vector<Candidate> room;
+  room.reserve(count);
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> heap(std::greater<>(), std::move(room));
+  const auto offer = [&](std::uint32_t i) {
     if (next[i] == count) return;
     const TokenId left = symbols[i], right = symbols[next[i]];
     const MergeTable::Entry& entry = merges.find(left, right);
-    if (entry.rank != MergeTable::kNone) heap.push({entry.rank, i, left, right, entry.result});
+    if (entry.rank != MergeTable::kNone) heap.push({entry.rank, i, left, right});
   };
-  for (std::size_t i = 0; i < count; ++i) next[i] = i + 1, previous[i] = i - 1;
-  for (std::size_t i = 0; i < count; ++i) offer(i);
+  for (std::uint32_t i = 0; i < count; ++i) next[i] = i + 1, previous[i] = i - 1;
+  for (std::uint32_t i = 0; i < count; ++i) offer(i);
   constexpr TokenId kGone = -2;
   while (!heap.empty()) {
     const Candidate candidate = heap.top();
     heap.pop();
-    const std::size_t i = candidate.at;
+    const std::uint32_t i = candidate.at;
     if (symbols[i] != candidate.left || next[i] == count || symbols[next[i]] != candidate.right) continue;
-    const std::size_t removed = next[i];
-    symbols[i] = candidate.result;
+    const std::uint32_t removed = next[i];
+    symbols[i] = merges.find(candidate.left, candidate.right).result;
     symbols[removed] = kGone;
     next[i] = next[removed];
     if (next[i] < count) previous[next[i]] = i;
     offer(i);
     if (i > 0) offer(previous[i]);
   }
-  for (std::size_t i = 0; i < count; i = next[i]) out.push_back(symbols[i]);
+  for (std::uint32_t i = 0; i < count; i = next[i]) out.push_back(symbols[i]);
 }
 
 }  // namespace

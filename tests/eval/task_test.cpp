@@ -152,7 +152,7 @@ TEST_CASE("report: a page that stands alone and shows every number") {
   files.put("d.jsonl", "{\"q\": \"<one>?\", \"a\": 1}\n{\"q\": \"two?\", \"a\": 0}\n");
   Alphabetical model;
   const TaskResult result = run_task(files.load(), model, {});
-  const EvaluatedModel evaluated{"base", sha256("x"), 1234, 64};
+  const EvaluatedModel evaluated{"base", sha256("x"), 1234, 64, Dtype::bf16};
   const std::string page =
       html_report({"Report", {{"model", "base"}}, {{"base", {1, 2, 3}, {3.0, 2.5, 2.0}}}}, {{evaluated, {result}}});
   CHECK(page.find("http") == std::string::npos);

@@ -192,3 +192,33 @@ TEST_CASE("serve: a stream to an HTTP/1.0 client is not in chunks, and ends with
   CHECK(body_of(answer).find("data: {") == 0);
   CHECK(answer.substr(answer.size() - 14) == "data: [DONE]\n\n");
 }
+
+TEST_CASE("serve: clients that ask and hang up leave their places, and what they sent no longer counts") {
+  REQUIRE_SHARED(shared);
+  HttpLimits limits;
+  limits.connections = 4;
+  limits.all_body_bytes = 4000;
+  Served served(shared, {}, limits);
+  const std::string body = kPrompt + R"(, "ignore_eos": true, "user": ")" + std::string(800, 'x') + "\"}";
+  for (int i = 0; i < 20; ++i) {
+    asio::io_context io;
+    tcp::socket socket(io);
+    socket.connect({asio::ip::make_address("127.0.0.1"), served.port()});
+    boost::system::error_code error;
+    asio::write(socket, asio::buffer(request("POST", "/v1/completions", body)), error);
+  }
+  int status = 0;
+  for (int tries = 0; tries < 400 && status != 200; ++tries) {
+    status = status_of(exchange(served.port(), request("POST", "/v1/completions", body)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  CHECK(status == 200);
+}
+
+TEST_CASE("serve: the extension of a chunk and the fields behind the last one have a bound") {
+  REQUIRE_SHARED(shared);
+  Served served(shared);
+  const std::string head = "POST /tokenize HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", much(1 << 20, 'x');
+  CHECK(status_of(exchange(served.port(), head + "5;" + much)) == 400);
+  CHECK(status_of(exchange(served.port(), head + "0\r\nX: " + much)) == 400);
+}

@@ -132,6 +132,9 @@ TEST_CASE("openai: a request that asks for too much is refused with the field an
   CHECK(size_error(2, 30000, 20, {5}, false) ==
         "logprobs: 60000 tokens would have 21 log-probabilities each, expected at most 1000000 in all");
   CHECK(size_error(1, 1, 1, std::vector<std::int64_t>(100, 5000), false) == "");
+  CHECK(size_error(8, 1, 20, std::vector<std::int64_t>(8, 3900), false) == "");
+  CHECK(size_error(8, 1, 20, std::vector<std::int64_t>(8, 3900), true) ==
+        "logprobs: 249664 tokens would have 21 log-probabilities each, expected at most 1000000 in all");
   CHECK(size_error(1, 1, 1, std::vector<std::int64_t>(100, 5000), true) ==
         "logprobs: 500100 tokens would have 2 log-probabilities each, expected at most 1000000 in all");
 }
