@@ -23,6 +23,9 @@ AnswerQueue::AnswerQueue(ServedModel& model, ServerMetrics& metrics, int most)
 AnswerQueue::~AnswerQueue() {
   worker_->stop();
   worker_->join();
+  for (const std::weak_ptr<Asked>& open : open_) {  // texts that have not begun hold what holds them
+    if (const std::shared_ptr<Asked> asked = open.lock()) asked->later.clear();
+  }
 }
 
 void AnswerQueue::add(const std::shared_ptr<Asked>& asked, std::vector<infer::GenerationJob> jobs) {
@@ -35,6 +38,8 @@ void AnswerQueue::add(const std::shared_ptr<Asked>& asked, std::vector<infer::Ge
   }
   metrics_.waiting(1);
   boost::asio::post(*worker_, [this, asked, jobs = std::move(jobs)]() mutable {
+    std::erase_if(open_, [](const std::weak_ptr<Asked>& open) { return open.expired(); });
+    open_.push_back(asked);
     attempt(*asked, [&] {
       for (infer::GenerationJob& job : jobs) asked->later.push_back(of_request(asked, std::move(job)));
       asked->left = asked->later.size();

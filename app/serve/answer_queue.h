@@ -63,6 +63,7 @@ class AnswerQueue {
   std::atomic<int> waiting_{0};  // requests that no answer has been begun for
   infer::Scheduler scheduler_;   // of the worker, as all of the model's work is
   bool working_ = false;
+  std::vector<std::weak_ptr<Asked>> open_;            // of the worker
   std::unique_ptr<boost::asio::thread_pool> worker_;  // last: it is joined before what its jobs use goes
 };
 

@@ -209,7 +209,7 @@ TEST_CASE("serve: a stop while an answer is written ends it") {
     Served served(shared, {}, {}, {.max_length = 4000, .sequences = 2}, 0);
     client = std::async(std::launch::async, [&served] {
       return exchange(served.port(), request("POST", "/v1/completions", R"({"model": "tiny", "prompt": "The", "max_tokens": 3900,
-          "ignore_eos": true, "stream": true})"));
+          "n": 3, "ignore_eos": true, "stream": true})"));
     });
     std::string metrics;
     while (metrics.find("cairn_num_requests_running{model_name=\"tiny\"} 1\n") == std::string::npos)
