@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <queue>
+#include <functional>
 
 #include "base/error.h"
 
@@ -71,50 +71,101 @@ void merge_short(const MergeTable& merges, TokenId* symbols, std::size_t count, 
   out.insert(out.end(), symbols, symbols + count);
 }
 
-void merge_long(const MergeTable& merges, std::vector<TokenId> symbols, std::vector<TokenId>& out) {
-  // A doubly linked list over positions; candidates wait in a heap and are dropped when their pair has changed since.
-  // All of it takes 44 to 60 bytes for each byte of a long word.
-  if (symbols.size() >= 0xFFFFFFFFu) fail("a word of {} bytes is too long", symbols.size());
-  const auto count = static_cast<std::uint32_t>(symbols.size());
-  std::vector<std::uint32_t> next(count), previous(count);
-  struct Candidate {
-    std::uint32_t rank, at;
-    TokenId left, right;
-    bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : at > other.at; }
-  };
-  std::vector<Candidate> room;
-  room.reserve(count);
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> heap(std::greater<>(), std::move(room));
-  const auto offer = [&](std::uint32_t i) {
-    if (next[i] == count) return;
-    const TokenId left = symbols[i], right = symbols[next[i]];
-    const MergeTable::Entry& entry = merges.find(left, right);
-    if (entry.rank != MergeTable::kNone) heap.push({entry.rank, i, left, right});
-  };
-  for (std::uint32_t i = 0; i < count; ++i) next[i] = i + 1, previous[i] = i - 1;
-  for (std::uint32_t i = 0; i < count; ++i) offer(i);
-  constexpr TokenId kGone = -2;
-  while (!heap.empty()) {
-    const Candidate candidate = heap.top();
-    heap.pop();
-    const std::uint32_t i = candidate.at;
-    if (symbols[i] != candidate.left || next[i] == count || symbols[next[i]] != candidate.right) continue;
-    const std::uint32_t removed = next[i];
-    symbols[i] = merges.find(candidate.left, candidate.right).result;
-    symbols[removed] = kGone;
-    next[i] = next[removed];
-    if (next[i] < count) previous[next[i]] = i;
-    offer(i);
-    if (i > 0) offer(previous[i]);
+// A word as spans of its symbols, one for each token so far, each with the rank of its pair with the next; candidates wait in a
+// heap, and one whose pair has changed since is dropped.
+class LongWord {
+ public:
+  LongWord(const MergeTable& merges, TokenId* symbols, std::size_t count)
+      : merges_(merges),
+        symbols_(symbols),
+        count_(static_cast<std::uint32_t>(count)),
+        links_(count),
+        ranks_(count),
+        results_(count) {
+    for (std::uint32_t i = 0; i < count_; ++i) links_[i] = i + 1;
+    for (std::uint32_t i = 0; i < count_; ++i) rank(i);
+    collect();
   }
-  for (std::uint32_t i = 0; i < count; i = next[i]) out.push_back(symbols[i]);
+
+  void merge() {
+    while (!heap_.empty()) {
+      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+      const std::uint64_t candidate = heap_.back();
+      heap_.pop_back();
+      const auto left = static_cast<std::uint32_t>(candidate);
+      if (ranks_[left] != candidate >> 32) continue;
+      const std::uint32_t right = links_[left], end = links_[right];
+      symbols_[left] = results_[left];
+      links_[left] = end;
+      links_[end - 1] = left;
+      ranks_[right] = kNone;
+      offer(left);
+      if (left > 0) offer(before(left));
+    }
+  }
+
+  // Puts what is left to the front of the symbols. Returns how many there are.
+  std::size_t gather() {
+    std::size_t left = 0;
+    for (std::uint32_t i = 0; i < count_; i = links_[i]) symbols_[left++] = symbols_[i];
+    return left;
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = MergeTable::kNone;
+
+  std::uint32_t before(std::uint32_t span) const { return links_[span - 1] < span ? links_[span - 1] : span - 1; }
+  void rank(std::uint32_t i) {
+    if (links_[i] == count_) {
+      ranks_[i] = kNone;
+      return;
+    }
+    const MergeTable::Entry& entry = merges_.find(symbols_[i], symbols_[links_[i]]);
+    ranks_[i] = entry.rank;
+    results_[i] = entry.result;
+  }
+  std::uint64_t candidate(std::uint32_t i) const { return static_cast<std::uint64_t>(ranks_[i]) << 32 | i; }
+  void offer(std::uint32_t i) {
+    rank(i);
+    if (ranks_[i] == kNone) return;
+    if (heap_.size() == heap_.capacity()) return collect();  // dropped ones have piled up
+    heap_.push_back(candidate(i));
+    std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+  }
+  // All pairs that are there now, and room for half as many more as there are symbols.
+  void collect() {
+    heap_.clear();
+    heap_.reserve(std::size_t{count_} + count_ / 2);
+    for (std::uint32_t i = 0; i < count_; i = links_[i]) {
+      if (ranks_[i] != kNone) heap_.push_back(candidate(i));
+    }
+    std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
+  }
+
+  const MergeTable& merges_;
+  TokenId* symbols_;
+  std::uint32_t count_;
+  std::vector<std::uint32_t> links_;  // of a span's begin: its end; of the last in a span of several: its begin
+  std::vector<std::uint32_t> ranks_;  // of a span's begin: of its pair with the next; kNone elsewhere
+  std::vector<TokenId> results_;      // likewise: what the pair becomes
+  std::vector<std::uint64_t> heap_;   // rank and begin, so that the lowest rank comes first, of equals the leftmost
+};
+
+void merge_long(const MergeTable& merges, TokenId* symbols, std::size_t count, std::vector<TokenId>& out) {
+  if (count >= MergeTable::kNone) fail("a word of {} symbols is too long for BPE: at most {}", count, MergeTable::kNone - 1);
+  const std::size_t left = [&] {
+    LongWord word(merges, symbols, count);
+    word.merge();
+    return word.gather();
+  }();
+  out.insert(out.end(), symbols, symbols + left);
 }
 
 }  // namespace
 
 void merge_symbols(const MergeTable& merges, TokenId* symbols, std::size_t count, std::vector<TokenId>& out) {
   if (count > kShort)
-    merge_long(merges, {symbols, symbols + count}, out);
+    merge_long(merges, symbols, count, out);
   else
     merge_short(merges, symbols, count, out);
 }

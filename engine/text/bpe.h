@@ -64,7 +64,8 @@ class MergeTable {
 };
 
 // Merges `count` symbols and appends what is left. `symbols` is used up. Linear in the number of merges for short words, n log n
-// for long ones.
+// for long ones, which take at most 24 bytes a symbol beside the symbols themselves; an Error for one of 2^32 - 1 symbols or
+// more.
 void merge_symbols(const MergeTable& merges, TokenId* symbols, std::size_t count, std::vector<TokenId>& out);
 
 // Byte-level BPE.
