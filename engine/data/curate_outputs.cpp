@@ -58,6 +58,7 @@ OutputRow output_row(std::string_view record) {
   OutputRow out;
   out.number = take_number_key(record);
   out.text_bytes = take_number_key(record);
+  if (record.size() < 2) fail("a sorted record ends before its verdict");
   out.verdict = static_cast<Verdict>(record[0]);
   out.sampled = record[1] != 0;
   record.remove_prefix(2);

@@ -44,6 +44,7 @@ std::size_t padded(std::size_t size) {
 }
 
 std::uint64_t get(std::string_view bytes, std::size_t at) {
+  if (bytes.size() < at || bytes.size() - at < 8) fail("a row of {} bytes ends before its number at {}", bytes.size(), at);
   std::uint64_t number;
   std::memcpy(&number, bytes.data() + at, sizeof number);
   return number;
@@ -81,8 +82,9 @@ std::vector<Score> unpack_scores(std::string_view packed) {
   std::vector<Score> scores;
   while (!packed.empty()) {
     Score& score = scores.emplace_back();
-    std::memcpy(&score.value, packed.data(), sizeof score.value);
-    const std::uint64_t size = get(packed, sizeof score.value);
+    const std::uint64_t value = get(packed, 0), size = get(packed, 8);
+    if (size > packed.size() - 16) fail("a score's name claims {} bytes of {}", size, packed.size() - 16);
+    std::memcpy(&score.value, &value, sizeof score.value);
     score.name = packed.substr(16, size);
     packed.remove_prefix(16 + size);
   }
@@ -118,11 +120,13 @@ CuratedRow unpack_row(std::string_view& bytes) {
     at += 8;
   });
   for_each_string(row, [&](std::string_view& text) {
-    const std::uint64_t size = get(bytes, at);
+    const std::uint64_t size = get(bytes, at), left = bytes.size() - at - 8;
+    if (size > left || padded(size) > left) fail("a row's string at {} claims {} bytes of {}", at, size, left);
     text = bytes.substr(at + 8, size);
     at += 8 + padded(size);
   });
   const std::uint64_t keys = get(bytes, at);
+  if (keys > (bytes.size() - at - 8) / 8) fail("a row claims {} keys in {} bytes", keys, bytes.size() - at - 8);
   if (keys > 0) row.keys = {reinterpret_cast<const std::uint64_t*>(bytes.data() + at + 8), keys};
   bytes.remove_prefix(at + 8 + 8 * keys);
   return row;
@@ -171,6 +175,7 @@ CuratedPiece::CuratedPiece(const std::filesystem::path& path, bool texts) : file
     const std::uint64_t text_bytes = get(rows, 0);
     rows.remove_prefix(sizeof text_bytes);
     rows_.push_back(unpack_row(rows));
+    if (text_bytes > all_texts.size()) fail("{}: damaged", path.string());
     rows_.back().text = all_texts.substr(0, text_bytes);
     all_texts.remove_prefix(text_bytes);
   }

@@ -36,7 +36,7 @@ struct CuratedRow {
 };
 
 // A row as bytes, in a length that is a multiple of 8, and back: `bytes` loses them. The views are into `bytes`; the keys are
-// read where they lie, so whoever wants them keeps rows at multiples of 8.
+// read where they lie, so whoever wants them keeps rows at multiples of 8. Bytes that are no row are an Error.
 void pack_row(std::string& bytes, const CuratedRow& row);
 CuratedRow unpack_row(std::string_view& bytes);
 

@@ -56,15 +56,19 @@ struct Unpacked {
   std::array<std::string_view, kStrings> strings;
 };
 Unpacked unpack(std::string_view packed) {
-  packed.remove_prefix(32);
+  const auto take = [&packed](std::size_t bytes) {
+    if (packed.size() < bytes) fail("a sorted decision ends early: {} bytes expected, {} are left", bytes, packed.size());
+    const std::string_view taken = packed.substr(0, bytes);
+    packed.remove_prefix(bytes);
+    return taken;
+  };
+  take(32);
   skip_string_key(packed);
-  Unpacked decision{packed.substr(0, kRecordBytes), {}};
-  packed.remove_prefix(kRecordBytes);
+  Unpacked decision{take(kRecordBytes), {}};
   for (std::string_view& text : decision.strings) {
     std::uint32_t size = 0;
-    std::memcpy(&size, packed.data(), sizeof size);
-    text = packed.substr(sizeof size, size);
-    packed.remove_prefix(sizeof size + size);
+    std::memcpy(&size, take(sizeof size).data(), sizeof size);
+    text = take(size);
   }
   return decision;
 }

@@ -6,8 +6,9 @@
 // program.) Of a passage with windows that stand first in different texts each of these keeps its own part only: the whole of it
 // may then stand nowhere any more.
 //
-// The first rank alone compares. Memory: 16 bytes a document, its texts mapped; a corpus of more than an eighth of what is given
-// is cut into shards, whose suffix arrays are made one for each thread at a time, written to files and merged.
+// The first rank alone compares. Memory: 16 bytes a document, its texts mapped; a corpus of more than a sixteenth of what is given
+// is cut into shards, whose suffix arrays are made one for each thread at a time, written to files and merged. Of each shard a
+// thread that merges holds 4 KB at least; no file stays open.
 #pragma once
 
 #include <cstddef>
