@@ -1,5 +1,6 @@
 """What docs/scale.md is computed from: `cairn ingest` and `cairn curate` of a made-up corpus by one thread, by all, and by as many ranks as there are cores; within memory and
-on files. One JSON line a figure: documents/s and MB/s of text, also by second of a core that was used, peak memory, bytes a document of each kind of scratch file, bytes a document that ranks exchange.
+on files. One JSON line a figure: documents/s and MB/s of text, also by second of a core that was used, peak memory (with files that are mapped), bytes a document of each kind of scratch file, bytes
+a document that ranks exchange, the most files that a rank had open.
 All of it must give the same bytes. No peer. Usage: scale.py --build BUILD [--mb 150] [--memory 16000000]"""
 import argparse, json, os, pathlib, random, subprocess, tempfile, threading, time
 
@@ -14,6 +15,7 @@ a = ap.parse_args()
 cairn = a.build / "cairn"
 FILTERS = [{"filter": "pii"}, {"filter": "gopher_quality"}, {"filter": "gopher_repetition"}, {"filter": "fineweb_quality"}]
 DUPLICATES = [{"filter": "exact_dedup"}, {"filter": "minhash"}]
+SUBSTRINGS = [{"filter": "substring_dedup"}]
 STOP = "the be to of and that have with".split()
 
 
@@ -42,13 +44,14 @@ def write_rows(folder, mb, rng):
 
 
 class Scratch(threading.Thread):
-    """The most bytes that each kind of scratch file has taken while a step runs, the most files, and what ranks have sent each other."""
+    """The most bytes that each kind of scratch file has taken while a step runs, the most files, the most that a rank had open, and what ranks have sent each other."""
     KINDS = (("stage-", "pieces"), ("findings-", "findings"), ("known-", "findings"), ("compare-", "compared"), ("outputs", "ordered"), ("places-", "ordered"),
              ("decisions-", "decisions"), ("texts", "texts"), ("shards", "shards"), ("group-", "shards"))
 
     def __init__(self, workspace):
         super().__init__(daemon=True)
         self.workspace, self.most, self.files, self.sent, self.ended = workspace, {}, 0, {}, threading.Event()
+        self.processes, self.open = [], 0
 
     def kind(self, path):
         return next((kind for name, kind in self.KINDS if any(part.startswith(name) for part in path.parts)), "other")
@@ -66,6 +69,11 @@ class Scratch(threading.Thread):
                 if ".run-" in path.name:
                     self.sent[path] = max(size, self.sent.get(path, 0))
             self.files = max(self.files, files)
+            for process in list(self.processes):
+                try:
+                    self.open = max(self.open, len(os.listdir(f"/proc/{process}/fd")))
+                except OSError:  # it has ended
+                    pass
             for kind, size in now.items():
                 self.most[kind] = max(self.most.get(kind, 0), size)
 
@@ -87,6 +95,7 @@ def step(workspace, threads, *words, ranks=1):
     for rank in range(ranks):
         env = dict(os.environ, CAIRN_RANK=str(rank), CAIRN_RANKS=str(ranks), CAIRN_JOB=str(begun))
         children.append(subprocess.Popen([cairn, "-C", workspace, "-q", "--threads", str(threads), *words], env=env, stdout=subprocess.DEVNULL))
+        scratch.processes.append(children[-1].pid)
     peak = cpu = 0
     for child in children:
         _, status, usage = os.wait4(child.pid, 0)
@@ -120,12 +129,12 @@ with tempfile.TemporaryDirectory() as folder:
         if not same:
             raise SystemExit(f"{what}, {how}: other bytes")
         figure(f"{what}, {how}", documents / seconds, "documents/s", mb_per_s=float(f"{mb / seconds:.4g}"), mb_per_core_second=float(f"{mb / cpu:.4g}"), peak_mb=peak >> 20, scratch_bytes_per_document=scratch.per_document(documents),
-               scratch_files=scratch.files, documents=documents, mb=round(mb, 1), **more)
+               scratch_files=scratch.files, open_files=scratch.open, documents=documents, mb=round(mb, 1), **more)
 
     for how, threads, ranks in (("1 thread", 1, 1), (f"{cores} threads", cores, 1), (f"{cores} ranks of 1 thread", 1, cores)):
         workspace = fresh(how.replace(" ", "-"))
         tell("ingest of JSONL", how, "corpus.documents", workspace, *step(workspace, threads, "ingest", "--name", "corpus", "--config", source, ranks=ranks))
-        for what, filters in (("no filter", []), ("filters", FILTERS), ("exact_dedup", DUPLICATES[:1]), ("minhash", DUPLICATES[1:]), ("filters and duplicates", FILTERS + DUPLICATES)):
+        for what, filters in (("no filter", []), ("filters", FILTERS), ("exact_dedup", DUPLICATES[:1]), ("minhash", DUPLICATES[1:]), ("substring_dedup", SUBSTRINGS), ("filters and duplicates", FILTERS + DUPLICATES)):
             for place, memory in (("within memory", 4_000_000_000), ("on files", a.memory)):
                 if place == "on files" and what in ("no filter", "filters"):
                     continue
@@ -133,5 +142,6 @@ with tempfile.TemporaryDirectory() as folder:
                 seconds, cpu, peak, scratch = step(workspace, threads, "curate", "--name", name, "--seed", str(len(place)), "--input", "documents=corpus", "--config", json.dumps({"filters": filters}), "--runtime",
                                               f"memory={memory}", ranks=ranks)
                 tell(f"curate, {what}, {place}", how, name + ".decisions", workspace, seconds, cpu, peak, scratch, memory=memory, sent_bytes_per_document=scratch.sent_per_document(documents))
-        if len({digests[name] for name in ("minhash.decisions", "minhash-on-files.decisions")}) > 1:
-            raise SystemExit("files give other bytes than memory")
+        for name in ("minhash", "substring_dedup"):
+            if digests[name + ".decisions"] != digests[name + "-on-files.decisions"]:
+                raise SystemExit(f"{name}: files give other bytes than memory")
