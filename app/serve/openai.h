@@ -57,7 +57,7 @@ struct CompletionRequest : CommonRequest {
 struct RequestLimits {
   static constexpr std::size_t kStops = 64;             // stop texts, and
   static constexpr std::size_t kStopBytes = 1000;       // bytes of one
-  static constexpr std::size_t kTextBytes = 4 << 20;    // of a prompt, of a message: encoding takes up to 60 times as much
+  static constexpr std::size_t kTextBytes = 4 << 20;    // of a prompt, of a message: encoding takes up to 30 times as much
   static constexpr std::size_t kTokenIds = 4096;        // entries of stop_token_ids, and of logit_bias
   static constexpr std::size_t kAnswers = 1024;         // prompts * n
   static constexpr std::int64_t kTokens = 4'000'000;    // of all answers at their longest, each with its prompt
