@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/data/characters.h"
+#include "engine/data/letters.h"
 #include "engine/data/word_exceptions.h"
 #include "engine/text/unicode.h"
 
@@ -14,48 +15,6 @@ namespace cairn::data {
 namespace {
 
 using text::decode_valid;
-
-struct Letter {
-  char32_t point;
-  std::uint16_t bits;
-  std::uint32_t offset;  // in the chunk
-};
-
-bool is_digit(const Letter& l) {
-  return l.point >= '0' && l.point <= '9';
-}
-bool is_alpha(const Letter& l) {
-  return l.bits & kAlpha;
-}
-bool is_lower(const Letter& l) {
-  return (l.bits & kAlpha) && !(l.bits & kUpperCase);
-}  // letters without case are both
-bool is_upper(const Letter& l) {
-  return (l.bits & kAlpha) && !(l.bits & kLowerCase);
-}
-bool is_quote(const Letter& l) {
-  switch (l.point) {
-    case '\'':
-    case '"':
-    case '`':
-    case 0xB4:
-    case 0xAB:
-    case 0xBB:
-    case 0x2018:
-    case 0x2019:
-    case 0x201A:
-    case 0x201C:
-    case 0x201D:
-    case 0x201E:
-      return true;
-    default:
-      return l.point >= 0x3008 && l.point <= 0x3015;
-  }
-}
-
-bool is_apostrophe(const Letter& l) {
-  return l.point == '\'' || l.point == 0x2019;
-}
 
 constexpr std::string_view kUnits[] = {  // longest first among those that end alike
     "km/h",
@@ -265,7 +224,7 @@ class ChunkSplitter::Rules {
       if (second > 0) words_.push_back(middle.substr(first, second));
       return words_.push_back(middle.substr(first + second));
     }
-    if (is_address(begin, end)) return words_.push_back(middle);
+    if (is_web_address({letters_.data() + begin, end - begin})) return words_.push_back(middle);
     std::size_t word = begin;
     for (std::size_t i = begin; i < end;) {
       if (i > word && elides(begin, i, end)) {
@@ -425,54 +384,6 @@ class ChunkSplitter::Rules {
       return at + length < end && is_alpha(letters_[at + length]) ? length : 0;
     }
     return 0;
-  }
-
-  // [scheme://][user@]label(.label)*.tld[:port][/?#...], the last label of at least two letters in lower case.
-  bool is_address(std::size_t begin, std::size_t end) const {
-    std::size_t at = begin;
-    const auto find = [&](char32_t point, std::size_t from) {
-      while (from < end && letters_[from].point != point) ++from;
-      return from;
-    };
-    if (find('.', begin) == end) return false;
-    const std::size_t colon = find(':', begin);
-    if (colon > begin + 1 && colon + 2 < end && letters_[colon + 1].point == '/' && letters_[colon + 2].point == '/') {
-      const auto is_of_scheme = [](const Letter& letter) {
-        const char32_t c = letter.point;
-        return is_alpha(letter) || is_digit(letter) || c == '_' || c == '+' || c == '-' || c == '.';
-      };
-      const auto first = letters_.begin() + static_cast<std::ptrdiff_t>(begin);
-      if (std::all_of(first, letters_.begin() + static_cast<std::ptrdiff_t>(colon), is_of_scheme)) at = colon + 3;
-    }
-    std::size_t stop = at;
-    while (stop < end && letters_[stop].point != '/' && letters_[stop].point != '?' && letters_[stop].point != '#') ++stop;
-    for (std::size_t i = stop; i-- > at + 1;) {
-      if (letters_[i].point == '@') {
-        at = i + 1;
-        break;
-      }
-    }
-    const std::size_t port = std::min(find(':', at), stop);
-    if (port < stop && (stop - port < 3 || stop - port > 6)) return false;
-    for (std::size_t i = port + 1; i < stop; ++i) {
-      if (!is_digit(letters_[i])) return false;
-    }
-    int labels = 0;
-    bool last_is_lower = false;
-    for (std::size_t label = at; label <= port;) {
-      const std::size_t dot = std::min(find('.', label), port);
-      if (dot == label) return false;
-      last_is_lower = dot - label >= 2;
-      for (std::size_t i = label; i < dot; ++i) {
-        const Letter& letter = letters_[i];
-        const bool word = is_digit(letter) || (letter.point < 0x80 && is_alpha(letter)) || letter.point > 0xA0;
-        if (!word && !(i > label && i + 1 < dot && (letter.point == '-' || letter.point == '_'))) return false;
-        last_is_lower &= is_lower(letter);
-      }
-      ++labels;
-      label = dot + 1;
-    }
-    return labels >= 2 && last_is_lower;
   }
 
   WordStyle style_;

@@ -11,7 +11,7 @@ namespace cairn::steps {
 
 class Heartbeat {
  public:
-  // `beat` is called at once, and then each second until this is destroyed; what it throws is lost, and it is called again.
+  // `beat` is called each second from the next one on, until this is destroyed; what it throws is lost, and it is called again.
   explicit Heartbeat(std::function<void()> beat);
   ~Heartbeat();
   Heartbeat(const Heartbeat&) = delete;

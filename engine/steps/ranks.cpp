@@ -1,6 +1,7 @@
 #include "engine/steps/ranks.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <thread>
 #include <vector>
@@ -28,9 +29,10 @@ Ranks::Ranks(int rank, int size, Disk& disk, std::filesystem::path folder, std::
       folder_(std::move(folder)),
       owner_(std::move(owner)),
       session_(std::move(session)),
-      attempt_(fmt::format("{}-{}-{}", rank, getpid(), now_microseconds())),
       stop_(&stop),
-      timeout_seconds_(timeout_seconds) {
+      timeout_seconds_(timeout_seconds),
+      started_(now_microseconds()) {
+  attempt_ = fmt::format("{}-{}-{}", rank, getpid(), started_);
   if (size < 1 || rank < 0 || rank >= size) fail("rank {} of {} ranks", rank, size);
   disk.make_directories(folder_);
   disk.remove(sign("failed", rank_));
@@ -49,17 +51,25 @@ std::filesystem::path Ranks::sign(std::string_view kind, int rank) const {
 void Ranks::live() {
   const std::lock_guard lock(living_);
   look_for_company();
-  if (!is_over_) write_file_atomically(*disk_, sign("alive", rank_), said_ = fmt::format("{} {}", attempt_, ++beats_));
+  if (!is_over_)
+    write_file_atomically(*disk_, sign("alive", rank_), said_ = fmt::format("{} {} {}", started_, attempt_, ++beats_));
 }
 
 void Ranks::look_for_company() {
   if (is_over_) return;
   const std::filesystem::path sign_of_life = sign("alive", rank_);
-  if (!said_.empty() && disk_->exists(sign_of_life) && disk_->read(sign_of_life) != said_)
+  if (!said_.empty() && disk_->exists(sign_of_life) && is_newer(disk_->read(sign_of_life)))
     why_over_ = fmt::format("another process is rank {} of {} of this start now; this one ends", rank_, size_);
   else if (disk_->exists(owner_) && disk_->read(owner_) != session_)
     why_over_ = fmt::format("another start works on this step now; rank {} of {} of this one ends", rank_, size_);
   is_over_ = !why_over_.empty();
+}
+
+// Of two that write over one another's signs the one that began later goes on.
+bool Ranks::is_newer(std::string_view sign_of_life) const {
+  std::int64_t started = 0;
+  std::from_chars(sign_of_life.data(), sign_of_life.data() + sign_of_life.size(), started);
+  return started > started_;
 }
 
 void Ranks::check() const {

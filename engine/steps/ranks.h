@@ -57,6 +57,7 @@ class Ranks {
   void wait_for(const std::string& name);
   void refuse_failure() const;
   void live();
+  bool is_newer(std::string_view sign_of_life) const;
   void look_for_company();
 
   int rank_ = 0, size_ = 1;
@@ -66,9 +67,9 @@ class Ranks {
   const StopToken* stop_ = nullptr;
   double timeout_seconds_ = 0;
   std::mutex living_{};
-  std::int64_t beats_ = 0;
-  std::string said_{};                // by the last sign of life
-  std::atomic<bool> is_over_{false};  // then why_over_ does not change any more
+  std::int64_t started_ = 0, beats_ = 0;  // microseconds; count
+  std::string said_{};                    // by the last sign of life
+  std::atomic<bool> is_over_{false};      // then why_over_ does not change any more
   std::string why_over_{};
   std::optional<Heartbeat> heartbeat_{};  // last: its thread uses all of it
 };

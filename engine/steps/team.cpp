@@ -158,7 +158,9 @@ TeamLeader::TeamLeader(Team team, const std::filesystem::path& folder, const Dig
   // An earlier start of this name that ended has left nothing that is needed; one whose first rank was killed goes on.
   if (disk.exists(folder_ / kEnd)) disk.remove_tree(folder_);
   disk.make_directories(folder_);
-  heartbeat_.emplace([this] { write_file_atomically(*disk_, folder_ / kAlive, fmt::format("{}", now_microseconds())); });
+  const auto live = [this] { write_file_atomically(*disk_, folder_ / kAlive, fmt::format("{}", now_microseconds())); };
+  live();
+  heartbeat_.emplace(live);
 }
 
 void TeamLeader::tell(std::size_t number, const Json& what) {
